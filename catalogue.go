@@ -1,0 +1,195 @@
+package croft
+
+// The catalogue: every failure that a person can meet, in one place, ready to be
+// translated. Each has a stable code, a kind, a sentence that says what happened
+// and why, and what to do next. {0}, {1} … are the arguments given to E.
+//
+// Ranges: 1xxx general · 2xxx data and study files · 3xxx private sums and plans
+// · 4xxx ledger rules · 5xxx node, network, disk · 6xxx studies at a site
+// · 7xxx audit.
+
+// General.
+const (
+	ErrInternal Code = 1000 + iota
+	ErrEncoding
+	ErrUsage
+	ErrNotFound
+	ErrInterrupted
+)
+
+// Data and study files (table, data, study files).
+const (
+	ErrFileOpen Code = 2000 + iota
+	ErrQuoting
+	ErrHeader
+	ErrColumnMissing
+	ErrRowWidth
+	ErrLineTooLong
+	ErrNotNumber
+	ErrValueRange
+	ErrLevelUnknown
+	ErrLabelValue
+	ErrMissingValue
+	ErrTooManyRows
+	ErrNoRows
+	ErrStudyFile
+	ErrStudyValue
+)
+
+// Private sums and plans (tensor, privagg, fed).
+const (
+	ErrOverflow Code = 3000 + iota
+	ErrShape
+	ErrProfile
+	ErrBox
+	ErrCommitment
+	ErrTooFewShares
+	ErrShareMismatch
+	ErrOneClass
+	ErrSeparation
+	ErrNoConvergence
+	ErrConstant
+	ErrEngine
+	ErrCollinear
+	ErrNoContrast
+	ErrSum
+)
+
+// Rules of the ledger: why a transaction has no effect.
+const (
+	ErrTxSignature Code = 4000 + iota
+	ErrTxScope
+	ErrTxTooLarge
+	ErrTxRights
+	ErrTxOrder
+	ErrTxStopped
+	ErrTxUnknown
+	ErrTxExpired
+	ErrTxDuplicate
+	ErrTxBudget
+	ErrTxCohort
+	ErrTxStudy
+)
+
+// Node, network, disk.
+const (
+	ErrFolder Code = 5000 + iota
+	ErrFolderUsed
+	ErrKeyFile
+	ErrPortUsed
+	ErrDiskFull
+	ErrNodeDown
+	ErrNoQuorum
+	ErrPeer
+	ErrBlob
+	ErrRunning
+	ErrStoreCorrupt
+	ErrTooLarge
+)
+
+// Studies at a site.
+const (
+	ErrNotApproved Code = 6000 + iota
+	ErrDiffers
+	ErrExpired
+	ErrPolicy
+	ErrDataChanged
+	ErrWithheld
+	ErrPaused
+	ErrUse
+)
+
+// Audit.
+const (
+	ErrAudit Code = 7000 + iota
+)
+
+type entry struct {
+	kind       Kind
+	what, next string
+}
+
+var catalogue = map[Code]entry{
+	ErrInternal:    {Internal, "something went wrong that should not: {0}", "please report it with the output of the same command and --json"},
+	ErrEncoding:    {Invalid, "these bytes are not a {0}: {1}", "get the file or message again from where it came"},
+	ErrUsage:       {Usage, "{0}", "{1}"},
+	ErrNotFound:    {NotFound, "there is no {0} called {1}", "see what there is: {2}"},
+	ErrInterrupted: {Internal, "stopped on request", "run the same command again"},
+
+	ErrFileOpen:      {Invalid, "cannot read {0}: {1}", "check the path and that you may read the file"},
+	ErrQuoting:       {Invalid, "{0}, line {1}: a quoted value does not end or a quote stands inside a value", "close the quote, and write a quote inside a value as two"},
+	ErrHeader:        {Invalid, "{0}: the first line is not a header: {1}", "put each column's name in the first line, each name once"},
+	ErrColumnMissing: {Invalid, "{0} has no column {1}", "the study needs it: rename the column in the file, or decline the study"},
+	ErrRowWidth:      {Invalid, "{0}, line {1}: {2} values where the header names {3} columns", "correct the line; often a separator stands inside an unquoted value"},
+	ErrLineTooLong:   {Invalid, "{0}, line {1}: longer than {2} bytes", "check that the file is a CSV with one row a line"},
+	ErrNotNumber:     {Invalid, "{0}, line {1}, column {2}: {3} is not a number", "correct the value, or declare it under missing in the study file"},
+	ErrValueRange:    {Invalid, "{0}, line {1}, column {2}: {3} is outside the declared range {4} to {5}", "correct the value; if it is right, the study's range must be widened and approved again"},
+	ErrLevelUnknown:  {Invalid, "{0}, line {1}, column {2}: {3} is not one of the declared levels {4}", "correct the value, or add the level to the study file and have it approved again"},
+	ErrLabelValue:    {Invalid, "{0}, line {1}, label {2}: {3} is neither the positive nor a negative level", "correct the value, or declare it under missing"},
+	ErrMissingValue:  {Invalid, "{0}, line {1}, column {2}: no value, and the study has no rule for a missing one", "fill it in, or give the column a missing rule in the study file"},
+	ErrTooManyRows:   {Invalid, "{0} has more than {1} rows", "split the file, or raise max_rows in the site's policy"},
+	ErrNoRows:        {Invalid, "{0} has {1} usable rows; at least {2} are needed", "check the missing-value rules and the site's policy"},
+	ErrStudyFile:     {Invalid, "{0}, line {1}, column {2}: {3}", "correct the line; `croft study new --from data.csv` writes a correct file to compare"},
+	ErrStudyValue:    {Invalid, "{0}: {1}: {2}", "correct the value; `croft study new --from data.csv` writes a correct file to compare"},
+
+	ErrOverflow:      {Invalid, "block {0}, number {1}: {2} does not fit below the bound of {3}", "the vector would exceed its approved bound and nothing was sent; check the data's units and the declared ranges"},
+	ErrShape:         {Invalid, "{0} has {1} elements, expected {2}", "both sides must run the same plan: check their versions with `croft version`"},
+	ErrProfile:       {Invalid, "no profile {0} for {1} seats", "use majority or strict with 3 to 9 seats"},
+	ErrBox:           {Invalid, "seat {0}: the box cannot be opened", "the seat asks the others for its seeds by itself"},
+	ErrCommitment:    {Invalid, "part {0}: the seed does not match its commitment", "the seat asks the others for its seeds by itself"},
+	ErrTooFewShares:  {Unavailable, "{0} shares of the sum are here, {1} are needed", "wait for the seats that are away: `croft study watch`"},
+	ErrShareMismatch: {Corrupt, "the shares of the sum do not lie on one polynomial: at least one seat lies", "wait for one more seat, then the liar is named; nothing is published until then"},
+	ErrOneClass:      {Invalid, "the whole network has only one class of the label {0}", "the study cannot answer its question; check the label's levels"},
+	ErrSeparation:    {Invalid, "column {0} separates the classes: its odds ratio has no finite estimate", "remove the column, or set goal = \"prediction\""},
+	ErrNoConvergence: {Invalid, "no convergence after {0} rounds", "raise max_rounds, or use fewer columns"},
+	ErrConstant:      {Invalid, "column {0} has the same value in every row of the network", "remove the column from the study"},
+	ErrEngine:        {Invalid, "the study needs plan engine {0}; this node has {1}", "upgrade this node, or decline the study"},
+	ErrCollinear:     {Invalid, "column {0} follows from the other columns: it has no estimate of its own", "remove one of them from the study"},
+	ErrNoContrast:    {Invalid, "every site has only one class of the label {0}: site intercepts alone explain it", "set intercepts = \"common\", or ask sites that have both classes"},
+	ErrSum:           {Corrupt, "no honest reports have the sum of step {0}: {1}", "a site's report is wrong; nothing was computed from it: check that all sites run the same version"},
+
+	ErrTxSignature: {Denied, "the transaction's signature does not fit its key", "sign it again with the key that the ledger knows"},
+	ErrTxScope:     {Denied, "the transaction is for another network or chain", "check --dir: this folder belongs to another network"},
+	ErrTxTooLarge:  {Invalid, "the transaction has {0} bytes; at most {1} are allowed", "put the content in a blob and its hash on the ledger"},
+	ErrTxRights:    {Denied, "{0} may not do this: {1}", "ask a member who may: `croft status`"},
+	ErrTxOrder:     {Conflict, "too late or too early: {0}", "see where the study stands: `croft study show`"},
+	ErrTxStopped:   {Denied, "the network is stopped by vote", "members resume it by vote"},
+	ErrTxUnknown:   {NotFound, "the ledger has no {0} {1}", "check the name: `croft study ls`"},
+	ErrTxExpired:   {Denied, "{0} expired at {1}", "propose a new study or approve again"},
+	ErrTxDuplicate: {Conflict, "{0} is on the ledger already, with other content", "the first one counts; nothing was changed"},
+	ErrTxBudget:    {Exhausted, "the owner allowed {0} releases of this data, {1} are used", "ask the owner to raise the cap at `croft data add`"},
+	ErrTxCohort:    {Denied, "the set of sites differs from an earlier release by {0}; 0 or at least {1} are allowed", "two sums that differ by one site show that site's numbers: start with the same sites"},
+	ErrTxStudy:     {Invalid, "the study cannot be put on the ledger: {0}", "correct the study file"},
+
+	ErrFolder:       {Invalid, "cannot use the folder {0}: {1}", "choose a folder that you own and may write to: --dir"},
+	ErrFolderUsed:   {Conflict, "{0} holds a node already", "use another folder with --dir; nothing was changed"},
+	ErrKeyFile:      {Denied, "the key file {0} cannot be used: {1}", "it must be a regular file with mode 0600 in a folder with mode 0700"},
+	ErrPortUsed:     {Unavailable, "port {0} is in use", "stop the other program, or set listen in {1}"},
+	ErrDiskFull:     {Unavailable, "less than {0} MB are free on the disk of {1}", "free some space; the node stopped cleanly and goes on from where it was"},
+	ErrNodeDown:     {Unavailable, "no node is running in {0}", "start it: croft up --dir {0}"},
+	ErrNoQuorum:     {Unavailable, "the ledger does not move: {0}", "start the nodes that are away"},
+	ErrPeer:         {Unavailable, "cannot reach {0}: {1}", "check that its node is up: croft status"},
+	ErrBlob:         {Unavailable, "no reachable member has the blob {0}", "start a node that had it"},
+	ErrRunning:      {Conflict, "a node is running in {0} already", "use it, or stop it: croft down --dir {0}"},
+	ErrStoreCorrupt: {Corrupt, "{0} is damaged: {1}", "restore the folder from a backup, or join again with an empty one"},
+	ErrTooLarge:     {Invalid, "{0} bytes are more than the {1} that one message, blob or document may have", "use fewer columns or a smaller model"},
+
+	ErrNotApproved: {Pending, "{0} has not approved study {1}", "a person decides: croft study show, then croft study approve or decline"},
+	ErrDiffers:     {Denied, "the study differs from what was approved: {0}", "read it again: croft study show; approve it again if you agree"},
+	ErrExpired:     {Denied, "the approval of {0} expired at {1}", "approve it again if you still agree"},
+	ErrPolicy:      {Denied, "this site's policy refuses: {0}", "the steward may change policy.toml; nothing was sent"},
+	ErrDataChanged: {Denied, "the file {0} changed since it was registered", "register the new version: croft data add; the study must be approved again"},
+	ErrWithheld:    {Denied, "withheld: {0}", "the site has too few people for this study; nothing was sent"},
+	ErrPaused:      {Unavailable, "the study is paused: it waits for {0}", "start their nodes; leaving a site out would show its numbers"},
+	ErrUse:         {Denied, "the study allows its result for {0}, not for {1}", "its sites would have to agree: {2}"},
+
+	ErrAudit: {Corrupt, "audit: {0}", "keep this copy, and ask another member for theirs: croft audit export"},
+}
+
+// Next returns the advice of err's code, or "" if it has none.
+func Next(err error) string {
+	if e, ok := asError(err); ok {
+		return e.Next()
+	}
+	return ""
+}

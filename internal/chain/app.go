@@ -1,0 +1,241 @@
+package chain
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	dbm "github.com/cometbft/cometbft-db"
+	abci "github.com/cometbft/cometbft/abci/types"
+
+	"croft"
+	"croft/internal/ledger"
+)
+
+const (
+	// memberQuota bounds what one member may have waiting between two blocks, so
+	// that nobody fills the others' mempools.
+	memberQuota = 128
+	// keepVersions old states are kept: a node that comes back after a crash runs
+	// at most one block again, the rest is for readers in flight.
+	keepVersions = 100
+	pruneEvery   = 50
+)
+
+// app is the state machine as CometBFT calls it. The consensus, mempool and query
+// connections call at the same time: mu makes them one.
+type app struct {
+	abci.BaseApplication
+	genesis croft.Genesis
+	admit   func(nodeID string) bool // may this CometBFT node be our peer?
+	watchers
+
+	mu      sync.Mutex
+	machine *ledger.Machine
+	tree    *ledger.Tree
+	store   dbm.DB // under the tree; also holds tx/HASH → height
+	time    time.Time
+	pending *pending // executed, not yet committed
+	quota   map[croft.MemberID]int
+	waiting map[croft.Hash][]chan ledger.Result
+	keys    map[string]croft.PublicKey // CometBFT address → validator key
+}
+
+// pending is what a block did between FinalizeBlock and Commit.
+type pending struct {
+	height  int64
+	time    time.Time
+	results []ledger.Result
+	news    bool
+}
+
+func newApp(g croft.Genesis, store dbm.DB, admit func(string) bool) (*app, error) {
+	tree, err := ledger.OpenTree(treeDB{store})
+	if err != nil {
+		return nil, err
+	}
+	machine, err := ledger.New(g, tree)
+	if err != nil {
+		return nil, err
+	}
+	return &app{
+		genesis: g, admit: admit, machine: machine, tree: tree, store: store,
+		quota: map[croft.MemberID]int{}, waiting: map[croft.Hash][]chan ledger.Result{},
+		keys: map[string]croft.PublicKey{},
+	}, nil
+}
+
+// Info tells CometBFT how far the state is; it runs the blocks after that again.
+func (a *app) Info(context.Context, *abci.RequestInfo) (*abci.ResponseInfo, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	info := &abci.ResponseInfo{AppVersion: appVersion, LastBlockHeight: a.machine.Height()}
+	if info.LastBlockHeight > 0 {
+		hash := a.machine.AppHash()
+		info.LastBlockAppHash = hash[:]
+	}
+	return info, nil
+}
+
+// InitChain answers with the hash of the genesis state.
+func (a *app) InitChain(context.Context, *abci.RequestInitChain) (*abci.ResponseInitChain, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	hash := a.machine.AppHash()
+	return &abci.ResponseInitChain{AppHash: hash[:]}, nil
+}
+
+// Query answers one thing only: may this peer connect? CometBFT asks by address
+// (always ours: loopback) and by node id.
+func (a *app) Query(_ context.Context, q *abci.RequestQuery) (*abci.ResponseQuery, error) {
+	id, byID := strings.CutPrefix(q.Path, "/p2p/filter/id/")
+	if strings.HasPrefix(q.Path, "/p2p/filter/addr/") || byID && (a.admit == nil || a.admit(id)) {
+		return &abci.ResponseQuery{}, nil
+	}
+	return &abci.ResponseQuery{Code: uint32(croft.ErrTxRights), Log: "not a member's node"}, nil
+}
+
+// CheckTx keeps out of the mempool what can never hold: it checks against the
+// last committed state, once when the transaction comes and again after each block.
+func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.ResponseCheckTx, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	member, err := a.machine.Check(req.Tx)
+	if err == nil && req.Type == abci.CheckTxType_New {
+		if a.quota[member]++; a.quota[member] > memberQuota {
+			err = croft.E(croft.ErrTxQuota, member.Short(), memberQuota)
+		}
+	}
+	if err == nil {
+		return &abci.ResponseCheckTx{}, nil
+	}
+	refused := ledger.Result{Tx: croft.Sum(req.Tx), Code: croft.CodeOf(err), Log: err.Error()}
+	a.answer(refused) // a transaction that was good when it came may be dropped here
+	return &abci.ResponseCheckTx{Code: uint32(refused.Code), Log: refused.Log}, nil
+}
+
+// ProcessProposal refuses a proposal with bytes that are no transaction: the form
+// depends on nothing but the bytes, so all honest nodes agree. What well-formed
+// transactions may do is for the rules.
+func (a *app) ProcessProposal(_ context.Context, req *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
+	malformed := func(tx []byte) bool { _, _, err := ledger.Parse(tx); return err != nil }
+	if slices.ContainsFunc(req.Txs, malformed) {
+		return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}, nil
+	}
+	return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_ACCEPT}, nil
+}
+
+// FinalizeBlock runs a decided block. Nothing is durable before Commit.
+func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	proposer, err := a.validatorKey(req.ProposerAddress)
+	if err != nil {
+		return nil, err
+	}
+	before := a.machine.AppHash()
+	out := a.machine.Execute(ledger.Block{Height: req.Height, Time: req.Time.UnixMilli(), Proposer: proposer}, req.Txs)
+	a.pending = &pending{req.Height, req.Time, out.Results, len(req.Txs) > 0 || out.AppHash != before}
+	return &abci.ResponseFinalizeBlock{
+		TxResults: execResults(out.Results), ValidatorUpdates: validatorUpdates(out.Validators), AppHash: out.AppHash[:],
+	}, nil
+}
+
+// Commit makes the block durable and then tells who waits. If the process dies in
+// here, CometBFT has the block and runs it again at the next start.
+func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.pending
+	// Before the state, and in the same log file: the tree's sync makes both durable.
+	for _, r := range p.results {
+		if r.Code == 0 {
+			if err := a.store.Set(txKey(r.Tx), binary.BigEndian.AppendUint64(nil, uint64(p.height))); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := a.machine.Commit(); err != nil {
+		return nil, err
+	}
+	if p.height%pruneEvery == 0 {
+		if err := a.tree.Prune(p.height - keepVersions); err != nil {
+			return nil, err
+		}
+	}
+	a.time, a.pending = p.time, nil
+	clear(a.quota)
+	for _, r := range p.results {
+		a.answer(r)
+	}
+	if p.news {
+		a.wake()
+	}
+	return &abci.ResponseCommit{}, nil
+}
+
+// await returns a channel that receives the result of a transaction, and what to
+// call when nobody waits any more.
+func (a *app) await(tx croft.Hash) (<-chan ledger.Result, func()) {
+	ch := make(chan ledger.Result, 1)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting[tx] = append(a.waiting[tx], ch)
+	return ch, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		left := slices.DeleteFunc(a.waiting[tx], func(c chan ledger.Result) bool { return c == ch })
+		if a.waiting[tx] = left; len(left) == 0 {
+			delete(a.waiting, tx)
+		}
+	}
+}
+
+// answer tells those who wait for a transaction; a.mu is held.
+func (a *app) answer(r ledger.Result) {
+	for _, ch := range a.waiting[r.Tx] {
+		ch <- r
+	}
+	delete(a.waiting, r.Tx)
+}
+
+// holds reports whether the transaction is in a committed block with result 0.
+// A refused one had no effect: it may be tried again.
+func (a *app) holds(tx croft.Hash) (bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.store.Has(txKey(tx))
+}
+
+func txKey(tx croft.Hash) []byte { return append([]byte("tx/"), tx[:]...) }
+
+// validatorKey finds a member's validator key by CometBFT's address of it.
+// Members that were revoked count too: they order blocks for two heights more.
+func (a *app) validatorKey(address []byte) (croft.PublicKey, error) {
+	if key, ok := a.keys[string(address)]; ok {
+		return key, nil
+	}
+	for _, m := range a.genesis.Members {
+		a.keys[string(cometKey(m.Validator).Address())] = m.Validator
+	}
+	network, _, err := ledger.Decode[ledger.Network](a.machine.Get(ledger.NetworkKey))
+	if err != nil {
+		return croft.PublicKey{}, err
+	}
+	for _, id := range network.Members {
+		m, _, err := ledger.Decode[croft.Member](a.machine.Get(ledger.MemberKey(id)))
+		if err != nil {
+			return croft.PublicKey{}, err
+		}
+		a.keys[string(cometKey(m.Validator).Address())] = m.Validator
+	}
+	key, ok := a.keys[string(address)]
+	if !ok {
+		return key, fmt.Errorf("block proposed by %X, no member's validator key", address)
+	}
+	return key, nil
+}

@@ -1,0 +1,104 @@
+// Package chain runs the ledger's state machine under consensus. It is the only
+// package that knows CometBFT.
+//
+//	chain.go   what the flows see of a ledger
+//	full.go    a member's node: CometBFT in this process
+//	app.go     the state machine as CometBFT calls it
+//	twin.go    the same ledger in memory, one sequencer, for tests and simulation
+//	block.go   blocks as they are handed to an auditor, and their check
+//	comet.go   genesis, parameters and settings in CometBFT's words
+//	storage.go databases and the signing record
+//	disk.go    is there room to go on
+//
+// A transaction counts when it is in a committed block with result 0; nothing
+// before that (a mempool, a gossip) is an acknowledgement. CometBFT's own peers
+// are reached over loopback only: whoever runs a Node carries the connections.
+package chain
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+)
+
+// Ledger is what the flows see of a network's ledger. A full node, the in-memory
+// twin and (later) a light node implement it, and one suite of tests holds them
+// to it.
+type Ledger interface {
+	// Submit hands in a signed transaction and returns when it is in a committed
+	// block: nil if it holds, else the refusal (errors.Is with a croft.Code). The
+	// end of ctx ends the wait, not the transaction: the error is then
+	// croft.ErrNoQuorum and wraps ctx's. The same bytes are the same transaction:
+	// whoever keeps them durably may submit them again until this returns.
+	Submit(ctx context.Context, tx []byte) error
+	// Get reads one key of the last committed state with its proof, of presence or
+	// of absence. The proof is against the root that the next block's header signs.
+	Get(ctx context.Context, key string) (ledger.Proof, error)
+	// Read is Get for whoever believes this ledger's own check; nil is absence.
+	Read(ctx context.Context, key string) ([]byte, error)
+	// Watch returns a channel that receives after a block with news was committed.
+	// Several blocks may be one wake-up; the news is in the state. It is never
+	// closed; it falls silent when ctx ends.
+	Watch(ctx context.Context) <-chan struct{}
+	// Status says where the ledger stands.
+	Status() Status
+}
+
+// Blocks is what an auditor reads. Full nodes and the twin have it.
+type Blocks interface {
+	// Block returns a committed block; croft.ErrNotFound if there is none of this
+	// height.
+	Block(height int64) (BlockData, error)
+}
+
+// Status says where a ledger stands.
+type Status struct {
+	Height     int64
+	AppHash    croft.Hash // after the block of this height
+	Time       time.Time  // of the block of this height: the past, on an idle ledger
+	Orderers   []croft.MemberID
+	Peers      int  // members' nodes that are connected
+	CatchingUp bool // old blocks are being fetched
+}
+
+// status fills in what the machine knows.
+func status(m *ledger.Machine, blockTime time.Time) Status {
+	network, _, _ := ledger.Decode[ledger.Network](m.Get(ledger.NetworkKey))
+	return Status{Height: m.Height(), AppHash: m.AppHash(), Time: blockTime, Orderers: network.Orderers}
+}
+
+// watchers wakes everybody who watches a ledger.
+type watchers struct {
+	mu  sync.Mutex
+	set map[chan struct{}]struct{}
+}
+
+func (w *watchers) watch(ctx context.Context) <-chan struct{} {
+	ch := make(chan struct{}, 1) // room for one: a wake-up that was not read yet stands for all later ones
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.set == nil {
+		w.set = map[chan struct{}]struct{}{}
+	}
+	w.set[ch] = struct{}{}
+	context.AfterFunc(ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.set, ch)
+	})
+	return ch
+}
+
+func (w *watchers) wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for ch := range w.set {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}

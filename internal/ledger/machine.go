@@ -1,0 +1,162 @@
+// Package ledger is the state machine of a network: what a block of transactions
+// does to the state, and nothing else.
+//
+// It is deterministic: time, height and proposer are arguments, amounts are
+// integers, iteration is over sorted keys; there is no clock, no randomness, no
+// float, no goroutine. Whoever runs the same blocks from the same genesis (a
+// validator, the in-memory twin, the offline audit) gets the same state hash.
+//
+//	machine.go  a block, top to bottom: head → transactions → hash → commit
+//	tx.go       the transactions, their signatures, and the one type switch
+//	members.go  who belongs to the network, votes, validators, the emergency stop
+//	datasets.go registered versions of data and the budget of their record groups
+//	studies.go  proposal, answers, opening, end
+//	rounds.go   report → freeze → sum → commit, moved by guards
+//	committee.go the seats of a study, computed
+//	tree.go     the Merkle tree under it, and proofs
+//	invariants.go what always holds
+package ledger
+
+import (
+	"croft"
+)
+
+// Block is all that the rules may know of the block they run in.
+type Block struct {
+	Height int64
+	// Time is in Unix milliseconds. A transaction in this block happened at the
+	// time of the next one (protocol §2): rules that must know "now" put their
+	// question on the due list and have it answered at the head of the next block.
+	Time     int64
+	Proposer croft.PublicKey // validator key
+}
+
+// Validator is one voting key with its power; power 0 removes it.
+type Validator struct {
+	Key   croft.PublicKey
+	Power int64
+}
+
+// Result says what one transaction did. Code 0 means that it holds, newly or
+// already; any other code is a croft.Code, and the transaction had no effect.
+type Result struct {
+	Tx   croft.Hash
+	Code croft.Code
+	Log  string
+}
+
+// Err returns nil for code 0.
+func (r Result) Err() error {
+	if r.Code == 0 {
+		return nil
+	}
+	return &txError{r}
+}
+
+type txError struct{ Result }
+
+func (e *txError) Error() string        { return e.Log }
+func (e *txError) Is(target error) bool { return target == error(e.Code) }
+
+// Outcome is what a block did.
+type Outcome struct {
+	Results    []Result
+	Validators []Validator // changes to the validator set
+	AppHash    croft.Hash
+}
+
+// Machine runs blocks over a tree. It has one owner: calls do not overlap.
+type Machine struct {
+	tree    *Tree
+	genesis croft.Genesis
+	scope   croft.Scope
+}
+
+// New returns the machine of the network that g founds, at the height where the
+// tree stands.
+func New(g croft.Genesis, tree *Tree) (*Machine, error) {
+	if err := checkGenesis(g); err != nil {
+		return nil, err
+	}
+	return &Machine{tree: tree, genesis: g, scope: g.Scope()}, nil
+}
+
+// Scope returns the network and chain that every signature binds.
+func (m *Machine) Scope() croft.Scope { return m.scope }
+
+// Height returns the height of the last committed block; 0 before the first.
+func (m *Machine) Height() int64 { return m.tree.Height() }
+
+// AppHash returns the state's hash after the last committed block; before the
+// first it is the genesis state's.
+func (m *Machine) AppHash() croft.Hash {
+	if m.Height() > 0 {
+		return m.tree.Hash()
+	}
+	m.tree.Rollback()
+	s := newState(m.tree)
+	m.writeGenesis(s)
+	s.flush()
+	hash := m.tree.WorkingHash()
+	m.tree.Rollback()
+	return hash
+}
+
+// Founders returns the first validator set.
+func (m *Machine) Founders() []Validator {
+	return validatorDiff(nil, orderers(m.genesis.Members))
+}
+
+// Execute runs the next block. Nothing is durable before Commit: a crash here
+// leaves the state of the block before, and the same block is run again.
+func (m *Machine) Execute(b Block, txs [][]byte) Outcome {
+	m.tree.Rollback()
+	s := newState(m.tree)
+	if m.Height() == 0 {
+		m.writeGenesis(s)
+	}
+	before := s.validators()
+
+	head(s, b) // answer what the block before could not: it did not know its own time
+	out := Outcome{Results: make([]Result, len(txs))}
+	for i, raw := range txs {
+		out.Results[i] = m.apply(s, b, raw)
+	}
+	out.Validators = validatorDiff(before, s.validators())
+	s.flush()
+	out.AppHash = m.tree.WorkingHash()
+	return out
+}
+
+// apply runs one transaction; a refused one leaves no trace in the state.
+func (m *Machine) apply(s *State, b Block, raw []byte) Result {
+	r := Result{Tx: croft.Sum(raw)}
+	tx, err := m.open(s, raw)
+	if err == nil {
+		sub := s.branch()
+		if err = Apply(sub, tx, b); err == nil {
+			sub.merge()
+		}
+	}
+	if err != nil {
+		r.Code, r.Log = croft.CodeOf(err), err.Error()
+	}
+	return r
+}
+
+// Commit makes the block that Execute ran durable.
+func (m *Machine) Commit() error { return m.tree.Save() }
+
+// Check says whether a transaction may wait for a block: size, form, scope,
+// membership, signature. It runs against the last committed state.
+func (m *Machine) Check(raw []byte) (croft.MemberID, error) {
+	tx, err := m.open(newState(m.tree), raw)
+	return tx.Member, err
+}
+
+// Get reads one key of the last committed state; nil if it is absent.
+func (m *Machine) Get(key string) []byte { return m.tree.Get(key) }
+
+// Prove reads one key of the last committed state with its proof, of presence or
+// of absence, against the returned hash.
+func (m *Machine) Prove(key string) (Proof, error) { return m.tree.Prove(key) }

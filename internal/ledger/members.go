@@ -1,0 +1,265 @@
+package ledger
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"croft"
+)
+
+// Members govern by vote: one organisation, one vote. Admission, revocation and
+// the emergency stop need more than half of the members; with one or two members,
+// all. A vote counts once, and its sequence number keeps an old one from being
+// played again after the question was decided.
+//
+// Keys: network → Network · member/ID → croft.Member · name/NAME → MemberID ·
+// ballot/ACTION/HASH → Ballot · sequence/ID → last vote number
+
+// Network is the record of the network itself.
+type Network struct {
+	ID       croft.NetworkID  `cbor:"1,keyasint"`
+	Name     string           `cbor:"2,keyasint"`
+	Members  []croft.MemberID `cbor:"3,keyasint"`           // in order of admission, revoked ones too
+	Orderers []croft.MemberID `cbor:"4,keyasint"`           // whose nodes order blocks
+	Stopped  bool             `cbor:"5,keyasint,omitempty"` // the emergency stop: every guard reads it
+	Studies  uint32           `cbor:"6,keyasint,omitempty"` // how many were ever proposed
+}
+
+// Action is what a vote is about.
+type Action uint8
+
+// The actions.
+const (
+	Admit Action = iota + 1
+	Revoke
+	StopAll
+	Resume
+)
+
+// Vote casts a member's vote.
+type Vote struct {
+	Action   Action         `cbor:"1,keyasint"`
+	Subject  croft.MemberID `cbor:"2,keyasint,omitempty"` // Revoke
+	Newcomer *croft.Member  `cbor:"3,keyasint,omitempty"` // Admit: the whole record, so that all vote on the same keys
+	Sequence uint64         `cbor:"4,keyasint"`           // 1 more than this member's last vote
+}
+
+// Ready says that the member's node has caught up and may order blocks.
+type Ready struct{}
+
+// Ballot is an open question.
+type Ballot struct {
+	Yes []croft.MemberID `cbor:"1,keyasint"`
+}
+
+// MemberKey, NameKey and the like name the records; flows read them by these.
+func MemberKey(id croft.MemberID) string { return "member/" + id.String() }
+
+// NameKey holds the id of the member with that name.
+func NameKey(name string) string { return "name/" + name }
+
+// SequenceKey holds the number of a member's last vote.
+func SequenceKey(id croft.MemberID) string { return "sequence/" + id.String() }
+
+// NetworkKey holds the network's record.
+const NetworkKey = "network"
+
+func (s *State) network() Network {
+	n, _ := read[Network](s, NetworkKey)
+	return n
+}
+
+func (s *State) member(id croft.MemberID) (croft.Member, bool) {
+	return read[croft.Member](s, MemberKey(id))
+}
+
+// members returns the members that are not revoked, in order of admission.
+func (s *State) members() []croft.Member {
+	var out []croft.Member
+	for _, id := range s.network().Members {
+		if m, _ := s.member(id); !m.Revoked {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func (m *Machine) writeGenesis(s *State) {
+	n := Network{ID: m.scope.Network, Name: m.genesis.Name}
+	write(s, NetworkKey, n)
+	for _, member := range m.genesis.Members {
+		s.admit(member)
+	}
+}
+
+func checkGenesis(g croft.Genesis) error {
+	if g.Version != 1 || len(g.Members) == 0 || len(g.Members) > 1000 {
+		return croft.E(croft.ErrEncoding, "genesis", "version or number of members")
+	}
+	names := map[string]bool{}
+	for _, m := range g.Members {
+		if err := checkMember(m); err != nil {
+			return err
+		}
+		if names[m.Name] {
+			return croft.E(croft.ErrTxDuplicate, "the name "+m.Name)
+		}
+		names[m.Name] = true
+	}
+	return nil
+}
+
+func checkMember(m croft.Member) error {
+	printable := func(r rune) bool { return !unicode.IsPrint(r) }
+	if m.Name == "" || len(m.Name) > 40 || strings.ContainsFunc(m.Name, printable) || strings.TrimSpace(m.Name) != m.Name {
+		return croft.E(croft.ErrTxRights, "a member", "its name must have 1 to 40 printable characters")
+	}
+	if m.ID != croft.IDOf(m.Key) || m.Key == m.Node || m.Node == m.Validator || m.Key == m.Validator {
+		return croft.E(croft.ErrTxRights, m.Name, "its id or keys do not belong together")
+	}
+	return nil
+}
+
+func (s *State) vote(voter croft.MemberID, v *Vote) error {
+	last, _ := read[uint64](s, SequenceKey(voter))
+	if v.Sequence != last+1 {
+		return croft.E(croft.ErrTxOrder, "this vote's number does not follow the member's last vote")
+	}
+	write(s, SequenceKey(voter), v.Sequence)
+
+	question := croft.HashOf(Vote{Action: v.Action, Subject: v.Subject, Newcomer: v.Newcomer})
+	key := "ballot/" + question.String()
+	ballot, _ := read[Ballot](s, key)
+	ballot.Yes = insert(ballot.Yes, voter)
+	voters, yes := s.members(), 0
+	for _, m := range voters {
+		if slices.Contains(ballot.Yes, m.ID) {
+			yes++
+		}
+	}
+	if decided := yes*2 > len(voters) && (len(voters) > 2 || yes == len(voters)); !decided {
+		write(s, key, ballot)
+		return nil
+	}
+	write(s, key, Ballot{}) // answered; the same question may be asked again
+
+	n := s.network()
+	switch v.Action {
+	case Admit:
+		if v.Newcomer == nil {
+			return croft.E(croft.ErrTxRights, "nobody", "the vote names no newcomer")
+		}
+		if err := checkMember(*v.Newcomer); err != nil {
+			return err
+		}
+		if _, known := s.member(v.Newcomer.ID); known {
+			return croft.E(croft.ErrTxDuplicate, "member "+v.Newcomer.Name)
+		}
+		if _, taken := read[croft.MemberID](s, NameKey(v.Newcomer.Name)); taken {
+			return croft.E(croft.ErrTxDuplicate, "the name "+v.Newcomer.Name)
+		}
+		newcomer := *v.Newcomer
+		newcomer.Ready, newcomer.Revoked = false, false // ready is for its own node to say
+		s.admit(newcomer)
+	case Revoke:
+		m, known := s.member(v.Subject)
+		if !known || m.Revoked {
+			return croft.E(croft.ErrTxUnknown, "member", v.Subject.Short())
+		}
+		m.Revoked = true
+		write(s, MemberKey(m.ID), m)
+		s.chooseOrderers()
+	case StopAll, Resume:
+		n.Stopped = v.Action == StopAll
+		write(s, NetworkKey, n)
+	default:
+		return croft.E(croft.ErrTxUnknown, "vote", v.Action)
+	}
+	return nil
+}
+
+func (s *State) admit(m croft.Member) {
+	n := s.network()
+	n.Members = append(n.Members, m.ID)
+	write(s, NetworkKey, n)
+	write(s, MemberKey(m.ID), m)
+	write(s, NameKey(m.Name), m.ID)
+	s.chooseOrderers()
+}
+
+func (s *State) ready(id croft.MemberID) error {
+	m, _ := s.member(id)
+	m.Ready = true
+	write(s, MemberKey(id), m)
+	s.chooseOrderers()
+	return nil
+}
+
+// chooseOrderers keeps the rule: with fewer than four ready members the first of
+// them orders blocks alone and all check; from four on, all ready ones together.
+func (s *State) chooseOrderers() {
+	n := s.network()
+	n.Orderers = nil
+	for _, v := range orderers(s.members()) {
+		n.Orderers = append(n.Orderers, v.ID)
+	}
+	write(s, NetworkKey, n)
+}
+
+func orderers(members []croft.Member) []croft.Member {
+	var ready []croft.Member
+	for _, m := range members {
+		if m.Ready {
+			ready = append(ready, m)
+		}
+	}
+	if len(ready) == 0 {
+		ready = members
+	}
+	if len(ready) < 4 {
+		return ready[:min(1, len(ready))]
+	}
+	return ready
+}
+
+func (s *State) validators() []croft.Member {
+	var out []croft.Member
+	for _, id := range s.network().Orderers {
+		m, _ := s.member(id)
+		out = append(out, m)
+	}
+	return out
+}
+
+// validatorDiff lists the changes from one set of validators to another, removals
+// first, each in order of admission.
+func validatorDiff(from, to []croft.Member) []Validator {
+	var out []Validator
+	member := func(set []croft.Member, k croft.PublicKey) bool {
+		return slices.ContainsFunc(set, func(m croft.Member) bool { return m.Validator == k })
+	}
+	for _, m := range from {
+		if !member(to, m.Validator) {
+			out = append(out, Validator{m.Validator, 0})
+		}
+	}
+	for _, m := range to {
+		if !member(from, m.Validator) {
+			out = append(out, Validator{m.Validator, 1})
+		}
+	}
+	return out
+}
+
+// faulty returns f: so many of the orderers may be malicious.
+func (s *State) faulty() int { return (len(s.network().Orderers) - 1) / 3 }
+
+// insert adds id to a sorted set.
+func insert(set []croft.MemberID, id croft.MemberID) []croft.MemberID {
+	at, found := slices.BinarySearchFunc(set, id, croft.MemberID.Compare)
+	if found {
+		return set
+	}
+	return slices.Insert(slices.Clone(set), at, id)
+}

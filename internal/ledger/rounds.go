@@ -1,0 +1,446 @@
+package ledger
+
+import (
+	"slices"
+	"strconv"
+
+	"croft"
+)
+
+// A round moves report → freeze → sum → commit. No transaction carries a phase:
+// each brings one fact, and the phase moves in the same block when its guard
+// holds. One (study, step) opens at most one sum: the accepted set is computed
+// once, at freeze, and never again.
+//
+// Keys: round/STUDY/N → Round · evidence/STUDY/N/SEAT → Evidence
+
+// Round is the record of one round.
+type Round struct {
+	Study    croft.StudyID    `cbor:"1,keyasint"`
+	Number   uint32           `cbor:"2,keyasint"`
+	Phase    croft.Phase      `cbor:"3,keyasint"`
+	Parent   croft.Hash       `cbor:"4,keyasint"`           // the plan's state that sites compute on; zero: its start
+	Sites    []croft.MemberID `cbor:"5,keyasint"`           // expected: the approved sites, from round 1 on the cohort
+	Reports  []Accepted       `cbor:"6,keyasint,omitempty"` // sorted by site
+	Accepted []croft.MemberID `cbor:"7,keyasint,omitempty"` // fixed at freeze
+	Shares   []SeatShare      `cbor:"8,keyasint,omitempty"` // in order of arrival
+	Results  []SeatResult     `cbor:"9,keyasint,omitempty"`
+	Recovers []Recovered      `cbor:"10,keyasint,omitempty"`
+	// Of the commit:
+	Sum       croft.Hash       `cbor:"11,keyasint,omitempty"`
+	Next      croft.Hash       `cbor:"12,keyasint,omitempty"`
+	Liars     []croft.MemberID `cbor:"13,keyasint,omitempty"`
+	Unchecked bool             `cbor:"14,keyasint,omitempty"` // opened by t+1 shares: a lying seat would not have been seen
+}
+
+// Accepted is a report with the seats that hold it durably.
+type Accepted struct {
+	Site   croft.MemberID   `cbor:"1,keyasint"`
+	Header croft.Header     `cbor:"2,keyasint"`
+	Acks   []croft.MemberID `cbor:"3,keyasint,omitempty"` // sorted
+	Cost   croft.Cost       `cbor:"4,keyasint,omitempty"`
+}
+
+// SeatShare names the blob with a seat's share of the sum, sealed to each reader.
+type SeatShare struct {
+	Seat croft.MemberID `cbor:"1,keyasint"`
+	Blob croft.Hash     `cbor:"2,keyasint"`
+	Cost croft.Cost     `cbor:"3,keyasint,omitempty"`
+}
+
+// SeatResult is what a seat that reads the sum computed from it.
+type SeatResult struct {
+	Seat croft.MemberID   `cbor:"1,keyasint"`
+	Sum  croft.Hash       `cbor:"2,keyasint"`
+	Next croft.Hash       `cbor:"3,keyasint"` // the plan's next state
+	Done bool             `cbor:"4,keyasint,omitempty"`
+	Bad  []croft.MemberID `cbor:"5,keyasint,omitempty"` // seats whose share was located as wrong
+	Cost croft.Cost       `cbor:"6,keyasint,omitempty"`
+}
+
+// Recovered says that a seat asked the others for its seeds of a site's report.
+type Recovered struct {
+	Seat croft.MemberID `cbor:"1,keyasint"`
+	Site croft.MemberID `cbor:"2,keyasint"`
+}
+
+// Evidence says that t+1 seats located a wrong share.
+type Evidence struct {
+	Study croft.StudyID  `cbor:"1,keyasint"`
+	Round uint32         `cbor:"2,keyasint"`
+	Seat  croft.MemberID `cbor:"3,keyasint"`
+	Share croft.Hash     `cbor:"4,keyasint"` // the blob that it published
+}
+
+// The transactions of this file, each of a node.
+type (
+	// Report announces a site's report: first one counts.
+	Report struct {
+		Study  croft.StudyID `cbor:"1,keyasint"`
+		Round  uint32        `cbor:"2,keyasint"`
+		Header croft.Header  `cbor:"3,keyasint"`
+		Cost   croft.Cost    `cbor:"4,keyasint,omitempty"`
+	}
+	// Ack says that a seat holds these sites' reports durably: blob, opened box,
+	// seeds that equal their commitments.
+	Ack struct {
+		Study croft.StudyID    `cbor:"1,keyasint"`
+		Round uint32           `cbor:"2,keyasint"`
+		Sites []croft.MemberID `cbor:"3,keyasint"`
+	}
+	// Share publishes a seat's share of the sum of the accepted reports.
+	Share struct {
+		Study croft.StudyID `cbor:"1,keyasint"`
+		Round uint32        `cbor:"2,keyasint"`
+		Blob  croft.Hash    `cbor:"3,keyasint"`
+		Cost  croft.Cost    `cbor:"4,keyasint,omitempty"`
+	}
+	// Outturn is a seat's result of the round.
+	Outturn struct {
+		Study croft.StudyID    `cbor:"1,keyasint"`
+		Round uint32           `cbor:"2,keyasint"`
+		Sum   croft.Hash       `cbor:"3,keyasint"`
+		Next  croft.Hash       `cbor:"4,keyasint"`
+		Done  bool             `cbor:"5,keyasint,omitempty"`
+		Bad   []croft.MemberID `cbor:"6,keyasint,omitempty"`
+		Cost  croft.Cost       `cbor:"7,keyasint,omitempty"`
+	}
+	// Recover is the fact that lets other seats answer a request for seeds.
+	Recover struct {
+		Study croft.StudyID  `cbor:"1,keyasint"`
+		Round uint32         `cbor:"2,keyasint"`
+		Site  croft.MemberID `cbor:"3,keyasint"`
+	}
+)
+
+// RoundKey names a round's record.
+func RoundKey(id croft.StudyID, n uint32) string { return "round/" + id.String() + "/" + number(n) }
+
+// EvidenceKey names the evidence against a seat.
+func EvidenceKey(id croft.StudyID, n uint32, seat croft.MemberID) string {
+	return "evidence/" + id.String() + "/" + number(n) + "/" + seat.String()
+}
+
+// number keeps keys in the order of their numbers.
+func number(n uint32) string {
+	digits := strconv.Itoa(int(n))
+	return "0000000000"[len(digits):] + digits
+}
+
+// Report returns the site's report.
+func (r Round) Report(site croft.MemberID) (Accepted, bool) {
+	at, found := slices.BinarySearchFunc(r.Reports, site, func(a Accepted, s croft.MemberID) int { return a.Site.Compare(s) })
+	if !found {
+		return Accepted{}, false
+	}
+	return r.Reports[at], true
+}
+
+func (s *State) openRound(st *Study, n uint32, parent croft.Hash) {
+	r := Round{Study: st.ID, Number: n, Phase: croft.PhaseReport, Parent: parent, Sites: st.Cohort}
+	if n == 0 {
+		for _, a := range st.Answers {
+			if a.Approved && has(st.Enrolled, a.Site) {
+				r.Sites = append(r.Sites, a.Site)
+			}
+		}
+	}
+	st.Round = n
+	switch {
+	case n > maxRounds:
+		s.stop(st, "rounds")
+	case s.affordable(*st, r) != nil:
+		s.stop(st, "budget")
+	default:
+		write(s, RoundKey(st.ID, n), r)
+		s.put(*st)
+		s.due(st.ID, true)
+	}
+}
+
+// maxRounds bounds a study whatever its plan says.
+const maxRounds = 200
+
+// affordable says whether every expected site may release once more: by its
+// group's budget, and by what it approved.
+func (s *State) affordable(st Study, r Round) error {
+	for _, a := range st.Answers {
+		if has(r.Sites, a.Site) && r.Number >= a.Releases {
+			return croft.E(croft.ErrTxBudget, a.Releases, r.Number)
+		}
+	}
+	return s.chargeable(s.groups(st, r.Sites))
+}
+
+// groups returns the record groups that the sites brought, sorted, each once.
+func (s *State) groups(st Study, sites []croft.MemberID) []croft.Hash {
+	var out []croft.Hash
+	for _, a := range st.Answers {
+		if has(sites, a.Site) {
+			d, _ := read[croft.Dataset](s, DatasetKey(a.Dataset))
+			out = append(out, d.Group)
+		}
+	}
+	slices.SortFunc(out, croft.Hash.Compare)
+	return slices.Compact(out)
+}
+
+// open returns the study and the round that a transaction speaks of. moot is true
+// when the round is over already: the transaction then holds and changes nothing.
+func (s *State) round(id croft.StudyID, n uint32) (st Study, plan croft.Study, r Round, moot bool, err error) {
+	if st, plan, err = s.study(id); err != nil {
+		return
+	}
+	r, known := read[Round](s, RoundKey(id, n))
+	if !known {
+		err = croft.E(croft.ErrTxOrder, "the round has not begun")
+	}
+	moot = r.Phase == croft.PhaseCommit || st.Status == Done || st.Status == Stopped
+	return
+}
+
+func (s *State) report(site croft.MemberID, p *Report) error {
+	st, _, r, moot, err := s.round(p.Study, p.Round)
+	if err != nil {
+		return err
+	}
+	if !has(r.Sites, site) {
+		return croft.E(croft.ErrTxRights, site.Short(), "it is not a site of this round")
+	}
+	if first, reported := r.Report(site); reported {
+		if first.Header != p.Header {
+			return croft.E(croft.ErrTxDuplicate, "a report of this site")
+		}
+		return nil
+	}
+	if moot || r.Phase != croft.PhaseReport {
+		return croft.E(croft.ErrTxOrder, "the round is frozen")
+	}
+	r.Reports = append(slices.Clone(r.Reports), Accepted{Site: site, Header: p.Header, Cost: p.Cost})
+	slices.SortFunc(r.Reports, func(a, b Accepted) int { return a.Site.Compare(b.Site) })
+	write(s, RoundKey(st.ID, r.Number), r)
+	s.due(st.ID, true)
+	return nil
+}
+
+func (s *State) ack(seat croft.MemberID, a *Ack) error {
+	st, plan, r, moot, err := s.round(a.Study, a.Round)
+	if err != nil {
+		return err
+	}
+	if !s.seated(st, seat) {
+		return croft.E(croft.ErrTxRights, seat.Short(), "it is not a seat of the study")
+	}
+	if moot || r.Phase != croft.PhaseReport {
+		return nil // late: the set is frozen, the seat may still publish its share
+	}
+	r.Reports = slices.Clone(r.Reports)
+	for _, site := range a.Sites {
+		at, found := slices.BinarySearchFunc(r.Reports, site, func(x Accepted, s croft.MemberID) int { return x.Site.Compare(s) })
+		if !found {
+			return croft.E(croft.ErrTxOrder, "no report of that site is here")
+		}
+		r.Reports[at].Acks = insert(r.Reports[at].Acks, seat)
+	}
+	// report → freeze: every expected report is acknowledged.
+	if accepted := r.acknowledged(int(st.Quorum)); len(accepted) == len(r.Sites) {
+		s.freeze(&st, plan, &r, accepted)
+	}
+	write(s, RoundKey(st.ID, r.Number), r)
+	s.put(st)
+	if r.Phase == croft.PhaseReport && st.Status != Stopped {
+		s.due(st.ID, true)
+	}
+	return nil
+}
+
+// seated reports whether the member is a seat that can receive boxes.
+func (s *State) seated(st Study, seat croft.MemberID) bool {
+	return has(st.Seats, seat) && has(st.Enrolled, seat)
+}
+
+// acknowledged returns the sites whose reports at least q seats hold.
+func (r Round) acknowledged(q int) (sites []croft.MemberID) {
+	for _, a := range r.Reports {
+		if len(a.Acks) >= q {
+			sites = append(sites, a.Site)
+		}
+	}
+	return sites
+}
+
+// freeze fixes the accepted set, charges the budgets, and lets the sum be opened.
+// From here on this step has this set or the study ends.
+func (s *State) freeze(st *Study, plan croft.Study, r *Round, accepted []croft.MemberID) {
+	groups := s.groups(*st, accepted)
+	if r.Number == 0 {
+		columns := append(slices.Clone(plan.Model.Features), plan.Model.Label)
+		slices.Sort(columns)
+		cohort := Cohort{Study: st.ID, Groups: groups, Columns: columns}
+		if len(groups) < int(plan.MinSites) || s.joinable(cohort, int(plan.MinSites)) != nil {
+			s.stop(st, "cohort")
+			return
+		}
+		s.join(cohort)
+		st.Cohort = accepted
+	}
+	if s.chargeable(groups) != nil {
+		s.stop(st, "budget")
+		return
+	}
+	s.charge(groups)
+	r.Accepted, r.Phase = accepted, croft.PhaseSum
+	st.Status, st.Waiting = Running, nil
+}
+
+// late is what patience does to a round that waits for reports. In the first one
+// it goes on with those who came, if they are enough. Afterwards the missing
+// pause the study by name, and a second patience later end it: leaving them out
+// would show their numbers. A round that waits for seats waits until the study
+// expires.
+func (s *State) late(st *Study, plan croft.Study, b Block, patient bool) {
+	r, _ := read[Round](s, RoundKey(st.ID, st.Round))
+	if patient || r.Phase != croft.PhaseReport {
+		return
+	}
+	accepted := r.acknowledged(int(st.Quorum))
+	enough := r.Number == 0 && len(accepted) >= int(plan.MinSites)
+	for _, m := range plan.Required {
+		enough = enough && has(accepted, m)
+	}
+	switch {
+	case enough:
+		s.freeze(st, plan, &r, accepted)
+		write(s, RoundKey(st.ID, r.Number), r)
+	case st.Status == Paused && b.Time-st.News >= 2*int64(plan.Patience)*1000:
+		s.stop(st, croft.RefusedUnavailable.String())
+	default:
+		st.Status, st.Waiting = Paused, nil
+		for _, m := range r.Sites {
+			if !has(accepted, m) {
+				st.Waiting = append(st.Waiting, m)
+			}
+		}
+	}
+}
+
+func (s *State) share(seat croft.MemberID, p *Share) error {
+	st, _, r, moot, err := s.round(p.Study, p.Round)
+	if err != nil {
+		return err
+	}
+	if !s.seated(st, seat) {
+		return croft.E(croft.ErrTxRights, seat.Short(), "it is not a seat of the study")
+	}
+	for _, old := range r.Shares {
+		if old.Seat == seat {
+			if old.Blob != p.Blob {
+				return croft.E(croft.ErrTxDuplicate, "a share of this seat")
+			}
+			return nil
+		}
+	}
+	if moot {
+		return nil
+	}
+	if r.Phase != croft.PhaseSum {
+		return croft.E(croft.ErrTxOrder, "the round is not frozen")
+	}
+	r.Shares = append(slices.Clone(r.Shares), SeatShare{seat, p.Blob, p.Cost})
+	write(s, RoundKey(st.ID, r.Number), r)
+	return nil
+}
+
+// result counts the seats that computed the same. sum → commit: t+1 of them, so
+// at least one honest seat stands behind every committed round.
+func (s *State) result(seat croft.MemberID, p *Outturn) error {
+	st, plan, r, moot, err := s.round(p.Study, p.Round)
+	if err != nil {
+		return err
+	}
+	if !s.seated(st, seat) || !has(plan.Readers, seat) {
+		return croft.E(croft.ErrTxRights, seat.Short(), "it is not a seat that reads the sum")
+	}
+	if moot {
+		return nil
+	}
+	if r.Phase != croft.PhaseSum || len(r.Shares) < int(st.Quorum) {
+		return croft.E(croft.ErrTxOrder, "the sum cannot be opened yet")
+	}
+	for _, m := range p.Bad {
+		if !has(st.Seats, m) {
+			return croft.E(croft.ErrTxStudy, "it names a seat that the study does not have")
+		}
+	}
+	mine := SeatResult{seat, p.Sum, p.Next, p.Done, p.Bad, p.Cost}
+	same := 1
+	for _, old := range r.Results {
+		if old.Seat == seat {
+			if !old.agrees(mine) {
+				return croft.E(croft.ErrTxDuplicate, "a result of this seat")
+			}
+			return nil
+		}
+		if old.agrees(mine) {
+			same++
+		}
+	}
+	r.Results = append(slices.Clone(r.Results), mine)
+	if same <= int(st.Threshold) {
+		write(s, RoundKey(st.ID, r.Number), r)
+		return nil
+	}
+	s.commit(&st, plan, r, mine)
+	return nil
+}
+
+func (a SeatResult) agrees(b SeatResult) bool {
+	return a.Sum == b.Sum && a.Next == b.Next && a.Done == b.Done && slices.Equal(a.Bad, b.Bad)
+}
+
+// commit is the point of no return of a round: its sum and the next state are
+// agreed. It ends the study or opens the next round in the same block.
+func (s *State) commit(st *Study, plan croft.Study, r Round, agreed SeatResult) {
+	r.Phase, r.Sum, r.Next, r.Liars = croft.PhaseCommit, agreed.Sum, agreed.Next, agreed.Bad
+	r.Unchecked = len(r.Shares) < int(st.Threshold)+2
+	write(s, RoundKey(st.ID, r.Number), r)
+	for _, share := range r.Shares {
+		if has(agreed.Bad, share.Seat) {
+			write(s, EvidenceKey(st.ID, r.Number, share.Seat), Evidence{st.ID, r.Number, share.Seat, share.Blob})
+		}
+	}
+	if !agreed.Done {
+		s.openRound(st, r.Number+1, agreed.Next)
+		return
+	}
+	st.Status = Done
+	s.put(*st)
+	s.settled(st.ID)
+	unchecked := false
+	for n := range r.Number + 1 {
+		past, _ := read[Round](s, RoundKey(st.ID, n))
+		unchecked = unchecked || past.Unchecked
+	}
+	write(s, ModelKey(st.ID), Model{Study: st.ID, Plan: st.Plan, State: agreed.Next,
+		Rounds: r.Number + 1, Cohort: st.Cohort, Use: plan.Use, Unchecked: unchecked})
+}
+
+// recover records that a seat needs seeds of a report that others hold. The fact
+// is what entitles the others to answer, once for each report.
+func (s *State) recover(seat croft.MemberID, p *Recover) error {
+	st, _, r, moot, err := s.round(p.Study, p.Round)
+	if err != nil {
+		return err
+	}
+	if !s.seated(st, seat) {
+		return croft.E(croft.ErrTxRights, seat.Short(), "it is not a seat of the study")
+	}
+	if _, reported := r.Report(p.Site); !reported || moot {
+		return croft.E(croft.ErrTxOrder, "no open report of that site is here")
+	}
+	if fact := (Recovered{seat, p.Site}); !has(r.Recovers, fact) {
+		r.Recovers = append(slices.Clone(r.Recovers), fact)
+		write(s, RoundKey(st.ID, r.Number), r)
+	}
+	return nil
+}

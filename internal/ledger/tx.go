@@ -1,0 +1,232 @@
+package ledger
+
+import (
+	"croft"
+)
+
+// MaxTx bounds a transaction: only small things go on the ledger.
+const MaxTx = 16 << 10
+
+// Kind numbers a transaction's type; stable.
+type Kind uint8
+
+// The transactions. The first group is signed by a person with the member key,
+// the second by the member's node.
+const (
+	KindVote Kind = iota + 1
+	KindRegister
+	KindPropose
+	KindApprove
+	KindRefuse
+	KindWithdraw
+
+	KindReady Kind = iota + 10
+	KindEnrol
+	KindReport
+	KindAck
+	KindShare
+	KindResult
+	KindRecover
+	KindStop
+	KindTick
+)
+
+// Tx is a transaction after its signature was checked.
+type Tx struct {
+	ID     croft.Hash // of the signed bytes
+	Member croft.MemberID
+	Body   any // one of the pointers that newBody makes
+}
+
+// newBody returns an empty body of the kind, and the role of the key that signs it.
+func newBody(k Kind) (any, croft.Role) {
+	switch k {
+	case KindVote:
+		return new(Vote), croft.RoleMember
+	case KindRegister:
+		return new(Register), croft.RoleMember
+	case KindPropose:
+		return new(Propose), croft.RoleMember
+	case KindApprove:
+		return new(croft.Approval), croft.RoleMember
+	case KindRefuse:
+		return new(Refuse), croft.RoleMember
+	case KindWithdraw:
+		return new(Withdraw), croft.RoleMember
+	case KindReady:
+		return new(Ready), croft.RoleNode
+	case KindEnrol:
+		return new(Enrol), croft.RoleNode
+	case KindReport:
+		return new(Report), croft.RoleNode
+	case KindAck:
+		return new(Ack), croft.RoleNode
+	case KindShare:
+		return new(Share), croft.RoleNode
+	case KindResult:
+		return new(Outturn), croft.RoleNode
+	case KindRecover:
+		return new(Recover), croft.RoleNode
+	case KindStop:
+		return new(Stop), croft.RoleNode
+	case KindTick:
+		return new(Tick), croft.RoleNode
+	}
+	return nil, 0
+}
+
+// Apply is every rule of the ledger, one line a transaction.
+func Apply(s *State, tx Tx, b Block) error {
+	if _, vote := tx.Body.(*Vote); s.network().Stopped && !vote {
+		return croft.E(croft.ErrTxStopped)
+	}
+	switch body := tx.Body.(type) {
+	case *Vote:
+		return s.vote(tx.Member, body)
+	case *Ready:
+		return s.ready(tx.Member)
+	case *Register:
+		return s.register(tx, body)
+	case *Propose:
+		return s.propose(tx, body)
+	case *Enrol:
+		return s.enrol(tx.Member, body)
+	case *croft.Approval:
+		return s.approve(tx.Member, body)
+	case *Refuse:
+		return s.refuse(tx.Member, body.Study, body.Reason)
+	case *Withdraw:
+		return s.refuse(tx.Member, body.Study, croft.RefusedConsent)
+	case *Report:
+		return s.report(tx.Member, body)
+	case *Ack:
+		return s.ack(tx.Member, body)
+	case *Share:
+		return s.share(tx.Member, body)
+	case *Outturn:
+		return s.result(tx.Member, body)
+	case *Recover:
+		return s.recover(tx.Member, body)
+	case *Stop:
+		return s.refuse(tx.Member, body.Study, body.Reason)
+	case *Tick:
+		return s.tick(body, b)
+	}
+	return croft.E(croft.ErrTxUnknown, "transaction", "kind")
+}
+
+// Signed is a transaction as it travels: the canonical payload and a signature
+// over it in the chain's scope, domain "tx".
+type Signed struct {
+	Payload   []byte          `cbor:"1,keyasint"`
+	Signature croft.Signature `cbor:"2,keyasint"`
+}
+
+// Payload is what is signed.
+type Payload struct {
+	Member croft.MemberID `cbor:"1,keyasint"`
+	Kind   Kind           `cbor:"2,keyasint"`
+	Body   []byte         `cbor:"3,keyasint"` // canonical encoding of the kind's body
+	// Nonce tells two transactions apart that would otherwise be the same bytes,
+	// and so the same transaction. Most kinds are idempotent and leave it 0.
+	Nonce uint64 `cbor:"4,keyasint,omitempty"`
+}
+
+// domain tags transaction signatures.
+const domain = "tx"
+
+// Signer signs body with one of a member's keys, in a scope, under a domain tag.
+type Signer func(role croft.Role, scope croft.Scope, domain string, body []byte) croft.Signature
+
+// Seal signs and encodes a transaction of member: body is a pointer to one of the
+// bodies above.
+func Seal(scope croft.Scope, member croft.MemberID, nonce uint64, body any, sign Signer) []byte {
+	kind := kindOf(body)
+	_, role := newBody(kind)
+	payload := croft.Encode(Payload{Member: member, Kind: kind, Body: croft.Encode(body), Nonce: nonce})
+	return croft.Encode(Signed{payload, sign(role, scope, domain, payload)})
+}
+
+func kindOf(body any) Kind {
+	switch body.(type) {
+	case *Vote:
+		return KindVote
+	case *Register:
+		return KindRegister
+	case *Propose:
+		return KindPropose
+	case *croft.Approval:
+		return KindApprove
+	case *Refuse:
+		return KindRefuse
+	case *Withdraw:
+		return KindWithdraw
+	case *Ready:
+		return KindReady
+	case *Enrol:
+		return KindEnrol
+	case *Report:
+		return KindReport
+	case *Ack:
+		return KindAck
+	case *Share:
+		return KindShare
+	case *Outturn:
+		return KindResult
+	case *Recover:
+		return KindRecover
+	case *Stop:
+		return KindStop
+	case *Tick:
+		return KindTick
+	}
+	panic("ledger: not a transaction body")
+}
+
+// Parse decodes a transaction without checking who signed it: for screens and
+// logs, never for rules.
+func Parse(raw []byte) (Tx, Kind, error) {
+	tx, payload, _, err := parse(raw)
+	return tx, payload.Kind, err
+}
+
+func parse(raw []byte) (tx Tx, payload Payload, signed Signed, err error) {
+	if len(raw) > MaxTx {
+		return tx, payload, signed, croft.E(croft.ErrTxTooLarge, len(raw), MaxTx)
+	}
+	if err = croft.Decode(raw, &signed); err != nil {
+		return
+	}
+	if err = croft.Decode(signed.Payload, &payload); err != nil {
+		return
+	}
+	body, _ := newBody(payload.Kind)
+	if body == nil {
+		return tx, payload, signed, croft.E(croft.ErrTxUnknown, "transaction kind", payload.Kind)
+	}
+	if err = croft.Decode(payload.Body, body); err != nil {
+		return
+	}
+	return Tx{ID: croft.Sum(raw), Member: payload.Member, Body: body}, payload, signed, nil
+}
+
+// open decodes a transaction and checks that a member signed it for this chain
+// with the key that its kind wants.
+func (m *Machine) open(s *State, raw []byte) (Tx, error) {
+	tx, payload, signed, err := parse(raw)
+	if err != nil {
+		return tx, err
+	}
+	member, ok := s.member(tx.Member)
+	if !ok || member.Revoked {
+		return tx, croft.E(croft.ErrTxRights, tx.Member.Short(), "it is not a member of this network")
+	}
+	key := member.Node
+	if _, role := newBody(payload.Kind); role == croft.RoleMember {
+		key = member.Key
+	}
+	if !m.scope.Verify(key, domain, signed.Payload, signed.Signature) {
+		return tx, croft.E(croft.ErrTxSignature)
+	}
+	return tx, nil
+}

@@ -1,0 +1,307 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"croft"
+	"croft/internal/ledger"
+	"croft/internal/table"
+)
+
+// Ledger is what the flows need of the network's ledger.
+type Ledger interface {
+	Submit(ctx context.Context, tx []byte) error
+	Get(ctx context.Context, key string) (ledger.Proof, error)
+	Watch(ctx context.Context) <-chan struct{}
+	Now() time.Time
+}
+
+// Blobs keeps content-addressed bytes, durably when Put returns.
+type Blobs interface {
+	Put(data []byte) (croft.Hash, error)
+	Get(hash croft.Hash) ([]byte, error)
+	Delete(hash croft.Hash) error
+}
+
+// Docs keeps small named documents, durably when Put returns. Get returns an
+// error for which Absent is true when there is none.
+type Docs interface {
+	Put(kind, name string, data []byte) error
+	Get(kind, name string) ([]byte, error)
+	Delete(kind, name string) error
+	List(kind string) ([]string, error)
+}
+
+// Peers reaches other members' nodes.
+type Peers interface {
+	// Fetch gets a blob from the first of the members that has it, and checks its hash.
+	Fetch(ctx context.Context, hash croft.Hash, from ...croft.MemberID) ([]byte, error)
+	// Call sends a request and returns the answer.
+	Call(ctx context.Context, to croft.MemberID, protocol string, request []byte) ([]byte, error)
+}
+
+// Data opens a registered dataset version as it is on disk now.
+type Data interface {
+	// Open returns the rows and the commitment of the content that was read.
+	Open(ctx context.Context, id croft.DatasetID, schema croft.Schema) (*table.Table, croft.Hash, error)
+	// Policy returns the site's rules for a dataset.
+	Policy(id croft.DatasetID) (Policy, error)
+}
+
+// Policy is what a site demands of every study, whatever its author wrote. It can
+// only tighten.
+type Policy struct {
+	table.Policy
+	// Releases is how many sums the records may be in, over all studies and
+	// ledgers of this site.
+	Releases uint32
+	// Group is the record group that the budget belongs to.
+	Group croft.Hash
+}
+
+// Node is a node as the flows see it. All fields are set by whoever builds it.
+type Node struct {
+	Self   croft.MemberID
+	Sign   ledger.Signer
+	Scope  croft.Scope
+	Ledger Ledger
+	Blobs  Blobs
+	Docs   Docs
+	Peers  Peers
+	Data   Data
+	Log    *slog.Logger
+	// Report is told of each step that this node took, for progress on screens.
+	Report func(Event)
+	// At is called at each named line with its name; nil in the product. Tests stop
+	// the process there.
+	At func(line string)
+}
+
+// Event is one step of one study at this node.
+type Event struct {
+	Study croft.StudyID `json:"study"`
+	Round uint32        `json:"round"`
+	Word  string        `json:"word"` // the step's word: open, report, acknowledge, sum, step, publish, pause, refuse …
+	Text  string        `json:"text,omitempty"`
+	Bytes int           `json:"bytes,omitempty"`
+	Loss  float64       `json:"loss,omitempty"` // of the step: mean log-loss over the training rows
+}
+
+// retry is how long a study waits after a failure that may pass: an unreachable
+// peer, a ledger without quorum.
+const retry = 500 * time.Millisecond
+
+// glance is how often deadlines are looked at while nothing happens.
+const glance = time.Second
+
+// Run follows every study on the ledger until ctx ends. It returns nil then; an
+// error means that this node can no longer be trusted to go on (its disk fails).
+func (n *Node) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if err := n.resend(ctx, group); err != nil {
+		return err
+	}
+	moved := n.Ledger.Watch(ctx)
+	next := uint32(0)
+	for {
+		for ctx.Err() == nil {
+			id, found, err := get[croft.StudyID](ctx, n, ledger.StudyAtKey(next))
+			if err != nil || !found {
+				break
+			}
+			f := &follower{Node: n, id: id}
+			group.Go(func() error { return f.follow(ctx) })
+			next++
+		}
+		select {
+		case <-ctx.Done():
+			return group.Wait()
+		case <-moved:
+		case <-time.After(glance):
+		}
+	}
+}
+
+// follower plays this node's part in one study.
+type follower struct {
+	*Node
+	id croft.StudyID
+
+	rows   *rows          // the site's rows, once read
+	states []croft.Hash   // hashes of states known to be right, by round
+	said   map[string]bool // events reported once
+	mu     sync.Mutex
+}
+
+// follow runs the round's lines each time the ledger moves, until the study has
+// ended and this node's last duty is done.
+func (f *follower) follow(ctx context.Context) error {
+	moved := f.Ledger.Watch(ctx)
+	for {
+		ended, err := f.advance(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case fatal(err):
+			return fmt.Errorf("study %s: %w", f.id.Short(), err)
+		case err != nil:
+			f.Log.Warn("wait", "study", f.id.Short(), "why", err)
+		case ended:
+			return nil
+		}
+		wait := glance
+		if err != nil {
+			wait = retry
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-moved:
+		case <-time.After(wait):
+		}
+	}
+}
+
+// advance does what this node owes the study now.
+func (f *follower) advance(ctx context.Context) (ended bool, err error) {
+	st, plan, err := f.study(ctx)
+	if err != nil {
+		return false, err
+	}
+	switch st.Status {
+	case ledger.Proposed:
+		if err = f.enrol(ctx, st, plan); err == nil {
+			err = f.tick(ctx, st, plan)
+		}
+	case ledger.Running, ledger.Paused:
+		if st.Status == ledger.Paused {
+			f.say(Event{Round: st.Round, Word: "pause", Text: f.names(ctx, st.Waiting)})
+		}
+		if err = f.round(ctx); err == nil {
+			err = f.tick(ctx, st, plan)
+		}
+	case ledger.Done:
+		if err = f.round(ctx); err == nil {
+			return true, f.erase(st)
+		}
+	case ledger.Stopped:
+		f.say(Event{Round: st.Round, Word: "stop", Text: st.Reason})
+		return true, f.erase(st)
+	}
+	return false, err
+}
+
+// tick asks the ledger to look at a deadline that this node's clock says is due.
+// The node's clock only decides when to ask; the ledger's time decides.
+func (f *follower) tick(ctx context.Context, st ledger.Study, plan croft.Study) error {
+	now := f.Ledger.Now().UnixMilli()
+	due := now >= plan.Expires*1000
+	for _, a := range st.Answers {
+		due = due || a.Approved && now >= a.Expires*1000
+	}
+	quiet := st.News + int64(plan.Patience)*1000
+	if st.Status == ledger.Paused {
+		quiet += int64(plan.Patience) * 1000
+	}
+	waits := st.Status != ledger.Running || f.reporting(ctx, st)
+	if due = due || waits && st.News > 0 && now >= quiet; !due {
+		return nil
+	}
+	// A tick has no content, so equal ticks are one transaction: the nonce is the
+	// deadline's second.
+	return f.submit(ctx, uint64(now/1000), &ledger.Tick{Study: f.id})
+}
+
+// reporting says whether the open round still waits for reports: only then has
+// patience a meaning.
+func (f *follower) reporting(ctx context.Context, st ledger.Study) bool {
+	r, found, err := get[ledger.Round](ctx, f.Node, ledger.RoundKey(st.ID, st.Round))
+	return err == nil && found && r.Phase == croft.PhaseReport
+}
+
+func (f *follower) study(ctx context.Context) (ledger.Study, croft.Study, error) {
+	st, found, err := get[ledger.Study](ctx, f.Node, ledger.StudyKey(f.id))
+	if err == nil && !found {
+		err = croft.E(croft.ErrTxUnknown, "study", f.id.Short())
+	}
+	if err != nil {
+		return st, croft.Study{}, err
+	}
+	plan, _, err := get[croft.Study](ctx, f.Node, ledger.PlanKey(f.id))
+	if err == nil && plan.PlanHash() != st.Plan {
+		err = croft.E(croft.ErrDiffers, "the plan on the ledger")
+	}
+	return st, plan, err
+}
+
+func (f *follower) read(ctx context.Context) (ledger.Study, croft.Study, ledger.Round, error) {
+	st, plan, err := f.study(ctx)
+	if err != nil {
+		return st, plan, ledger.Round{}, err
+	}
+	r, _, err := get[ledger.Round](ctx, f.Node, ledger.RoundKey(f.id, st.Round))
+	return st, plan, r, err
+}
+
+// say reports an event once.
+func (f *follower) say(e Event) {
+	e.Study = f.id
+	key := fmt.Sprintf("%d %s %s", e.Round, e.Word, e.Text)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.said[key] {
+		return
+	}
+	if f.said == nil {
+		f.said = map[string]bool{}
+	}
+	f.said[key] = true
+	f.Log.Info(e.Word, "study", f.id.Short(), "round", e.Round, "bytes", e.Bytes, "text", e.Text)
+	if f.Node.Report != nil {
+		f.Node.Report(e)
+	}
+}
+
+// at marks a named line: where a crash is worth testing.
+func (n *Node) at(line string) {
+	if n.At != nil {
+		n.At(line)
+	}
+}
+
+// names returns members' names for people.
+func (n *Node) names(ctx context.Context, ids []croft.MemberID) string {
+	text := ""
+	for i, id := range ids {
+		m, _, _ := get[croft.Member](ctx, n, ledger.MemberKey(id))
+		if i > 0 {
+			text += ", "
+		}
+		text += m.Name
+	}
+	return text
+}
+
+// get reads one proved record of the ledger.
+func get[T any](ctx context.Context, n *Node, key string) (record T, found bool, err error) {
+	proof, err := n.Ledger.Get(ctx, key)
+	if err != nil {
+		return record, false, err
+	}
+	return ledger.Decode[T](proof.Value)
+}
+
+// fatal says whether an error means that this machine cannot go on.
+func fatal(err error) bool {
+	return errors.Is(err, croft.ErrDiskFull) || errors.Is(err, croft.ErrStoreCorrupt) || errors.Is(err, croft.ErrFolder)
+}
+
+func has(set []croft.MemberID, id croft.MemberID) bool { return slices.Contains(set, id) }

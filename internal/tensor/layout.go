@@ -1,0 +1,132 @@
+// Package tensor holds the fixed-point form of vectors: the one currency between
+// plans, which think in real numbers, and private sums, which add integers.
+//
+// A plan declares its vector as blocks, each with a public bound on its length;
+// a layout turns real numbers into integers below 2^31 in Euclidean norm and a
+// sum of such integers back into real numbers. Everything here is exact or
+// rounds the same way on every machine.
+package tensor
+
+import (
+	"math"
+
+	"croft"
+)
+
+// NormBits bounds every encoded vector: its Euclidean norm is below 2^NormBits.
+// The norm proof of a report has the same bound (protocol §5).
+const NormBits = 31
+
+// lowBits is the width of the second limb: what is left of a number after
+// rounding it to the first, again as an integer.
+const lowBits = 24
+
+// Block is a named run of numbers with one public bound.
+type Block struct {
+	Name string
+	Len  int
+	// Exp bounds the block at every site: its Euclidean norm is at most 2^Exp.
+	// It follows from public facts only (rows, declared ranges).
+	Exp int
+	// Limbs is 2 for exact plans (53 bits and more survive) and 1 for plans with noise.
+	Limbs int
+}
+
+// Layout is the order of blocks in a vector.
+type Layout []Block
+
+// Numbers returns how many real numbers the layout holds.
+func (l Layout) Numbers() (n int) {
+	for _, b := range l {
+		n += b.Len
+	}
+	return n
+}
+
+// Elems returns how many integers encode them.
+func (l Layout) Elems() (n int) {
+	for _, b := range l {
+		n += b.Len * b.Limbs
+	}
+	return n
+}
+
+// frac returns f, the fraction bits of a block's first limb: all blocks together
+// stay below half the norm bound, the second limbs below the other half.
+func (l Layout) frac(b Block) int {
+	share := 0 // ⌈½·log2(blocks)⌉: an equal share of the squared norm for each block
+	for 1<<(2*share) < len(l) {
+		share++
+	}
+	return NormBits - 1 - share - b.Exp
+}
+
+// Resolution returns the largest rounding error of one number of a site's vector,
+// over all blocks.
+func (l Layout) Resolution() float64 {
+	worst := 0.0
+	for _, b := range l {
+		worst = max(worst, math.Ldexp(0.5, -l.frac(b)-lowBits*(b.Limbs-1)))
+	}
+	return worst
+}
+
+// Encode turns the layout's numbers into integers: first limbs hi = round(v·2^f),
+// then second limbs round((v·2^f − hi)·2^24). It refuses NaN, infinities and
+// whatever exceeds the bound: an exact plan never clips.
+func (l Layout) Encode(values []float64) ([]int64, error) {
+	if len(values) != l.Numbers() {
+		return nil, croft.E(croft.ErrShape, "the vector", len(values), l.Numbers())
+	}
+	out := make([]int64, 0, l.Elems())
+	norm := 0.0
+	for _, b := range l {
+		f := l.frac(b)
+		block := values[:b.Len]
+		values = values[b.Len:]
+		low := make([]int64, 0, b.Len)
+		for i, v := range block {
+			scaled := math.Ldexp(v, f)
+			if !(math.Abs(scaled) < 1<<NormBits) {
+				return nil, croft.E(croft.ErrOverflow, b.Name, i, v, math.Ldexp(1, b.Exp))
+			}
+			hi := math.RoundToEven(scaled)
+			lo := math.RoundToEven(math.Ldexp(scaled-hi, lowBits))
+			norm += hi*hi + lo*lo
+			out = append(out, int64(hi))
+			low = append(low, int64(lo))
+		}
+		if b.Limbs == 2 {
+			out = append(out, low...)
+		}
+		if norm >= 1<<(2*NormBits) {
+			return nil, croft.E(croft.ErrOverflow, b.Name, b.Len-1, "the vector", math.Ldexp(1, b.Exp))
+		}
+	}
+	return out, nil
+}
+
+// Decode turns a sum of encoded vectors back into numbers. The limbs are joined
+// as integers first, so that the result is the correctly rounded sum.
+func (l Layout) Decode(sum []int64) ([]float64, error) {
+	if len(sum) != l.Elems() {
+		return nil, croft.E(croft.ErrShape, "the sum", len(sum), l.Elems())
+	}
+	out := make([]float64, 0, l.Numbers())
+	for _, b := range l {
+		f := l.frac(b)
+		hi, low := sum[:b.Len], sum[b.Len:b.Len*b.Limbs]
+		sum = sum[b.Len*b.Limbs:]
+		for i, h := range hi {
+			if h >= 1<<38 || h <= -1<<38 { // n·2^31 with n ≤ 128 sites; keeps the join below 2^63
+				return nil, croft.E(croft.ErrOverflow, b.Name, i, h, "2^38")
+			}
+			joined, bits := h, f
+			if b.Limbs == 2 {
+				joined, bits = h<<lowBits+low[i], f+lowBits
+			}
+			out = append(out, math.Ldexp(float64(joined), -bits))
+		}
+	}
+	return out, nil
+}

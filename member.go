@@ -1,0 +1,35 @@
+package croft
+
+// Member is an organisation of a network, as the ledger holds it.
+type Member struct {
+	ID        MemberID  `cbor:"1,keyasint"`
+	Name      string    `cbor:"2,keyasint"`           // unique in the network, 1 to 40 printable characters
+	Key       PublicKey `cbor:"3,keyasint"`           // member key: approvals and votes; ID is its hash
+	Node      PublicKey `cbor:"4,keyasint"`           // node key: libp2p identity, the node's own transactions
+	Validator PublicKey `cbor:"5,keyasint"`           // CometBFT consensus key
+	Seat      bool      `cbor:"6,keyasint,omitempty"` // declared ready to be a seat of studies
+	Ready     bool      `cbor:"7,keyasint,omitempty"` // its node may order blocks
+	Revoked   bool      `cbor:"8,keyasint,omitempty"`
+}
+
+// IDOf returns the member id of a member key.
+func IDOf(key PublicKey) MemberID { return MemberID(Sum(key[:])) }
+
+// Genesis is the first state of a network. Its hash is the network's id.
+type Genesis struct {
+	Version  uint8     `cbor:"1,keyasint"`
+	Name     string    `cbor:"2,keyasint"`
+	Time     int64     `cbor:"3,keyasint"`           // Unix seconds
+	Members  []Member  `cbor:"4,keyasint"`           // the founders, in order; the first orders blocks until four are ready
+	Previous NetworkID `cbor:"5,keyasint,omitempty"` // of a successor chain: the network it continues
+	State    Hash      `cbor:"6,keyasint,omitempty"` // of a successor chain: the exported state
+}
+
+// Network returns the network's id.
+func (g Genesis) Network() NetworkID { return NetworkID(HashOf(g)) }
+
+// Scope returns the scope of the network's first chain.
+func (g Genesis) Scope() Scope {
+	id := g.Network()
+	return Scope{Network: id, Chain: "croft-" + id.String()[:16] + "-1"}
+}
