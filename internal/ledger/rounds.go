@@ -19,17 +19,18 @@ type Round struct {
 	Study    croft.StudyID    `cbor:"1,keyasint"`
 	Number   uint32           `cbor:"2,keyasint"`
 	Phase    croft.Phase      `cbor:"3,keyasint"`
-	Parent   croft.Hash       `cbor:"4,keyasint"`           // the plan's state that sites compute on; zero: its start
-	Sites    []croft.MemberID `cbor:"5,keyasint"`           // expected: the approved sites, from round 1 on the cohort
-	Reports  []Accepted       `cbor:"6,keyasint,omitempty"` // sorted by site
-	Accepted []croft.MemberID `cbor:"7,keyasint,omitempty"` // fixed at freeze
-	Shares   []SeatShare      `cbor:"8,keyasint,omitempty"` // in order of arrival
+	Length   uint32           `cbor:"15,keyasint,omitempty"` // elements of the vector, agreed with the parent; 0 in round 0
+	Parent   croft.Hash       `cbor:"4,keyasint"`            // the plan's state that sites compute on; zero: its start
+	Sites    []croft.MemberID `cbor:"5,keyasint"`            // expected: the approved sites, from round 1 on the cohort
+	Reports  []Accepted       `cbor:"6,keyasint,omitempty"`  // sorted by site
+	Accepted []croft.MemberID `cbor:"7,keyasint,omitempty"`  // fixed at freeze
+	Shares   []SeatShare      `cbor:"8,keyasint,omitempty"`  // in order of arrival
 	Results  []SeatResult     `cbor:"9,keyasint,omitempty"`
 	Recovers []Recovered      `cbor:"10,keyasint,omitempty"`
 	// Of the commit:
 	Sum       croft.Hash       `cbor:"11,keyasint,omitempty"`
 	Next      croft.Hash       `cbor:"12,keyasint,omitempty"`
-	Liars     []croft.MemberID `cbor:"13,keyasint,omitempty"`
+	Liars     []croft.MemberID `cbor:"13,keyasint,omitempty"` // seats that t+1 seats named
 	Unchecked bool             `cbor:"14,keyasint,omitempty"` // opened by t+1 shares: a lying seat would not have been seen
 }
 
@@ -50,12 +51,14 @@ type SeatShare struct {
 
 // SeatResult is what a seat that reads the sum computed from it.
 type SeatResult struct {
-	Seat croft.MemberID   `cbor:"1,keyasint"`
-	Sum  croft.Hash       `cbor:"2,keyasint"`
-	Next croft.Hash       `cbor:"3,keyasint"` // the plan's next state
-	Done bool             `cbor:"4,keyasint,omitempty"`
-	Bad  []croft.MemberID `cbor:"5,keyasint,omitempty"` // seats whose share was located as wrong
-	Cost croft.Cost       `cbor:"6,keyasint,omitempty"`
+	Seat   croft.MemberID   `cbor:"1,keyasint"`
+	Sum    croft.Hash       `cbor:"2,keyasint"`
+	Next   croft.Hash       `cbor:"3,keyasint"` // the plan's next state
+	Done   bool             `cbor:"4,keyasint,omitempty"`
+	Bad    []croft.MemberID `cbor:"5,keyasint,omitempty"` // seats whose share was located as wrong
+	Cost   croft.Cost       `cbor:"6,keyasint,omitempty"`
+	Length uint32           `cbor:"8,keyasint,omitempty"` // elements of the next round's vector
+	Fail   croft.Code       `cbor:"7,keyasint,omitempty"` // the plan cannot go on from this sum: the study ends
 }
 
 // Recovered says that a seat asked the others for its seeds of a site's report.
@@ -97,13 +100,15 @@ type (
 	}
 	// Outturn is a seat's result of the round.
 	Outturn struct {
-		Study croft.StudyID    `cbor:"1,keyasint"`
-		Round uint32           `cbor:"2,keyasint"`
-		Sum   croft.Hash       `cbor:"3,keyasint"`
-		Next  croft.Hash       `cbor:"4,keyasint"`
-		Done  bool             `cbor:"5,keyasint,omitempty"`
-		Bad   []croft.MemberID `cbor:"6,keyasint,omitempty"`
-		Cost  croft.Cost       `cbor:"7,keyasint,omitempty"`
+		Study  croft.StudyID    `cbor:"1,keyasint"`
+		Round  uint32           `cbor:"2,keyasint"`
+		Sum    croft.Hash       `cbor:"3,keyasint"`
+		Next   croft.Hash       `cbor:"4,keyasint"`
+		Done   bool             `cbor:"5,keyasint,omitempty"`
+		Bad    []croft.MemberID `cbor:"6,keyasint,omitempty"`
+		Cost   croft.Cost       `cbor:"7,keyasint,omitempty"`
+		Fail   croft.Code       `cbor:"8,keyasint,omitempty"`
+		Length uint32           `cbor:"9,keyasint,omitempty"`
 	}
 	// Recover is the fact that lets other seats answer a request for seeds.
 	Recover struct {
@@ -136,8 +141,8 @@ func (r Round) Report(site croft.MemberID) (Accepted, bool) {
 	return r.Reports[at], true
 }
 
-func (s *State) openRound(st *Study, n uint32, parent croft.Hash) {
-	r := Round{Study: st.ID, Number: n, Phase: croft.PhaseReport, Parent: parent, Sites: st.Cohort}
+func (s *State) openRound(st *Study, n uint32, parent croft.Hash, length uint32) {
+	r := Round{Study: st.ID, Number: n, Phase: croft.PhaseReport, Parent: parent, Length: length, Sites: st.Cohort}
 	if n == 0 {
 		for _, a := range st.Answers {
 			if a.Approved && has(st.Enrolled, a.Site) {
@@ -372,7 +377,7 @@ func (s *State) result(seat croft.MemberID, p *Outturn) error {
 			return croft.E(croft.ErrTxStudy, "it names a seat that the study does not have")
 		}
 	}
-	mine := SeatResult{seat, p.Sum, p.Next, p.Done, p.Bad, p.Cost}
+	mine := SeatResult{Seat: seat, Sum: p.Sum, Next: p.Next, Done: p.Done, Bad: p.Bad, Cost: p.Cost, Fail: p.Fail, Length: p.Length}
 	same := 1
 	for _, old := range r.Results {
 		if old.Seat == seat {
@@ -394,23 +399,36 @@ func (s *State) result(seat croft.MemberID, p *Outturn) error {
 	return nil
 }
 
+// agrees compares what the round goes on with. Whom a seat names as a liar is left
+// out: a liar can show each reader another share.
 func (a SeatResult) agrees(b SeatResult) bool {
-	return a.Sum == b.Sum && a.Next == b.Next && a.Done == b.Done && slices.Equal(a.Bad, b.Bad)
+	return a.Sum == b.Sum && a.Next == b.Next && a.Done == b.Done && a.Fail == b.Fail && a.Length == b.Length
 }
 
 // commit is the point of no return of a round: its sum and the next state are
 // agreed. It ends the study or opens the next round in the same block.
 func (s *State) commit(st *Study, plan croft.Study, r Round, agreed SeatResult) {
-	r.Phase, r.Sum, r.Next, r.Liars = croft.PhaseCommit, agreed.Sum, agreed.Next, agreed.Bad
+	r.Phase, r.Sum, r.Next = croft.PhaseCommit, agreed.Sum, agreed.Next
 	r.Unchecked = len(r.Shares) < int(st.Threshold)+2
-	write(s, RoundKey(st.ID, r.Number), r)
 	for _, share := range r.Shares {
-		if has(agreed.Bad, share.Seat) {
+		named := 0
+		for _, x := range r.Results {
+			if has(x.Bad, share.Seat) {
+				named++
+			}
+		}
+		if named > int(st.Threshold) {
+			r.Liars = append(r.Liars, share.Seat)
 			write(s, EvidenceKey(st.ID, r.Number, share.Seat), Evidence{st.ID, r.Number, share.Seat, share.Blob})
 		}
 	}
+	write(s, RoundKey(st.ID, r.Number), r)
+	if agreed.Fail != 0 {
+		s.stop(st, agreed.Fail.Error())
+		return
+	}
 	if !agreed.Done {
-		s.openRound(st, r.Number+1, agreed.Next)
+		s.openRound(st, r.Number+1, agreed.Next, agreed.Length)
 		return
 	}
 	st.Status = Done

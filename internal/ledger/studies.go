@@ -133,6 +133,20 @@ func (s *State) study(id croft.StudyID) (Study, croft.Study, error) {
 	return st, plan, nil
 }
 
+// OpenApproval decodes a signed approval and checks that owner signed it in the
+// scope.
+func OpenApproval(scope croft.Scope, owner croft.Member, raw []byte) (croft.Approval, error) {
+	tx, _, signed, err := parse(raw)
+	if err != nil {
+		return croft.Approval{}, err
+	}
+	approval, ok := tx.Body.(*croft.Approval)
+	if !ok || tx.Member != owner.ID || !scope.Verify(owner.Key, domain, signed.Payload, signed.Signature) {
+		return croft.Approval{}, croft.E(croft.ErrTxSignature)
+	}
+	return *approval, nil
+}
+
 func (s *State) put(st Study) { write(s, StudyKey(st.ID), st) }
 
 func (s *State) propose(tx Tx, p *Propose) error {
@@ -150,6 +164,11 @@ func (s *State) propose(tx Tx, p *Propose) error {
 	for _, m := range plan.Required {
 		if !has(plan.Sites, m) {
 			return croft.E(croft.ErrTxStudy, "a required site is not among the sites")
+		}
+	}
+	for _, m := range plan.Sites {
+		if !has(plan.Readers, m) {
+			return croft.E(croft.ErrTxStudy, "every site reads the sums, since its next report is computed from them: add \"sites\" to readers")
 		}
 	}
 	switch {
@@ -283,7 +302,7 @@ func (s *State) note(st *Study, a Answer) {
 }
 
 // stop ends a study without a model. The reasons are a closed list: the five
-// refusals, "budget", "cohort", "rounds".
+// refusals, "budget", "cohort", "rounds", or the code of a plan that cannot go on.
 func (s *State) stop(st *Study, reason string) {
 	st.Status, st.Reason, st.Waiting = Stopped, reason, nil
 	s.put(*st)
@@ -428,5 +447,5 @@ func (s *State) tryOpen(st *Study, plan croft.Study, b Block, patient bool) {
 		return
 	}
 	st.Status = Running
-	s.openRound(st, 0, croft.Hash{})
+	s.openRound(st, 0, croft.Hash{}, 0)
 }

@@ -135,10 +135,10 @@ type follower struct {
 	*Node
 	id croft.StudyID
 
-	rows   *rows          // the site's rows, once read
-	states []croft.Hash   // hashes of states known to be right, by round
-	said   map[string]bool // events reported once
-	mu     sync.Mutex
+	rows      *rows           // the site's rows, once read
+	forgotten uint32          // rounds whose leftovers are erased
+	said      map[string]bool // events reported once
+	mu        sync.Mutex
 }
 
 // follow runs the round's lines each time the ledger moves, until the study has

@@ -49,7 +49,7 @@ func (f *follower) round(ctx context.Context) error {
 		}
 		// acknowledge: a seat holds the reports, its boxes opened, seeds checked.
 		//   Crash before the document: not acknowledged, done again.
-		if err := f.acknowledge(ctx, st, r); err != nil {
+		if err := f.acknowledge(ctx, st, plan, r); err != nil {
 			return err
 		}
 		// freeze: happens inside the ledger's block, when all are acknowledged.

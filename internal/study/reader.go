@@ -1,0 +1,293 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"croft"
+	"croft/internal/energy"
+	"croft/internal/fed"
+	"croft/internal/ledger"
+	"croft/internal/privagg"
+)
+
+// open returns the plan's state that a round computes on.
+func (f *follower) open(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round) (fed.State, error) {
+	if st.Status == ledger.Done || !has(plan.Readers, f.Self) {
+		return fed.State{}, nil // publish asks for the last one itself; a seat that does not read needs none
+	}
+	state, err := f.state(ctx, st, plan, r.Number)
+	if err != nil {
+		return state, err
+	}
+	f.say(Event{Round: r.Number, Word: "open", Text: state.Word.String()})
+	// What the rounds before left behind has done its work once their sums are read.
+	for ; f.forgotten < r.Number; f.forgotten++ {
+		past, _, err := get[ledger.Round](ctx, f.Node, ledger.RoundKey(f.id, f.forgotten))
+		if err != nil {
+			return state, err
+		}
+		if err := f.forget(past); err != nil {
+			return state, err
+		}
+	}
+	return state, nil
+}
+
+// state returns the plan's state before round n: from its document, or by opening
+// the sums of the rounds before once more. It is compared with the hash that t+1
+// seats agreed on; a difference stops this node, never the comparison.
+func (f *follower) state(ctx context.Context, st ledger.Study, plan croft.Study, n uint32) (fed.State, error) {
+	compiled, err := compile(plan)
+	if err != nil || n == 0 {
+		return compiled.Start(), err
+	}
+	before, found, err := get[ledger.Round](ctx, f.Node, ledger.RoundKey(f.id, n-1))
+	if err != nil {
+		return fed.State{}, err
+	}
+	if !found || before.Phase != croft.PhaseCommit {
+		return fed.State{}, croft.E(croft.ErrTxOrder, "the round before is not committed")
+	}
+	if kept, err := f.Docs.Get(stateKind, f.name(roundTag(n))); err == nil && croft.Sum(kept) == before.Next {
+		return compiled.Decode(kept)
+	}
+	if !has(plan.Readers, f.Self) {
+		return fed.State{}, croft.E(croft.ErrPolicy, "this node may not read the sums that the next round computes on")
+	}
+	parent, err := f.state(ctx, st, plan, n-1)
+	if err != nil {
+		return fed.State{}, err
+	}
+	opened, err := f.openSum(ctx, st, plan, before, parent)
+	if err != nil {
+		return fed.State{}, err
+	}
+	if opened.fail != nil || croft.HashOf(opened.next) != before.Next {
+		return fed.State{}, croft.E(croft.ErrDiffers, "the next state, computed here, from the one on the ledger")
+	}
+	return opened.next, f.Docs.Put(stateKind, f.name(roundTag(n)), croft.Encode(opened.next))
+}
+
+// opened is what a reader gets from a round's shares.
+type opened struct {
+	sum    croft.Hash
+	next   fed.State
+	length int   // elements of the next round's vector
+	fail   error // the plan cannot go on from this sum; the same at every reader
+	bad    []croft.MemberID
+}
+
+// openSum fetches and opens the shares of a round in the ledger's order, the
+// fewest that fit together, and takes the plan's step.
+func (f *follower) openSum(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, state fed.State) (opened, error) {
+	compiled, err := compile(plan)
+	if err != nil {
+		return opened{}, err
+	}
+	c, err := f.sumContext(st, plan, r)
+	if err != nil {
+		return opened{}, err
+	}
+	shares := make([][]uint64, len(st.Seats))
+	have := 0
+	var bad []croft.MemberID
+	trouble := error(croft.E(croft.ErrTooFewShares, 0, st.Quorum))
+	for _, published := range r.Shares {
+		seat := slices.Index(st.Seats, published.Seat)
+		one, err := f.openShare(ctx, c, seat, published)
+		if err != nil {
+			if errors.Is(err, croft.ErrSealed) || errors.Is(err, croft.ErrEncoding) || errors.Is(err, croft.ErrShape) {
+				bad = append(bad, published.Seat) // what it published is not a share
+			}
+			trouble = err
+			continue
+		}
+		shares[seat] = one
+		if have++; have < int(st.Quorum) {
+			continue
+		}
+		opening, err := privagg.Open(c.Profile, len(r.Accepted), shares)
+		if err != nil {
+			trouble = err
+			continue // one more share may locate the liar
+		}
+		for _, liar := range opening.Liars {
+			bad = append(bad, st.Seats[liar])
+		}
+		slices.SortFunc(bad, croft.MemberID.Compare)
+		out := opened{sum: croft.HashOf(opening.Sum), bad: bad}
+		numbers, err := compiled.Layout(state, len(r.Accepted)).Decode(opening.Sum)
+		if err != nil {
+			return opened{}, err
+		}
+		if out.next, out.fail = compiled.Step(state, len(r.Accepted), numbers); out.fail == nil && out.next.Word != fed.Done {
+			out.length = compiled.Layout(out.next, len(r.Accepted)).Elems()
+		}
+		return out, nil
+	}
+	return opened{}, trouble
+}
+
+func (f *follower) openShare(ctx context.Context, c privagg.Context, seat int, published ledger.SeatShare) ([]uint64, error) {
+	data, err := f.fetch(ctx, published.Blob, []croft.MemberID{published.Seat})
+	if err != nil {
+		return nil, err
+	}
+	var sealed SumShare
+	if err := croft.Decode(data, &sealed); err != nil {
+		return nil, err
+	}
+	for _, b := range sealed.Boxes {
+		if b.Reader == f.Self {
+			pipe, err := f.receiver(published.Seat, b.Box)
+			if err != nil {
+				return nil, err
+			}
+			return privagg.OpenShare(c, seat, b.Box, pipe)
+		}
+	}
+	return nil, croft.E(croft.ErrEncoding, "share of a sum", "it has no box for this reader")
+}
+
+// step is a reader's line of a round: the sum, the plan's next state, and, if it
+// is a seat, its word for the ledger.
+func (f *follower) step(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, state fed.State) error {
+	said := slices.ContainsFunc(r.Results, func(x ledger.SeatResult) bool { return x.Seat == f.Self })
+	if !has(plan.Readers, f.Self) || said || len(r.Shares) < int(st.Quorum) {
+		return nil
+	}
+	var opened opened
+	spent, err := energy.Of(func() (err error) { opened, err = f.openSum(ctx, st, plan, r, state); return err })
+	if errors.Is(err, croft.ErrShareMismatch) {
+		f.say(Event{Round: r.Number, Word: "liar", Text: "detected, not located: waits for one more seat"})
+		return nil
+	} else if err != nil {
+		return err
+	}
+	result := &ledger.Outturn{Study: f.id, Round: r.Number, Sum: opened.sum, Bad: opened.bad}
+	if opened.fail != nil {
+		result.Fail = croft.CodeOf(opened.fail)
+		f.say(Event{Round: r.Number, Word: "fail", Text: opened.fail.Error()})
+	} else {
+		next := croft.Encode(opened.next)
+		result.Next, result.Done = croft.Sum(next), opened.next.Word == fed.Done
+		result.Length = uint32(opened.length)
+		if err := f.Docs.Put(stateKind, f.name(roundTag(r.Number+1)), next); err != nil {
+			return err
+		}
+	}
+	if len(opened.bad) > 0 {
+		f.say(Event{Round: r.Number, Word: "liar", Text: f.names(ctx, opened.bad)})
+	}
+	f.at("step")
+	if f.seated(st) {
+		result.Cost = croft.Cost{CPU: uint64(spent.Microseconds())}
+		if err := f.submit(ctx, 0, result); err != nil {
+			return err
+		}
+	}
+	if opened.fail == nil {
+		f.say(Event{Round: r.Number, Word: "step", Text: state.Word.String(), Loss: loss(opened.next)})
+	}
+	return nil
+}
+
+// loss is the mean log-loss over the training rows, for progress.
+func loss(s fed.State) float64 {
+	if s.Rows == 0 {
+		return 0
+	}
+	return -s.Loglik.Float() / float64(s.Rows)
+}
+
+// forget erases what a committed round leaves behind: seeds, the report, and the
+// keys of the round.
+//
+//	Crash: erased at the next start, at the latest at the study's end.
+func (f *follower) forget(r ledger.Round) error {
+	var errs error
+	for _, report := range r.Reports {
+		errs = errors.Join(errs, f.Blobs.Delete(report.Header.Head), f.Blobs.Delete(report.Header.Blob),
+			f.Docs.Delete(handKind, f.name(roundTag(r.Number), tag(report.Site))))
+	}
+	errs = errors.Join(errs, f.Docs.Delete(reportKind, f.name(roundTag(r.Number))))
+	for _, kind := range []string{outKind, inKind} {
+		names, err := f.Docs.List(kind)
+		errs = errors.Join(errs, err)
+		for _, name := range names {
+			if name[:32] != f.name() {
+				continue
+			}
+			saved, err := f.Docs.Get(kind, name)
+			if err != nil {
+				return err
+			}
+			if kind == outKind {
+				pipe, err := privagg.UnmarshalSender(saved)
+				if err != nil {
+					return err
+				}
+				errs = errors.Join(errs, pipe.Forget(r.Number), f.Docs.Put(kind, name, pipe.Marshal()))
+			} else {
+				pipe, err := privagg.UnmarshalReceiver(saved)
+				if err != nil {
+					return err
+				}
+				errs = errors.Join(errs, pipe.Forget(r.Number), f.Docs.Put(kind, name, pipe.Marshal()))
+			}
+		}
+	}
+	return errs
+}
+
+// publish writes the finished model where `croft model` finds it.
+func (f *follower) publish(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round) error {
+	if !has(plan.Readers, f.Self) {
+		return nil
+	}
+	state, err := f.state(ctx, st, plan, r.Number+1)
+	if err != nil {
+		return err
+	}
+	if err := f.Docs.Put(modelKind, f.name(), croft.Encode(state)); err != nil {
+		return err
+	}
+	f.say(Event{Round: r.Number, Word: "publish"})
+	return nil
+}
+
+// erase ends this node's part in a study: keys, seeds and reports go; the states
+// and the model stay.
+func (f *follower) erase(st ledger.Study) error {
+	var errs error
+	for _, kind := range []string{keyKind, outKind, inKind, handKind, reportKind} {
+		names, err := f.Docs.List(kind)
+		errs = errors.Join(errs, err)
+		for _, name := range names {
+			if name[:32] == f.name() {
+				errs = errors.Join(errs, f.Docs.Delete(kind, name))
+			}
+		}
+	}
+	return errs
+}
+
+// Model returns the last state of a finished study.
+func (n *Node) Model(plan croft.Study, id croft.StudyID) (*fed.Plan, fed.State, error) {
+	f := follower{Node: n, id: id}
+	data, err := n.Docs.Get(modelKind, f.name())
+	if err != nil {
+		return nil, fed.State{}, err
+	}
+	compiled, err := compile(plan)
+	if err != nil {
+		return nil, fed.State{}, err
+	}
+	state, err := compiled.Decode(data)
+	return compiled, state, err
+}
+
+func day(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04 MST") }

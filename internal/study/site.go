@@ -1,0 +1,342 @@
+package study
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"croft"
+	"croft/internal/energy"
+	"croft/internal/fed"
+	"croft/internal/ledger"
+	"croft/internal/privagg"
+	"croft/internal/store"
+	"croft/internal/table"
+)
+
+// A site computes only what its owner approved. It reads its owner's signed copy
+// of the approval, never the ledger's; its own policy can only tighten; and what
+// it refuses leaves as one of five words.
+
+// The kinds of this node's durable documents about a study.
+const (
+	keyKind      = "study-key" // private study key
+	approvalKind = "approval"  // the owner's signed approval
+	reportKind   = "report"    // a whole report, kept so that a crash sends the same bytes
+	handKind     = "hand"      // a seat's seeds of one report
+	outKind      = "pipe-out"  // sending ends of pipes
+	inKind       = "pipe-in"   // receiving ends
+	stateKind    = "state"     // the plan's states, by round
+	spentKind    = "spent"     // releases of a record group
+	modelKind    = "model"     // the last state of a finished study
+)
+
+// name makes a document's name from a study and what tells it apart there.
+func (f *follower) name(parts ...string) string {
+	name := f.id.String()[:32]
+	for _, p := range parts {
+		name += "." + p
+	}
+	return name
+}
+
+func tag(id croft.MemberID) string { return id.String()[:32] }
+
+func roundTag(n uint32) string { return fmt.Sprintf("%04d", n) }
+
+// enrol makes a key for this study and tells the ledger its public half: seats
+// get their boxes sealed to it, readers the sums.
+func (f *follower) enrol(ctx context.Context, st ledger.Study, plan croft.Study) error {
+	part := has(st.Seats, f.Self) || has(plan.Sites, f.Self) || has(plan.Readers, f.Self)
+	if !part || has(st.Enrolled, f.Self) {
+		return nil
+	}
+	key, err := f.key()
+	if errors.Is(err, store.ErrAbsent) {
+		if key, err = privagg.GenerateKey(); err != nil {
+			return err
+		}
+		secret, err := key.Bytes()
+		if err != nil {
+			return err
+		}
+		// Crash after this line: the same key is announced again.
+		if err := f.Docs.Put(keyKind, f.name(), secret); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	f.at("enrol")
+	public := key.Public()
+	return f.submit(ctx, 0, &ledger.Enrol{Study: f.id, Key: public[:]})
+}
+
+func (f *follower) key() (*privagg.PrivateKey, error) {
+	secret, err := f.Docs.Get(keyKind, f.name())
+	if err != nil {
+		return nil, err
+	}
+	return privagg.ParsePrivateKey(secret)
+}
+
+// report is a site's line of a round: compute, deal, persist, announce.
+func (f *follower) report(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, state fed.State) error {
+	if _, reported := r.Report(f.Self); reported {
+		return nil
+	}
+	var spent time.Duration
+	report, err := f.reportDoc(r.Number)
+	if errors.Is(err, store.ErrAbsent) {
+		spent, err = energy.Of(func() (err error) { report, err = f.compute(ctx, st, plan, r, state); return err })
+		if err != nil {
+			return f.refuse(ctx, r, err)
+		}
+		// Crash before this line: nothing has left. After it: the same bytes leave.
+		if err := f.Docs.Put(reportKind, f.name(roundTag(r.Number)), croft.Encode(report)); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	f.at("report-kept")
+	for _, part := range [][]byte{report.Head, report.Blob} {
+		if _, err := f.Blobs.Put(part); err != nil {
+			return err
+		}
+	}
+	header := report.Header()
+	f.at("report")
+	if err := f.submit(ctx, 0, &ledger.Report{Study: f.id, Round: r.Number, Header: header,
+		Cost: croft.Cost{CPU: uint64(spent.Microseconds()), Bytes: uint64(header.Size)}}); err != nil {
+		return err
+	}
+	f.say(Event{Round: r.Number, Word: "report", Text: state.Word.String(), Bytes: int(header.Size)})
+	return nil
+}
+
+func (f *follower) reportDoc(round uint32) (report *privagg.Report, err error) {
+	data, err := f.Docs.Get(reportKind, f.name(roundTag(round)))
+	if err != nil {
+		return nil, err
+	}
+	report = new(privagg.Report)
+	return report, croft.Decode(data, report)
+}
+
+// refuse tells the ledger in one word that this site does not take part; the
+// detail stays here. A failure that may pass is returned instead.
+func (f *follower) refuse(ctx context.Context, r ledger.Round, err error) error {
+	reason, final := Refusal(err)
+	if !final {
+		return err
+	}
+	f.say(Event{Round: r.Number, Word: "refuse", Text: err.Error()})
+	f.at("refuse")
+	return f.submit(ctx, 0, &ledger.Stop{Study: f.id, Reason: reason})
+}
+
+// Refusal gives the word under which a failure of this site stands on the ledger;
+// false if the failure may pass.
+func Refusal(err error) (croft.Refusal, bool) {
+	switch code := croft.CodeOf(err); {
+	case code == croft.ErrNotApproved:
+		return croft.RefusedConsent, true
+	case code == croft.ErrExpired:
+		return croft.RefusedExpired, true
+	case code == croft.ErrDiffers, code == croft.ErrDataChanged, code == croft.ErrEngine:
+		return croft.RefusedDiffers, true
+	case code == croft.ErrPolicy, code == croft.ErrWithheld, code == croft.ErrNoRows, code == croft.ErrOverflow:
+		return croft.RefusedPolicy, true
+	case code >= 2000 && code < 3000: // the file cannot be read under the schema
+		return croft.RefusedUnavailable, true
+	}
+	return 0, false
+}
+
+// compute checks everything that the owner's consent rests on and makes the
+// report of a round.
+func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, state fed.State) (*privagg.Report, error) {
+	approval, err := f.approval(ctx, st, plan)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := f.Data.Policy(approval.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := f.readRows(ctx, plan, approval.Dataset, policy)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := compile(plan)
+	if err != nil {
+		return nil, err
+	}
+	// Parameters per row counts the rows of all sites, known after the first sum.
+	if state.Rows > 0 && !policy.Public {
+		if err := policy.Fits(len(table.ColumnsOf(plan))+1, int(state.Rows)); err != nil {
+			return nil, err
+		}
+	}
+	me := slices.Index(r.Sites, f.Self)
+	vector, err := compiled.Compute(state, me, len(r.Sites), rows.train, rows.test)
+	if err != nil {
+		return nil, err
+	}
+	layout := compiled.Layout(state, len(r.Sites))
+	encoded, err := layout.Encode(vector)
+	if err != nil {
+		return nil, err
+	}
+	c, err := f.context(st, plan, r)
+	if err != nil {
+		return nil, err
+	}
+	c.Site = f.Self
+	seats := make([]*privagg.Sender, len(st.Seats))
+	for i, seat := range st.Seats {
+		if seats[i], err = f.sender(ctx, st, r, seat); err != nil {
+			return nil, err
+		}
+	}
+	// Crash after this line: the release is counted, though nothing left. The
+	// budget errs on the side of the people in the rows.
+	if err := f.spend(policy, r.Number); err != nil {
+		return nil, err
+	}
+	f.at("compute")
+	return privagg.Deal(c, encoded, seats, rand.Reader)
+}
+
+// approval reads the owner's signed copy and holds the study against it.
+func (f *follower) approval(ctx context.Context, st ledger.Study, plan croft.Study) (croft.Approval, error) {
+	raw, err := f.Docs.Get(approvalKind, f.name())
+	if errors.Is(err, store.ErrAbsent) {
+		return croft.Approval{}, croft.E(croft.ErrNotApproved, "the owner", plan.Name)
+	} else if err != nil {
+		return croft.Approval{}, err
+	}
+	owner, _, err := get[croft.Member](ctx, f.Node, ledger.MemberKey(f.Self))
+	if err != nil {
+		return croft.Approval{}, err
+	}
+	a, err := ledger.OpenApproval(f.Scope, owner, raw)
+	if err != nil {
+		return a, croft.E(croft.ErrNotApproved, "the owner", plan.Name)
+	}
+	return a, Consent(a, st, plan, f.Ledger.Now().Unix())
+}
+
+// Consent says whether an approval covers a study as it stands on the ledger, at
+// a time in Unix seconds. Every field is compared: one that differs refuses.
+func Consent(a croft.Approval, st ledger.Study, plan croft.Study, now int64) error {
+	differs := func(what string) error { return croft.E(croft.ErrDiffers, what) }
+	switch {
+	case a.Study != st.ID:
+		return differs("the study")
+	case a.Plan != plan.PlanHash():
+		return differs("the plan")
+	case !slices.Equal(a.Seats, st.Seats):
+		return differs("the seats")
+	case a.Threshold != st.Threshold:
+		return differs("the number of seats that must collude to learn anything")
+	case !slices.Equal(a.Readers, plan.Readers):
+		return differs("the readers")
+	case a.Purpose != plan.Purpose:
+		return differs("the purpose")
+	case a.LegalBasis != plan.LegalBasis:
+		return differs("the legal basis")
+	case a.Engine != croft.EngineVersion:
+		return croft.E(croft.ErrEngine, a.Engine, croft.EngineVersion)
+	case a.Engine != plan.Engine:
+		return differs("the plan engine")
+	case now >= a.Expires || now >= plan.Expires:
+		return croft.E(croft.ErrExpired, plan.Name, day(min(a.Expires, plan.Expires)))
+	case st.Round >= a.Releases:
+		return croft.E(croft.ErrPolicy, fmt.Sprintf("the approval covers %d rounds", a.Releases))
+	}
+	return nil
+}
+
+// rows is a site's data under a study's schema.
+type rows struct {
+	dataset     croft.DatasetID
+	train, test fed.Rows
+}
+
+// readRows reads the dataset once a run, checks that it is the registered version
+// and that the site's disclosure rules allow it.
+func (f *follower) readRows(ctx context.Context, plan croft.Study, id croft.DatasetID, policy Policy) (*rows, error) {
+	if f.rows != nil && f.rows.dataset == id {
+		return f.rows, nil
+	}
+	registered, known, err := get[croft.Dataset](ctx, f.Node, ledger.DatasetKey(id))
+	if err != nil {
+		return nil, err
+	}
+	if !known || registered.Group != policy.Group {
+		return nil, croft.E(croft.ErrDiffers, "the dataset on the ledger")
+	}
+	t, commitment, err := f.Data.Open(ctx, id, plan.Schema)
+	if err != nil {
+		return nil, err
+	}
+	if commitment != registered.Commitment {
+		return nil, croft.E(croft.ErrDataChanged, registered.Name)
+	}
+	warnings, err := table.Disclose(t, plan, policy.Policy)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		f.say(Event{Word: "warn", Text: w})
+	}
+	train, test, err := table.Build(t, plan)
+	if err != nil {
+		return nil, err
+	}
+	f.rows = &rows{id, fed.Rows{X: train.X, Y: train.Y}, fed.Rows{X: test.X, Y: test.Y}}
+	if fed.OneClass(train.Y) && plan.Model.Intercepts == croft.SiteIntercepts {
+		f.say(Event{Word: "warn", Text: "all rows here have the same label: they add nothing to the coefficients"})
+	}
+	return f.rows, nil
+}
+
+// release is one sum that a record group was in.
+type release struct {
+	Study croft.StudyID `cbor:"1,keyasint"`
+	Round uint32        `cbor:"2,keyasint"`
+}
+
+// spend counts a release of the record group in this site's own file, whatever
+// the ledger says: a restored or forked ledger brings no budget back.
+func (f *follower) spend(policy Policy, round uint32) error {
+	name := policy.Group.String()
+	var spent []release
+	data, err := f.Docs.Get(spentKind, name)
+	if err == nil {
+		err = croft.Decode(data, &spent)
+	} else if errors.Is(err, store.ErrAbsent) {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	this := release{f.id, round}
+	if slices.Contains(spent, this) {
+		return nil
+	}
+	if uint32(len(spent)) >= policy.Releases {
+		return croft.E(croft.ErrPolicy, fmt.Sprintf("the owner allowed %d releases of these rows, all are used", policy.Releases))
+	}
+	return f.Docs.Put(spentKind, name, croft.Encode(append(spent, this)))
+}
+
+// compile makes the plan that a study runs.
+func compile(plan croft.Study) (*fed.Plan, error) {
+	return fed.Compile(plan.Model, table.ColumnsOf(plan), plan.PerSiteMetrics)
+}
