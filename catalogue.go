@@ -34,6 +34,7 @@ const (
 	ErrNoRows
 	ErrStudyFile
 	ErrStudyValue
+	ErrPublicData
 )
 
 // Private sums and plans (tensor, privagg, fed).
@@ -53,6 +54,10 @@ const (
 	ErrCollinear
 	ErrNoContrast
 	ErrSum
+	ErrSealed
+	ErrReport
+	ErrEntitled
+	ErrSumBound
 )
 
 // Rules of the ledger: why a transaction has no effect.
@@ -69,6 +74,7 @@ const (
 	ErrTxBudget
 	ErrTxCohort
 	ErrTxStudy
+	ErrTxQuota
 )
 
 // Node, network, disk.
@@ -131,6 +137,7 @@ var catalogue = map[Code]entry{
 	ErrNoRows:        {Invalid, "{0} has {1} usable rows; at least {2} are needed", "check the missing-value rules and the site's policy"},
 	ErrStudyFile:     {Invalid, "{0}, line {1}, column {2}: {3}", "correct the line; `croft study new --from data.csv` writes a correct file to compare"},
 	ErrStudyValue:    {Invalid, "{0}: {1}: {2}", "correct the value; `croft study new --from data.csv` writes a correct file to compare"},
+	ErrPublicData:    {NotFound, "{0} is not here: the program does not bring this published data along", "put {1} from {2} into that folder"},
 
 	ErrOverflow:      {Invalid, "block {0}, number {1}: {2} does not fit below the bound of {3}", "the vector would exceed its approved bound and nothing was sent; check the data's units and the declared ranges"},
 	ErrShape:         {Invalid, "{0} has {1} elements, expected {2}", "both sides must run the same plan: check their versions with `croft version`"},
@@ -147,6 +154,10 @@ var catalogue = map[Code]entry{
 	ErrCollinear:     {Invalid, "column {0} follows from the other columns: it has no estimate of its own", "remove one of them from the study"},
 	ErrNoContrast:    {Invalid, "every site has only one class of the label {0}: site intercepts alone explain it", "set intercepts = \"common\", or ask sites that have both classes"},
 	ErrSum:           {Corrupt, "no honest reports have the sum of step {0}: {1}", "a site's report is wrong; nothing was computed from it: check that all sites run the same version"},
+	ErrSealed:        {Invalid, "a sealed message cannot be opened: {0}", "the node asks its sender again by itself"},
+	ErrReport:        {Invalid, "a report cannot be used: {0}", "the site sends it again by itself; until then it does not count"},
+	ErrEntitled:      {Denied, "seat {0} may not hold part {1}", "nothing was sent; a seat asks only for parts that it was dealt"},
+	ErrSumBound:      {Corrupt, "number {0} of the sum is {1}, more than {2} sites can add up to", "a site sent a vector outside its bound; nothing is published"},
 
 	ErrTxSignature: {Denied, "the transaction's signature does not fit its key", "sign it again with the key that the ledger knows"},
 	ErrTxScope:     {Denied, "the transaction is for another network or chain", "check --dir: this folder belongs to another network"},
@@ -160,6 +171,7 @@ var catalogue = map[Code]entry{
 	ErrTxBudget:    {Exhausted, "the owner allowed {0} releases of this data, {1} are used", "ask the owner to raise the cap at `croft data add`"},
 	ErrTxCohort:    {Denied, "the set of sites differs from an earlier release by {0}; 0 or at least {1} are allowed", "two sums that differ by one site show that site's numbers: start with the same sites"},
 	ErrTxStudy:     {Invalid, "the study cannot be put on the ledger: {0}", "correct the study file"},
+	ErrTxQuota:     {Exhausted, "{0} has {1} transactions waiting for the next block; no more are taken", "the node hands them in again by itself"},
 
 	ErrFolder:       {Invalid, "cannot use the folder {0}: {1}", "choose a folder that you own and may write to: --dir"},
 	ErrFolderUsed:   {Conflict, "{0} holds a node already", "use another folder with --dir; nothing was changed"},

@@ -37,9 +37,10 @@ type app struct {
 	mu      sync.Mutex
 	machine *ledger.Machine
 	tree    *ledger.Tree
-	store   dbm.DB // under the tree; also holds tx/HASH → height
-	time    time.Time
-	pending *pending // executed, not yet committed
+	store   dbm.DB     // under the tree; also holds tx/HASH → height
+	hash    croft.Hash // of the last committed state; Machine.AppHash may not be asked between Execute and Commit
+	time    time.Time  // of the last committed block
+	pending *pending   // executed, not yet committed
 	quota   map[croft.MemberID]int
 	waiting map[croft.Hash][]chan ledger.Result
 	keys    map[string]croft.PublicKey // CometBFT address → validator key
@@ -50,7 +51,7 @@ type pending struct {
 	height  int64
 	time    time.Time
 	results []ledger.Result
-	news    bool
+	hash    croft.Hash
 }
 
 func newApp(g croft.Genesis, store dbm.DB, admit func(string) bool) (*app, error) {
@@ -63,7 +64,7 @@ func newApp(g croft.Genesis, store dbm.DB, admit func(string) bool) (*app, error
 		return nil, err
 	}
 	return &app{
-		genesis: g, admit: admit, machine: machine, tree: tree, store: store,
+		genesis: g, admit: admit, machine: machine, tree: tree, store: store, hash: machine.AppHash(),
 		quota: map[croft.MemberID]int{}, waiting: map[croft.Hash][]chan ledger.Result{},
 		keys: map[string]croft.PublicKey{},
 	}, nil
@@ -75,8 +76,7 @@ func (a *app) Info(context.Context, *abci.RequestInfo) (*abci.ResponseInfo, erro
 	defer a.mu.Unlock()
 	info := &abci.ResponseInfo{AppVersion: appVersion, LastBlockHeight: a.machine.Height()}
 	if info.LastBlockHeight > 0 {
-		hash := a.machine.AppHash()
-		info.LastBlockAppHash = hash[:]
+		info.LastBlockAppHash = slices.Clone(a.hash[:])
 	}
 	return info, nil
 }
@@ -85,8 +85,7 @@ func (a *app) Info(context.Context, *abci.RequestInfo) (*abci.ResponseInfo, erro
 func (a *app) InitChain(context.Context, *abci.RequestInitChain) (*abci.ResponseInitChain, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	hash := a.machine.AppHash()
-	return &abci.ResponseInitChain{AppHash: hash[:]}, nil
+	return &abci.ResponseInitChain{AppHash: slices.Clone(a.hash[:])}, nil
 }
 
 // Query answers one thing only: may this peer connect? CometBFT asks by address
@@ -104,7 +103,7 @@ func (a *app) Query(_ context.Context, q *abci.RequestQuery) (*abci.ResponseQuer
 func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.ResponseCheckTx, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	member, err := a.machine.Check(req.Tx)
+	member, err := a.check(req.Tx)
 	if err == nil && req.Type == abci.CheckTxType_New {
 		if a.quota[member]++; a.quota[member] > memberQuota {
 			err = croft.E(croft.ErrTxQuota, member.Short(), memberQuota)
@@ -116,6 +115,17 @@ func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 	refused := ledger.Result{Tx: croft.Sum(req.Tx), Code: croft.CodeOf(err), Log: err.Error()}
 	a.answer(refused) // a transaction that was good when it came may be dropped here
 	return &abci.ResponseCheckTx{Code: uint32(refused.Code), Log: refused.Log}, nil
+}
+
+// check is Machine.Check. Before the first block there is no state to check
+// against, and what is refused here is not offered again by the peers: form alone
+// counts then, and the check after the first block does the rest.
+func (a *app) check(raw []byte) (croft.MemberID, error) {
+	if a.machine.Height() > 0 {
+		return a.machine.Check(raw)
+	}
+	tx, _, err := ledger.Parse(raw)
+	return tx.Member, err
 }
 
 // ProcessProposal refuses a proposal with bytes that are no transaction: the form
@@ -137,9 +147,8 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 	if err != nil {
 		return nil, err
 	}
-	before := a.machine.AppHash()
 	out := a.machine.Execute(ledger.Block{Height: req.Height, Time: req.Time.UnixMilli(), Proposer: proposer}, req.Txs)
-	a.pending = &pending{req.Height, req.Time, out.Results, len(req.Txs) > 0 || out.AppHash != before}
+	a.pending = &pending{req.Height, req.Time, out.Results, out.AppHash}
 	return &abci.ResponseFinalizeBlock{
 		TxResults: execResults(out.Results), ValidatorUpdates: validatorUpdates(out.Validators), AppHash: out.AppHash[:],
 	}, nil
@@ -162,17 +171,21 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	if err := a.machine.Commit(); err != nil {
 		return nil, err
 	}
+	if hash := a.machine.AppHash(); hash != p.hash {
+		return nil, fmt.Errorf("block %d: state %s was written, %s was announced", p.height, hash, p.hash)
+	}
 	if p.height%pruneEvery == 0 {
 		if err := a.tree.Prune(p.height - keepVersions); err != nil {
 			return nil, err
 		}
 	}
-	a.time, a.pending = p.time, nil
+	news := len(p.results) > 0 || p.hash != a.hash
+	a.hash, a.time, a.pending = p.hash, p.time, nil
 	clear(a.quota)
 	for _, r := range p.results {
 		a.answer(r)
 	}
-	if p.news {
+	if news {
 		a.wake()
 	}
 	return &abci.ResponseCommit{}, nil
@@ -238,4 +251,10 @@ func (a *app) validatorKey(address []byte) (croft.PublicKey, error) {
 		return key, fmt.Errorf("block proposed by %X, no member's validator key", address)
 	}
 	return key, nil
+}
+
+func (a *app) setTime(t time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.time = t
 }

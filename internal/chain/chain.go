@@ -17,6 +17,7 @@ package chain
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -64,41 +65,51 @@ type Status struct {
 	CatchingUp bool // old blocks are being fetched
 }
 
-// status fills in what the machine knows.
-func status(m *ledger.Machine, blockTime time.Time) Status {
-	network, _, _ := ledger.Decode[ledger.Network](m.Get(ledger.NetworkKey))
-	return Status{Height: m.Height(), AppHash: m.AppHash(), Time: blockTime, Orderers: network.Orderers}
+// status adds to a state's hash and time what the state itself says.
+func status(m *ledger.Machine, hash croft.Hash, blockTime time.Time) Status {
+	network, _, _ := ledger.Decode[ledger.Network](m.Get(ledger.NetworkKey)) // our own record: always readable
+	return Status{Height: m.Height(), AppHash: hash, Time: blockTime, Orderers: network.Orderers}
 }
 
 // watchers wakes everybody who watches a ledger.
 type watchers struct {
 	mu  sync.Mutex
-	set map[chan struct{}]struct{}
+	set map[chan struct{}]context.Context // until when each is interested
 }
 
 func (w *watchers) watch(ctx context.Context) <-chan struct{} {
 	ch := make(chan struct{}, 1) // room for one: a wake-up that was not read yet stands for all later ones
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.forget()
 	if w.set == nil {
-		w.set = map[chan struct{}]struct{}{}
+		w.set = map[chan struct{}]context.Context{}
 	}
-	w.set[ch] = struct{}{}
-	context.AfterFunc(ctx, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		delete(w.set, ch)
-	})
+	w.set[ch] = ctx
 	return ch
 }
 
 func (w *watchers) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.forget()
 	for ch := range w.set {
 		select {
 		case ch <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// forget drops those whose context ended; w.mu is held.
+func (w *watchers) forget() {
+	maps.DeleteFunc(w.set, func(_ chan struct{}, ctx context.Context) bool { return ctx.Err() != nil })
+}
+
+// prove is Machine.Prove, which has nothing to prove from before the first block.
+func prove(m *ledger.Machine, key string) (ledger.Proof, error) {
+	if m.Height() == 0 {
+		return ledger.Proof{}, croft.E(croft.ErrNoQuorum, "there is no block yet")
+	}
+	return m.Prove(key)
 }

@@ -180,13 +180,14 @@ func mixedCase(n *unstable.Node) *unstable.Node {
 func (f *File) badSyntax(err error) error {
 	if unknown, ok := errors.AsType[*toml.StrictMissingError](err); ok {
 		line, column := unknown.Errors[0].Position()
-		return croft.E(croft.ErrStudyFile, f.name, line, column, "unknown key "+strings.Join(unknown.Errors[0].Key(), "."))
+		return croft.E(croft.ErrStudyFile, f.name, line, column, fmt.Sprintf("unknown key %.80q", strings.Join(unknown.Errors[0].Key(), ".")))
 	}
 	why := strings.TrimPrefix(err.Error(), "toml: ")
 	if kind, ok := strings.CutPrefix(why, "cannot decode TOML "); ok {
 		kind, _, _ = strings.Cut(kind, " into ") // the Go type is of no use to people
 		why = "a value of type " + kind + " cannot stand here"
 	}
+	why = fmt.Sprintf("%.200s", comment(why)) // it may quote the file
 	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := at.Position()
 		return croft.E(croft.ErrStudyFile, f.name, line, column, why)
@@ -232,34 +233,27 @@ func (f *File) Study(proposer croft.MemberID, seats []croft.MemberID, resolve fu
 	if err := f.columns(&s); err != nil {
 		return s, err
 	}
-	for _, list := range []struct {
-		key   string
-		names []string
-		ids   *[]croft.MemberID
-	}{{"sites.members", t.Sites.Members, &s.Sites}, {"sites.required", t.Sites.Required, &s.Required}, {"may_leave.readers", t.MayLeave.Readers, &s.Readers}} {
-		readers := list.ids == &s.Readers
-		for _, name := range list.names {
-			switch {
-			case readers && name == readSites:
-				s.Readers = append(s.Readers, s.Sites...)
-				continue
-			case readers && name == readProposer:
-				s.Readers = append(s.Readers, proposer)
-				continue
-			case readers && name == readSeats:
-				s.Readers = append(s.Readers, seats...)
+	members := func(key string, names []string, words map[string][]croft.MemberID) (ids []croft.MemberID) {
+		for _, name := range names {
+			if stands, ok := words[name]; ok {
+				ids = append(ids, stands...)
 				continue
 			}
 			id, ok := resolve(name)
-			if !ok {
-				return s, f.bad(list.key, fmt.Sprintf("there is no member called %.40q", name))
+			if !ok && err == nil {
+				err = f.bad(key, fmt.Sprintf("there is no member called %.40q", name))
 			}
-			*list.ids = append(*list.ids, id)
+			ids = append(ids, id)
 		}
-		slices.SortFunc(*list.ids, croft.MemberID.Compare)
-		if readers { // a site may also be the proposer
-			s.Readers = slices.Compact(s.Readers)
-		}
+		slices.SortFunc(ids, croft.MemberID.Compare)
+		return ids
+	}
+	s.Sites = members("sites.members", t.Sites.Members, nil)
+	s.Required = members("sites.required", t.Sites.Required, nil)
+	s.Readers = slices.Compact(members("may_leave.readers", t.MayLeave.Readers, // a site may also be a seat
+		map[string][]croft.MemberID{readSites: s.Sites, readProposer: {proposer}, readSeats: seats}))
+	if err != nil {
+		return s, err
 	}
 	if where, why := fault(s); why != "" {
 		return s, f.bad(where, why)

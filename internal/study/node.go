@@ -12,16 +12,18 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"croft"
+	"croft/internal/data"
 	"croft/internal/ledger"
-	"croft/internal/table"
 )
 
 // Ledger is what the flows need of the network's ledger.
 type Ledger interface {
 	Submit(ctx context.Context, tx []byte) error
-	Get(ctx context.Context, key string) (ledger.Proof, error)
+	// Read returns one record of the last committed state, proved or run by this
+	// node itself; nil if there is none.
+	Read(ctx context.Context, key string) ([]byte, error)
+	// Watch wakes up after blocks with news; a hint only, what happened is in the state.
 	Watch(ctx context.Context) <-chan struct{}
-	Now() time.Time
 }
 
 // Blobs keeps content-addressed bytes, durably when Put returns.
@@ -48,25 +50,6 @@ type Peers interface {
 	Call(ctx context.Context, to croft.MemberID, protocol string, request []byte) ([]byte, error)
 }
 
-// Data opens a registered dataset version as it is on disk now.
-type Data interface {
-	// Open returns the rows and the commitment of the content that was read.
-	Open(ctx context.Context, id croft.DatasetID, schema croft.Schema) (*table.Table, croft.Hash, error)
-	// Policy returns the site's rules for a dataset.
-	Policy(id croft.DatasetID) (Policy, error)
-}
-
-// Policy is what a site demands of every study, whatever its author wrote. It can
-// only tighten.
-type Policy struct {
-	table.Policy
-	// Releases is how many sums the records may be in, over all studies and
-	// ledgers of this site.
-	Releases uint32
-	// Group is the record group that the budget belongs to.
-	Group croft.Hash
-}
-
 // Node is a node as the flows see it. All fields are set by whoever builds it.
 type Node struct {
 	Self   croft.MemberID
@@ -76,7 +59,7 @@ type Node struct {
 	Blobs  Blobs
 	Docs   Docs
 	Peers  Peers
-	Data   Data
+	Data   *data.Registry
 	Log    *slog.Logger
 	// Report is told of each step that this node took, for progress on screens.
 	Report func(Event)
@@ -202,7 +185,7 @@ func (f *follower) advance(ctx context.Context) (ended bool, err error) {
 // tick asks the ledger to look at a deadline that this node's clock says is due.
 // The node's clock only decides when to ask; the ledger's time decides.
 func (f *follower) tick(ctx context.Context, st ledger.Study, plan croft.Study) error {
-	now := f.Ledger.Now().UnixMilli()
+	now := time.Now().UnixMilli()
 	due := now >= plan.Expires*1000
 	for _, a := range st.Answers {
 		due = due || a.Approved && now >= a.Expires*1000
@@ -292,11 +275,11 @@ func (n *Node) names(ctx context.Context, ids []croft.MemberID) string {
 
 // get reads one proved record of the ledger.
 func get[T any](ctx context.Context, n *Node, key string) (record T, found bool, err error) {
-	proof, err := n.Ledger.Get(ctx, key)
+	raw, err := n.Ledger.Read(ctx, key)
 	if err != nil {
 		return record, false, err
 	}
-	return ledger.Decode[T](proof.Value)
+	return ledger.Decode[T](raw)
 }
 
 // fatal says whether an error means that this machine cannot go on.

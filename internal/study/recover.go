@@ -13,7 +13,7 @@ import (
 
 // SeedsProtocol is the request by which a seat asks another for seeds of a report
 // whose box it could not open.
-const SeedsProtocol = "/croft/seeds/1"
+const SeedsProtocol = "seeds/1"
 
 // SeedsRequest asks for parts of one report.
 type SeedsRequest struct {

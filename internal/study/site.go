@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"croft"
+	"croft/internal/data"
 	"croft/internal/energy"
 	"croft/internal/fed"
 	"croft/internal/ledger"
@@ -96,7 +97,7 @@ func (f *follower) report(ctx context.Context, st ledger.Study, plan croft.Study
 			return f.refuse(ctx, r, err)
 		}
 		// Crash before this line: nothing has left. After it: the same bytes leave.
-		if err := f.Docs.Put(reportKind, f.name(roundTag(r.Number)), croft.Encode(report)); err != nil {
+		if err := f.Docs.Put(reportKind, f.name(roundTag(r.Number)), croft.Encode([][]byte{report.Head, report.Blob})); err != nil {
 			return err
 		}
 	} else if err != nil {
@@ -119,12 +120,15 @@ func (f *follower) report(ctx context.Context, st ledger.Study, plan croft.Study
 }
 
 func (f *follower) reportDoc(round uint32) (report *privagg.Report, err error) {
-	data, err := f.Docs.Get(reportKind, f.name(roundTag(round)))
+	kept, err := f.Docs.Get(reportKind, f.name(roundTag(round)))
 	if err != nil {
 		return nil, err
 	}
-	report = new(privagg.Report)
-	return report, croft.Decode(data, report)
+	var both [][]byte
+	if err := croft.Decode(kept, &both); err != nil || len(both) != 2 {
+		return nil, croft.E(croft.ErrStoreCorrupt, "the kept report", err)
+	}
+	return &privagg.Report{Head: both[0], Blob: both[1]}, nil
 }
 
 // refuse tells the ledger in one word that this site does not take part; the
@@ -164,11 +168,11 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 	if err != nil {
 		return nil, err
 	}
-	policy, err := f.Data.Policy(approval.Dataset)
+	entry, err := f.Data.Get(approval.Dataset)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := f.readRows(ctx, plan, approval.Dataset, policy)
+	rows, err := f.readRows(ctx, plan, entry)
 	if err != nil {
 		return nil, err
 	}
@@ -177,8 +181,8 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 		return nil, err
 	}
 	// Parameters per row counts the rows of all sites, known after the first sum.
-	if state.Rows > 0 && !policy.Public {
-		if err := policy.Fits(len(table.ColumnsOf(plan))+1, int(state.Rows)); err != nil {
+	if state.Rows > 0 && !entry.Policy.Public {
+		if err := entry.Policy.Fits(len(table.ColumnsOf(plan))+1, int(state.Rows)); err != nil {
 			return nil, err
 		}
 	}
@@ -205,7 +209,7 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 	}
 	// Crash after this line: the release is counted, though nothing left. The
 	// budget errs on the side of the people in the rows.
-	if err := f.spend(policy, r.Number); err != nil {
+	if err := f.spend(entry, r.Number); err != nil {
 		return nil, err
 	}
 	f.at("compute")
@@ -228,7 +232,7 @@ func (f *follower) approval(ctx context.Context, st ledger.Study, plan croft.Stu
 	if err != nil {
 		return a, croft.E(croft.ErrNotApproved, "the owner", plan.Name)
 	}
-	return a, Consent(a, st, plan, f.Ledger.Now().Unix())
+	return a, Consent(a, st, plan, time.Now().Unix())
 }
 
 // Consent says whether an approval covers a study as it stands on the ledger, at
@@ -270,25 +274,25 @@ type rows struct {
 
 // readRows reads the dataset once a run, checks that it is the registered version
 // and that the site's disclosure rules allow it.
-func (f *follower) readRows(ctx context.Context, plan croft.Study, id croft.DatasetID, policy Policy) (*rows, error) {
-	if f.rows != nil && f.rows.dataset == id {
+func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.Entry) (*rows, error) {
+	if f.rows != nil && f.rows.dataset == entry.ID {
 		return f.rows, nil
 	}
-	registered, known, err := get[croft.Dataset](ctx, f.Node, ledger.DatasetKey(id))
+	registered, known, err := get[croft.Dataset](ctx, f.Node, ledger.DatasetKey(entry.ID))
 	if err != nil {
 		return nil, err
 	}
-	if !known || registered.Group != policy.Group {
+	if !known || registered.Group != entry.Group {
 		return nil, croft.E(croft.ErrDiffers, "the dataset on the ledger")
 	}
-	t, commitment, err := f.Data.Open(ctx, id, plan.Schema)
+	t, commitment, err := f.Data.Open(ctx, entry.ID, plan.Schema)
 	if err != nil {
 		return nil, err
 	}
 	if commitment != registered.Commitment {
 		return nil, croft.E(croft.ErrDataChanged, registered.Name)
 	}
-	warnings, err := table.Disclose(t, plan, policy.Policy)
+	warnings, err := table.Disclose(t, plan, entry.Policy)
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +303,7 @@ func (f *follower) readRows(ctx context.Context, plan croft.Study, id croft.Data
 	if err != nil {
 		return nil, err
 	}
-	f.rows = &rows{id, fed.Rows{X: train.X, Y: train.Y}, fed.Rows{X: test.X, Y: test.Y}}
+	f.rows = &rows{entry.ID, fed.Rows{X: train.X, Y: train.Y}, fed.Rows{X: test.X, Y: test.Y}}
 	if fed.OneClass(train.Y) && plan.Model.Intercepts == croft.SiteIntercepts {
 		f.say(Event{Word: "warn", Text: "all rows here have the same label: they add nothing to the coefficients"})
 	}
@@ -314,12 +318,12 @@ type release struct {
 
 // spend counts a release of the record group in this site's own file, whatever
 // the ledger says: a restored or forked ledger brings no budget back.
-func (f *follower) spend(policy Policy, round uint32) error {
-	name := policy.Group.String()
+func (f *follower) spend(entry data.Entry, round uint32) error {
+	name := entry.Group.String()
 	var spent []release
-	data, err := f.Docs.Get(spentKind, name)
+	kept, err := f.Docs.Get(spentKind, name)
 	if err == nil {
-		err = croft.Decode(data, &spent)
+		err = croft.Decode(kept, &spent)
 	} else if errors.Is(err, store.ErrAbsent) {
 		err = nil
 	}
@@ -330,8 +334,8 @@ func (f *follower) spend(policy Policy, round uint32) error {
 	if slices.Contains(spent, this) {
 		return nil
 	}
-	if uint32(len(spent)) >= policy.Releases {
-		return croft.E(croft.ErrPolicy, fmt.Sprintf("the owner allowed %d releases of these rows, all are used", policy.Releases))
+	if uint32(len(spent)) >= entry.Releases {
+		return croft.E(croft.ErrPolicy, fmt.Sprintf("the owner allowed %d releases of these rows, all are used", entry.Releases))
 	}
 	return f.Docs.Put(spentKind, name, croft.Encode(append(spent, this)))
 }

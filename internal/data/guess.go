@@ -1,0 +1,313 @@
+package data
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"croft"
+	"croft/internal/table"
+)
+
+// Draft is what a file looks like: a schema to start from. It is a guess from one
+// site's data, so ranges and levels in it say something about that data until a
+// person has replaced them by what is medically possible.
+type Draft struct {
+	Rows    int
+	Unit    string // the column that looks like a person's identifier, or ""
+	Columns []DraftColumn
+	LeftOut []LeftOut
+}
+
+// DraftColumn is a column and what a person should know before declaring it.
+type DraftColumn struct {
+	croft.Column
+	Note string
+}
+
+// LeftOut is a column that no study should read, and why.
+type LeftOut struct{ Name, Reason string }
+
+const (
+	guessLevels  = 12   // a category has no more
+	guessSample  = 2000 // rows among which values are compared
+	guessColumns = 1024 // of a file
+	rareRows     = 5    // fewer show a person
+)
+
+// Guess reads a whole file and guesses the kind of each of its columns, a range
+// rounded outwards or the levels, and what stands for a missing value.
+// Identifiers, names, addresses, dates and free text are left out, with the
+// reason. Errors are those of Read that concern the file's form.
+func Guess(r io.Reader, name string) (Draft, error) {
+	rows, err := newScanner(r, name, Limits{})
+	if err != nil {
+		return Draft{}, err
+	}
+	if len(rows.header) > guessColumns {
+		return Draft{}, croft.E(croft.ErrHeader, name, fmt.Sprintf("it names %d columns; at most %d can be looked at", len(rows.header), guessColumns))
+	}
+	if !slices.ContainsFunc(rows.header, func(h string) bool { _, number := table.ParseNumber(strings.TrimSpace(h)); return !number }) {
+		return Draft{}, croft.E(croft.ErrHeader, name, "it holds only numbers, as if it were data")
+	}
+	// The builder checks the header's names and the rows' widths.
+	form, err := table.NewBuilder(name, croft.Schema{UnitColumn: table.RowUnit}, rows.header)
+	if err != nil {
+		return Draft{}, err
+	}
+	looks := make([]look, len(rows.header))
+	for {
+		line, cells, err := rows.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return Draft{}, err
+		}
+		if err := form.Add(line, cells); err != nil {
+			return Draft{}, err
+		}
+		for i, cell := range cells {
+			looks[i].see(strings.TrimSpace(cell), rows.row)
+		}
+	}
+	if rows.row == 0 {
+		return Draft{}, croft.E(croft.ErrNoRows, name, 0, 1)
+	}
+	d := Draft{Rows: rows.row}
+	model := 0
+	for i, l := range looks {
+		column := strings.TrimSpace(rows.header[i])
+		c, reason := l.guess(column)
+		width := max(1, len(c.Levels)-1)
+		if reason == "" && (len(d.Columns) == table.MaxColumns || model+width > table.MaxModel) {
+			reason = "a study has no room for more columns"
+		}
+		if reason == "" {
+			d.Columns = append(d.Columns, c)
+			model += width
+			continue
+		}
+		d.LeftOut = append(d.LeftOut, LeftOut{column, reason})
+		if reason == isIdentifier && d.Unit == "" && l.missing == 0 {
+			d.Unit = column
+		}
+	}
+	return d, nil
+}
+
+// look is what was seen of one column.
+type look struct {
+	rows, missing, numbers, whole, dates, commas int
+
+	min, max float64
+	levels   map[string]int // rows of each value; given up above guessLevels
+	many     bool           // it was given up
+	seen     map[string]bool
+	repeats  bool // a value came twice among the first rows
+	codes    []string
+}
+
+// noValue are ways to write that there is no value.
+var noValue = []string{"?", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", ".", "-"}
+
+var (
+	dateLike  = regexp.MustCompile(`^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d{1,2}:\d{2}.*)?$`)
+	commaLike = regexp.MustCompile(`^[+-]?\d+,\d+$`)
+)
+
+func (l *look) see(cell string, row int) {
+	if cell == "" || slices.Contains(noValue, cell) {
+		l.missing++
+		if cell != "" && !slices.Contains(l.codes, cell) {
+			l.codes = append(l.codes, cell)
+		}
+		return
+	}
+	l.rows++
+	if v, ok := table.ParseNumber(cell); ok {
+		if l.numbers == 0 {
+			l.min, l.max = v, v
+		}
+		l.min, l.max = min(l.min, v), max(l.max, v)
+		l.numbers++
+		if v == math.Trunc(v) {
+			l.whole++
+		}
+	} else if dateLike.MatchString(cell) {
+		l.dates++
+	} else if commaLike.MatchString(cell) {
+		l.commas++
+	}
+	cell = strings.ToValidUTF8(cell[:min(len(cell), table.MaxName+1)], "\ufffd")
+	if !l.many {
+		if l.levels == nil {
+			l.levels = map[string]int{}
+		}
+		l.levels[cell]++
+		if len(l.levels) > guessLevels {
+			l.many, l.levels = true, nil
+		}
+	}
+	if row <= guessSample {
+		if l.seen == nil {
+			l.seen = map[string]bool{}
+		}
+		l.repeats = l.repeats || l.seen[cell]
+		l.seen[cell] = true
+	}
+}
+
+const isIdentifier = "it identifies people"
+
+// guess returns the column, or the reason to leave it out.
+func (l *look) guess(name string) (c DraftColumn, reason string) {
+	words := split(name)
+	has := func(list ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(list, w) })
+	}
+	unique := l.rows > rareRows && !l.repeats
+	number := l.numbers == l.rows
+	switch {
+	case !usable(name):
+		return c, fmt.Sprintf("its name is empty, longer than %d bytes or not printable", table.MaxName)
+	case l.rows == 0:
+		return c, "it has no values"
+	case has("dob", "birthday", "birthdate", "yob") || has("birth") && has("date", "day", "month", "year"):
+		return c, "it is a date of birth: use an age"
+	case has("id", "ids", "identifier", "mrn", "ssn", "nhs", "uuid", "guid") ||
+		len(words) == 1 && (has("patient", "subject", "person", "participant", "patientid", "pid", "key") && (unique || l.many)):
+		return c, isIdentifier
+	case has("name", "surname", "firstname", "lastname", "forename", "initials"):
+		return c, "it looks like a name"
+	case has("address", "street", "zip", "postcode", "postal", "phone", "telephone", "mobile", "email"):
+		return c, "it looks like an address"
+	case l.dates > 0 && l.dates+l.numbers == l.rows || has("date", "datetime", "timestamp") && !number:
+		return c, "it is a date: use a time span"
+	case l.commas > 0 && l.commas+l.numbers == l.rows:
+		return c, "its numbers have a decimal comma: write them with a point"
+	case l.whole == l.rows && unique && l.max-l.min == float64(l.rows-1):
+		return c, isIdentifier // 1, 2, 3 …
+	case !number && unique && l.many:
+		return c, isIdentifier
+	case !number && l.many:
+		return c, fmt.Sprintf("text with more than %d different values", guessLevels)
+	case !l.many && len(l.levels) == 1 || number && l.min == l.max:
+		return c, "it has the same value in every row"
+	}
+	c.Name = name
+	var notes []string
+	if l.missing > 0 {
+		c.Missing, c.Codes = croft.MissingDrop, l.codes
+		slices.Sort(c.Codes)
+		notes = append(notes, fmt.Sprintf("%d of %d rows have no value", l.missing, l.rows+l.missing))
+	}
+	// Whole numbers are codes if they are few and come again and again.
+	if number && (l.many || l.whole < l.rows || len(l.levels) > 2 && l.rows < rareRows*len(l.levels)) {
+		low, high, ok := outwards(l.min, l.max)
+		if !ok {
+			return c, "its numbers are too large or too small to declare a range"
+		}
+		c.Kind, c.Low, c.High = croft.Number, low, high
+	} else {
+		c.Kind = croft.Category
+		rare := 0
+		for level, rows := range l.levels {
+			if !usable(level) {
+				return DraftColumn{}, fmt.Sprintf("a value is longer than %d bytes or not printable", table.MaxName)
+			}
+			c.Levels = append(c.Levels, level)
+			if rows < rareRows {
+				rare++
+			}
+		}
+		slices.SortFunc(c.Levels, compareLevels)
+		if rare > 0 {
+			notes = append(notes, fmt.Sprintf("%d levels have fewer than %d rows: merge them, or whoever reads this knows that such people exist", rare, rareRows))
+		}
+	}
+	c.Note = strings.Join(notes, "; ")
+	return c, ""
+}
+
+// usable reports whether a study file may hold the text.
+func usable(text string) bool {
+	return text != "" && len(text) <= table.MaxName && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar })
+}
+
+// split returns the lower-case words of a name: patientID, patient_id, "Patient ID".
+func split(name string) (words []string) {
+	start := true
+	lower := false
+	for _, r := range name {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			start, lower = true, false
+			continue
+		}
+		if start || lower && unicode.IsUpper(r) {
+			words = append(words, "")
+		}
+		words[len(words)-1] += string(unicode.ToLower(r))
+		start, lower = false, unicode.IsLower(r)
+	}
+	return words
+}
+
+// compareLevels orders numbers by value, before texts.
+func compareLevels(a, b string) int {
+	x, isX := table.ParseNumber(a)
+	y, isY := table.ParseNumber(b)
+	switch {
+	case isX && isY && x != y:
+		return int(math.Copysign(1, x-y))
+	case isX != isY && isX:
+		return -1
+	case isX != isY:
+		return 1
+	}
+	return strings.Compare(a, b)
+}
+
+// outwards rounds a range to the next multiples of 1, 2 or 5 times a power of
+// ten, about a tenth of its width, so that it hides the extreme values.
+func outwards(low, high float64) (a, b croft.Decimal, ok bool) {
+	if !(math.Abs(low) <= 1e15 && math.Abs(high) <= 1e15) {
+		return a, b, false
+	}
+	exp := int(math.Floor(math.Log10((high - low) / 10)))
+	if exp < -12 {
+		return a, b, false
+	}
+	digit := 1
+	for _, d := range []int{2, 5} {
+		if float64(d)*math.Pow10(exp) <= (high-low)/10 {
+			digit = d
+		}
+	}
+	width := float64(digit) * math.Pow10(exp)
+	if max(math.Abs(low), math.Abs(high)) > 1e13*width {
+		return a, b, false // rounding would decide, not the numbers
+	}
+	step := func(n int64) (croft.Decimal, float64) {
+		d := croft.Decimal{Mantissa: n * int64(digit), Scale: uint8(max(-exp, 0))}
+		for range exp {
+			d.Mantissa *= 10
+		}
+		d, _ = croft.ParseDecimal(d.String()) // drops zeros; it has at most 16 digits
+		return d, d.Float()
+	}
+	n, m := int64(math.Floor(low/width)), int64(math.Ceil(high/width))
+	a, x := step(n)
+	if x > low { // the division rounded
+		a, _ = step(n - 1)
+	}
+	b, y := step(m)
+	if y < high {
+		b, _ = step(m + 1)
+	}
+	return a, b, true
+}

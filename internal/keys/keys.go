@@ -1,0 +1,165 @@
+// Package keys holds a member's keys in files: one folder, one text file each.
+//
+// A member has three keys, each for one use: the member key, with which a person
+// approves and votes; the node key, which is the node's identity and signs its
+// own transactions; the validator key, which belongs to CometBFT. They are made
+// together, once, and never overwritten. Secrets stay inside, except where a
+// library has to have one; printing a Keys shows none.
+//
+// The package protects against other users of the machine by owner and mode of
+// the files. It does not protect against this user or root, and it does not
+// encrypt: the disk does.
+package keys
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"croft"
+)
+
+// Keys are a member's keys, or those that this process needs. The zero value has
+// none. Asking for a key that was not loaded is a bug in the program and panics.
+type Keys struct {
+	secret [croft.RoleValidator + 1]ed25519.PrivateKey // by role
+}
+
+// files names the key files of a folder by role.
+var files = [...]string{croft.RoleMember: "member.pem", croft.RoleNode: "node.pem", croft.RoleValidator: "validator.pem"}
+
+// folder is where the files lie inside a node's folder.
+const folder = "keys"
+
+// Create makes a member's keys and stores them below dir, which it makes if need
+// be. All three are there, durably, or none: they are written under another name
+// first. It fails with croft.ErrFolderUsed if dir holds keys already, and with
+// croft.ErrFolder.
+func Create(dir string) (*Keys, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, croft.E(croft.ErrFolder, dir, err)
+	}
+	home := filepath.Join(dir, folder)
+	if _, err := os.Lstat(home); err == nil {
+		return nil, croft.E(croft.ErrFolderUsed, dir)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, croft.E(croft.ErrFolder, dir, err)
+	}
+	temp, err := os.MkdirTemp(dir, folder+".new-") // mode 0700
+	if err != nil {
+		return nil, croft.E(croft.ErrFolder, dir, err)
+	}
+	defer os.RemoveAll(temp) // gone by then if all went well
+	k := new(Keys)
+	for role, name := range files {
+		if name == "" {
+			continue
+		}
+		_, k.secret[role], err = ed25519.GenerateKey(rand.Reader)
+		if err == nil {
+			err = writeKey(filepath.Join(temp, name), k.secret[role])
+		}
+		if err != nil {
+			return nil, croft.E(croft.ErrFolder, dir, err)
+		}
+	}
+	if err := syncDir(temp); err != nil {
+		return nil, croft.E(croft.ErrFolder, dir, err)
+	}
+	// A rename never replaces a folder with files in it: of two Creates at once
+	// one fails here.
+	if err := os.Rename(temp, home); errors.Is(err, fs.ErrExist) {
+		return nil, croft.E(croft.ErrFolderUsed, dir)
+	} else if err != nil {
+		return nil, croft.E(croft.ErrFolder, dir, err)
+	}
+	if err := syncDir(dir); err != nil {
+		return nil, croft.E(croft.ErrFolder, dir, err)
+	}
+	return k, nil
+}
+
+// Load reads all keys below dir. It fails with croft.ErrKeyFile and the file's
+// name.
+func Load(dir string) (*Keys, error) {
+	return load(dir, croft.RoleMember, croft.RoleNode, croft.RoleValidator)
+}
+
+// LoadNode reads what a node's process needs: the node and the validator key. A
+// node that is broken into cannot approve a study.
+func LoadNode(dir string) (*Keys, error) { return load(dir, croft.RoleNode, croft.RoleValidator) }
+
+// LoadMember reads what a person's command needs: the member key.
+func LoadMember(dir string) (*Keys, error) { return load(dir, croft.RoleMember) }
+
+func load(dir string, roles ...croft.Role) (*Keys, error) {
+	k, seen := new(Keys), map[croft.PublicKey]bool{}
+	for _, role := range roles {
+		path := filepath.Join(dir, folder, files[role])
+		key, err := readKey(path)
+		if err != nil {
+			return nil, croft.E(croft.ErrKeyFile, path, err)
+		}
+		k.secret[role] = key
+		if seen[k.Public(role)] {
+			return nil, croft.E(croft.ErrKeyFile, path, "it is a copy of another key")
+		}
+		seen[k.Public(role)] = true
+	}
+	return k, nil
+}
+
+// Public returns the public half of a key.
+func (k *Keys) Public(role croft.Role) croft.PublicKey {
+	return croft.PublicKey(k.key(role).Public().(ed25519.PublicKey))
+}
+
+// Member returns the record of this member. A process that does not have all
+// three keys finds it on the ledger instead, by its node key.
+func (k *Keys) Member(name string, seat bool) croft.Member {
+	member := k.Public(croft.RoleMember)
+	return croft.Member{
+		ID: croft.IDOf(member), Name: name, Key: member, Seat: seat,
+		Node: k.Public(croft.RoleNode), Validator: k.Public(croft.RoleValidator),
+	}
+}
+
+// Sign signs body in a scope under a domain tag, with the member or the node key.
+// The validator key signs nothing of ours, so that no message of ours can be
+// taken for a vote.
+func (k *Keys) Sign(role croft.Role, scope croft.Scope, domain string, body []byte) croft.Signature {
+	if role == croft.RoleValidator {
+		panic("keys: the validator key signs CometBFT's votes only")
+	}
+	return croft.Signature(ed25519.Sign(k.key(role), scope.Preimage(domain, body)))
+}
+
+// NodeSecret hands the node key to libp2p, which proves the peer id with it in
+// its TLS and Noise handshakes.
+func (k *Keys) NodeSecret() ed25519.PrivateKey { return k.key(croft.RoleNode) }
+
+// ValidatorSecret hands the validator key to CometBFT, which signs its votes
+// itself and keeps watch that it never signs two for one height.
+func (k *Keys) ValidatorSecret() ed25519.PrivateKey { return k.key(croft.RoleValidator) }
+
+// Format prints which keys there are and nothing of them, whatever the verb.
+func (k Keys) Format(f fmt.State, _ rune) {
+	n := 0
+	for _, key := range k.secret {
+		if key != nil {
+			n++
+		}
+	}
+	fmt.Fprintf(f, "%d secret keys", n)
+}
+
+func (k *Keys) key(role croft.Role) ed25519.PrivateKey {
+	if int(role) >= len(k.secret) || k.secret[role] == nil {
+		panic(fmt.Sprintf("keys: no key for role %d was loaded", role))
+	}
+	return k.secret[role]
+}

@@ -1,0 +1,286 @@
+// Package node builds a member's node: everything below it, put together once, in
+// one readable function, and run until its context ends.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/chain"
+	"croft/internal/data"
+	"croft/internal/keys"
+	"croft/internal/ledger"
+	"croft/internal/p2p"
+	"croft/internal/store"
+	"croft/internal/study"
+)
+
+// Config is what a node needs to know. Everything else is in its folder.
+type Config struct {
+	// Dir is the node's own folder, made by Init.
+	Dir string
+	// Listen is where other members reach this node: multiaddrs. Empty: those it
+	// used last, at first a free port on loopback (TCP and QUIC).
+	Listen []string
+	// Timing is the pace of consensus: chain.WAN (default) or chain.LAN, for nodes
+	// on one machine.
+	Timing chain.Timing
+	// Page is the address of the read-only status page; empty: none. Only loopback
+	// addresses are accepted.
+	Page string
+	// Socket says whether to serve the local API on a socket in Dir.
+	Socket bool
+	// Log receives one line a step; nil: nothing.
+	Log *slog.Logger
+	// Events is told of each step of each study; may be nil.
+	Events func(study.Event)
+	// At is for tests: it is called at each named line of a study's flows.
+	At func(line string)
+}
+
+// Node is a running node.
+type Node struct {
+	Self   croft.MemberID
+	Member croft.Member
+	Chain  *chain.Node
+	Host   *p2p.Libp2p
+	Study  *study.Node
+	Data   *data.Registry
+	Docs   *store.Docs
+	Blobs  *store.Blobs
+
+	cfg    Config
+	events *api.Events
+	stop   context.CancelFunc
+	close  []func() error // in order of opening; closed in reverse
+}
+
+const genesisFile = "genesis.cbor"
+
+// Init makes a node's folder: keys and, once the founders are known, the genesis.
+// It never touches a folder that holds a node.
+func Init(dir string) (*keys.Keys, error) { return keys.Create(dir) }
+
+// Found writes the genesis of the network that the folder's member belongs to.
+func Found(dir string, g croft.Genesis) error {
+	path := filepath.Join(dir, genesisFile)
+	if _, err := os.Lstat(path); err == nil {
+		return croft.E(croft.ErrFolderUsed, dir)
+	}
+	if err := os.WriteFile(path+".new", croft.Encode(g), 0o600); err != nil {
+		return croft.E(croft.ErrFolder, dir, err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return croft.E(croft.ErrFolder, dir, err)
+	}
+	return nil
+}
+
+// Genesis reads the genesis of the folder's network.
+func Genesis(dir string) (g croft.Genesis, err error) {
+	raw, err := os.ReadFile(filepath.Join(dir, genesisFile))
+	if err != nil {
+		return g, croft.E(croft.ErrFolder, dir, "no node was made here: croft init")
+	}
+	return g, croft.Decode(raw, &g)
+}
+
+// Open starts everything in the order in which one needs the other. Run then
+// plays the node's part; Close stops it all in reverse.
+func Open(cfg Config) (n *Node, err error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	n = &Node{cfg: cfg, events: api.NewEvents()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+
+	// 1. The folder is ours alone.
+	release, err := store.Lock(cfg.Dir)
+	if err != nil {
+		return n, err
+	}
+	n.close = append(n.close, release)
+
+	// 2. Who we are, and of which network.
+	k, err := keys.LoadNode(cfg.Dir)
+	if err != nil {
+		return n, err
+	}
+	g, err := Genesis(cfg.Dir)
+	if err != nil {
+		return n, err
+	}
+	if n.Docs, err = store.OpenDocs(filepath.Join(cfg.Dir, "docs")); err != nil {
+		return n, err
+	}
+	n.close = append(n.close, n.Docs.Close)
+	if n.Blobs, err = store.OpenBlobs(filepath.Join(cfg.Dir, "blobs")); err != nil {
+		return n, err
+	}
+	n.close = append(n.close, n.Blobs.Close)
+
+	// 3. The ledger, from where it stood. Its own connections arrive over loopback,
+	// carried by the host below, which admits members only.
+	n.Chain, err = chain.Open(chain.Config{Dir: filepath.Join(cfg.Dir, "chain"), Genesis: g,
+		ValidatorKey: k.ValidatorSecret(), Timing: cfg.Timing, Log: cfg.Log})
+	if err != nil {
+		return n, err
+	}
+	n.close = append(n.close, n.Chain.Close)
+	if n.Member, err = n.find(k.Public(croft.RoleNode), g); err != nil {
+		return n, err
+	}
+	n.Self = n.Member.ID
+
+	// 4. The network: one port for everything, members only.
+	listen := cfg.Listen
+	if len(listen) == 0 {
+		listen = n.lastListen()
+	}
+	n.Host, err = p2p.Listen(p2p.Config{Key: k.NodeSecret(), Listen: listen, Allow: n.admits})
+	if err != nil {
+		return n, err
+	}
+	n.close = append(n.close, n.Host.Close)
+	if err = n.rememberListen(); err != nil {
+		return n, err
+	}
+
+	// 5. The owner's data and the part that this node plays in studies.
+	if n.Data, err = data.NewRegistry(n.Docs); err != nil {
+		return n, err
+	}
+	n.Study = &study.Node{
+		Self: n.Self, Sign: k.Sign, Scope: g.Scope(), Ledger: n.Chain, Blobs: n.Blobs, Docs: n.Docs,
+		Peers: peers{n}, Data: n.Data, Log: cfg.Log, At: cfg.At,
+		Report: func(e study.Event) {
+			n.events.Add(e)
+			if cfg.Events != nil {
+				cfg.Events(e)
+			}
+		},
+	}
+
+	// 6. What other members may ask of us.
+	n.serve()
+	return n, nil
+}
+
+// Run plays the node's part until ctx ends or the node must stop: its disk fills
+// or fails, CometBFT stops. It returns nil when it was asked to stop.
+func (n *Node) Run(ctx context.Context) error {
+	ctx, n.stop = context.WithCancel(ctx)
+	defer n.stop()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return n.meet(ctx) })
+	group.Go(func() error { return n.Study.Run(ctx) })
+	group.Go(func() error { return n.guard(ctx) })
+	if n.cfg.Socket {
+		group.Go(func() error { return api.Serve(ctx, n.cfg.Dir, n.Services()) })
+	}
+	if n.cfg.Page != "" {
+		group.Go(func() error { return n.servePage(ctx) })
+	}
+	return group.Wait()
+}
+
+// Close stops what Open started, last first. It may be called once Run returned.
+func (n *Node) Close() error {
+	var errs error
+	for i := len(n.close) - 1; i >= 0; i-- {
+		errs = errors.Join(errs, n.close[i]())
+	}
+	n.close = nil
+	return errs
+}
+
+// Services is what the local API and the status page show of this node.
+func (n *Node) Services() api.Services {
+	return api.Services{Self: n.Self, Dir: n.cfg.Dir, Name: n.Member.Name, Ledger: n.Chain, Study: n.Study,
+		Data: n.Data, Peers: n.Peers, Stop: n.stop, Log: n.cfg.Log, Events: n.events}
+}
+
+// guard stops the node cleanly before its disk is full, and when CometBFT gave up.
+func (n *Node) guard(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-n.Chain.Failed():
+			return err
+		case <-tick.C:
+			if err := chain.CheckDisk(n.cfg.Dir); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// servePage serves the status page, on loopback only.
+func (n *Node) servePage(ctx context.Context) error {
+	host, port, err := net.SplitHostPort(n.cfg.Page)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return croft.E(croft.ErrUsage, fmt.Sprintf("the status page cannot listen on %q", n.cfg.Page), "give a loopback address such as 127.0.0.1:7420")
+	}
+	l, err := net.Listen("tcp", n.cfg.Page)
+	if err != nil {
+		return croft.E(croft.ErrPortUsed, port, "--page")
+	}
+	server := &http.Server{Handler: api.StatusPage(n.Services()), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
+	done := make(chan error, 1)
+	var once sync.WaitGroup
+	once.Go(func() { done <- server.Serve(l) })
+	<-ctx.Done()
+	err = server.Close()
+	once.Wait()
+	<-done
+	return err
+}
+
+// find returns the member that a node key belongs to.
+func (n *Node) find(key croft.PublicKey, g croft.Genesis) (croft.Member, error) {
+	for _, m := range n.members() {
+		if m.Node == key {
+			return m, nil
+		}
+	}
+	for _, m := range g.Members { // before the first block
+		if m.Node == key {
+			return m, nil
+		}
+	}
+	return croft.Member{}, croft.E(croft.ErrFolder, n.cfg.Dir, "its keys belong to no member of this network")
+}
+
+// members returns the members that the ledger knows, revoked ones left out.
+func (n *Node) members() []croft.Member {
+	ctx := context.Background() // the node's own state: no waiting
+	raw, _ := n.Chain.Read(ctx, ledger.NetworkKey)
+	network, _, _ := ledger.Decode[ledger.Network](raw)
+	var out []croft.Member
+	for _, id := range network.Members {
+		raw, _ := n.Chain.Read(ctx, ledger.MemberKey(id))
+		if m, found, err := ledger.Decode[croft.Member](raw); found && err == nil && !m.Revoked {
+			out = append(out, m)
+		}
+	}
+	return out
+}

@@ -1,0 +1,220 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/p2p"
+	"croft/internal/store"
+	"croft/internal/study"
+)
+
+// Nodes find each other by the addresses that they told each other before; the
+// book of them is a document, so that a restart needs nobody's help. CometBFT's
+// connections run through the same host as everything else.
+
+// The protocols of a node.
+const (
+	helloProtocol = "hello/1" // who are you: addresses and the CometBFT id
+	cometProtocol = "comet/1" // carries CometBFT's own connections
+)
+
+const (
+	addressKind = "address" // where a peer was last reached, by peer id
+	listenName  = "listen"
+)
+
+// hello is what two nodes tell each other when they meet.
+type hello struct {
+	Comet string   `json:"comet"`           // CometBFT node id
+	Addrs []string `json:"addrs,omitempty"` // where to reach the sender
+}
+
+// maxHello bounds a greeting.
+const maxHello = 16 << 10
+
+// serve answers what other members may ask. The host admits members only.
+func (n *Node) serve() {
+	n.Host.Handle(helloProtocol, maxHello, func(_ context.Context, from p2p.PeerID, request []byte) ([]byte, error) {
+		var h hello
+		if err := json.Unmarshal(request, &h); err != nil {
+			return nil, croft.E(croft.ErrEncoding, "greeting", err)
+		}
+		n.learn(from, h.Addrs)
+		return json.Marshal(hello{Comet: n.Chain.NodeID(), Addrs: n.Host.Addrs()})
+	})
+	n.Host.Handle(study.SeedsProtocol, maxHello, func(ctx context.Context, from p2p.PeerID, request []byte) ([]byte, error) {
+		m, known := n.memberOf(from)
+		if !known {
+			return nil, croft.E(croft.ErrTxRights, string(from), "it is not a member")
+		}
+		return n.Study.GiveSeeds(ctx, m.ID, request)
+	})
+	p2p.ServeBlobs(n.Host, n.Blobs.Get)
+	n.Host.Expose(cometProtocol, n.Chain.P2PAddr())
+}
+
+// meet greets every member again and again: at once those that are new, from time
+// to time all. Of two nodes the one with the smaller id dials for CometBFT.
+func (n *Node) meet(ctx context.Context) error {
+	linked := map[p2p.PeerID]bool{}
+	moved := n.Chain.Watch(ctx)
+	for {
+		for _, m := range n.everybody() {
+			peer := p2p.PeerOf(m.Node)
+			if m.ID == n.Self || linked[peer] {
+				continue
+			}
+			if addrs := n.book(peer); len(addrs) > 0 {
+				_ = n.Host.Learn(addrs...) // a damaged book entry is overwritten at the next greeting
+			}
+			greeting, _ := json.Marshal(hello{Comet: n.Chain.NodeID(), Addrs: n.Host.Addrs()})
+			within, cancel := context.WithTimeout(ctx, 5*time.Second)
+			answer, err := n.Host.Call(within, peer, helloProtocol, greeting)
+			cancel()
+			var h hello
+			if err != nil || json.Unmarshal(answer, &h) != nil {
+				n.cfg.Log.Debug("meet", "peer", m.Name, "why", err)
+				continue
+			}
+			n.learn(peer, h.Addrs)
+			if n.Host.ID() < peer {
+				addr, err := n.Host.Forward(ctx, peer, cometProtocol)
+				if err != nil {
+					return err
+				}
+				if err := n.Chain.Connect(h.Comet, addr); err != nil {
+					n.cfg.Log.Warn("meet", "peer", m.Name, "why", err)
+					continue
+				}
+			}
+			linked[peer] = true
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-moved:
+		case <-time.After(2 * time.Second):
+		}
+	}
+}
+
+// learn takes note of a peer's addresses, now and for the next start.
+func (n *Node) learn(peer p2p.PeerID, addrs []string) {
+	addrs = slices.DeleteFunc(addrs, func(a string) bool { return !strings.HasSuffix(a, "/p2p/"+string(peer)) })
+	if len(addrs) == 0 || len(addrs) > 16 || n.Host.Learn(addrs...) != nil {
+		return
+	}
+	if slices.Equal(n.book(peer), addrs) {
+		return
+	}
+	book, _ := json.Marshal(addrs)
+	if err := n.Docs.Put(addressKind, strings.ToLower(croft.Sum([]byte(peer)).String()), book); err != nil {
+		n.cfg.Log.Warn("address", "why", err)
+	}
+}
+
+func (n *Node) book(peer p2p.PeerID) (addrs []string) {
+	book, err := n.Docs.Get(addressKind, croft.Sum([]byte(peer)).String())
+	if err != nil || json.Unmarshal(book, &addrs) != nil {
+		return nil
+	}
+	return addrs
+}
+
+// Meet tells this node where another one is.
+func (n *Node) Meet(addrs []string) {
+	if len(addrs) > 0 {
+		n.learn(p2p.PeerID(addrs[0][strings.LastIndex(addrs[0], "/")+1:]), addrs)
+	}
+}
+
+// lastListen returns where this node listened last, so that its peers find it.
+func (n *Node) lastListen() (listen []string) {
+	saved, err := n.Docs.Get(addressKind, listenName)
+	if errors.Is(err, store.ErrAbsent) || err != nil || json.Unmarshal(saved, &listen) != nil {
+		return []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}
+	}
+	return listen
+}
+
+func (n *Node) rememberListen() error {
+	var listen []string
+	for _, a := range n.Host.Addrs() {
+		listen = append(listen, strings.TrimSuffix(a, "/p2p/"+string(n.Host.ID())))
+	}
+	saved, _ := json.Marshal(listen)
+	return n.Docs.Put(addressKind, listenName, saved)
+}
+
+// admits says whether a peer is a member's node.
+func (n *Node) admits(peer p2p.PeerID) bool {
+	_, known := n.memberOf(peer)
+	return known
+}
+
+func (n *Node) memberOf(peer p2p.PeerID) (croft.Member, bool) {
+	for _, m := range n.everybody() {
+		if p2p.PeerOf(m.Node) == peer {
+			return m, true
+		}
+	}
+	return croft.Member{}, false
+}
+
+// everybody returns the members; before the first block, which holds them, the
+// founders.
+func (n *Node) everybody() []croft.Member {
+	if members := n.members(); len(members) > 0 {
+		return members
+	}
+	g, err := Genesis(n.cfg.Dir)
+	if err != nil {
+		return nil
+	}
+	return g.Members
+}
+
+// Peers says who is connected, for screens.
+func (n *Node) Peers() []api.Peer {
+	connected := n.Host.Connected()
+	var out []api.Peer
+	for _, m := range n.everybody() {
+		if peer := p2p.PeerOf(m.Node); m.ID != n.Self {
+			out = append(out, api.Peer{Name: m.Name, Member: m.ID, PeerID: string(peer), Connected: slices.Contains(connected, peer), Addrs: n.book(peer)})
+		}
+	}
+	return out
+}
+
+// peers reaches members for the study's flows.
+type peers struct{ n *Node }
+
+func (p peers) Fetch(ctx context.Context, hash croft.Hash, from ...croft.MemberID) ([]byte, error) {
+	var ids []p2p.PeerID
+	for _, m := range p.n.everybody() {
+		if slices.Contains(from, m.ID) {
+			ids = append(ids, p2p.PeerOf(m.Node))
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return p2p.Fetch(ctx, p.n.Host, hash, ids...)
+}
+
+func (p peers) Call(ctx context.Context, to croft.MemberID, protocol string, request []byte) ([]byte, error) {
+	for _, m := range p.n.everybody() {
+		if m.ID == to {
+			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+			defer cancel()
+			return p.n.Host.Call(ctx, p2p.PeerOf(m.Node), protocol, request)
+		}
+	}
+	return nil, croft.E(croft.ErrPeer, to.Short(), "it is not a member")
+}

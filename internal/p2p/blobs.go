@@ -1,0 +1,49 @@
+package p2p
+
+import (
+	"context"
+	"time"
+
+	"croft"
+)
+
+// blobProto asks for a blob: the request is its hash, the answer its bytes.
+const blobProto = "blob/1"
+
+// fetchTime bounds the attempt at one peer, so that one that hangs does not keep
+// Fetch from the others.
+const fetchTime = time.Minute
+
+// ServeBlobs answers other members' Fetch with what get returns. They learn of
+// an error of get only that this node does not have the blob.
+func ServeBlobs(h Host, get func(croft.Hash) ([]byte, error)) {
+	h.Handle(blobProto, len(croft.Hash{}), func(_ context.Context, _ PeerID, request []byte) ([]byte, error) {
+		if len(request) != len(croft.Hash{}) {
+			return nil, croft.E(croft.ErrEncoding, "blob request", "it is not a hash")
+		}
+		hash := croft.Hash(request)
+		data, err := get(hash)
+		if err != nil {
+			return nil, croft.E(croft.ErrBlob, hash)
+		}
+		return data, nil
+	})
+}
+
+// Fetch gets a blob from the first of the peers, in order, that has it, and
+// checks it against its hash: a peer that lies is passed over. It fails with
+// croft.ErrBlob, which wraps ctx's error if that was the reason.
+func Fetch(ctx context.Context, h Host, hash croft.Hash, from ...PeerID) ([]byte, error) {
+	for _, p := range from {
+		attempt, cancel := context.WithTimeout(ctx, fetchTime)
+		data, err := h.Call(attempt, p, blobProto, hash[:])
+		cancel()
+		if err == nil && croft.Sum(data) == hash {
+			return data, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, croft.E(croft.ErrBlob, hash, err)
+		}
+	}
+	return nil, croft.E(croft.ErrBlob, hash)
+}

@@ -1,0 +1,457 @@
+package p2p
+
+import (
+	"cmp"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/control"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/gologshim"
+	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/multiformats/go-multiaddr"
+	"github.com/multiformats/go-multistream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"croft"
+)
+
+// Config is what a Libp2p needs.
+type Config struct {
+	// Key is the node key: the host's identity.
+	Key ed25519.PrivateKey
+	// Listen are the multiaddrs to listen on, TCP or QUIC, such as
+	// /ip4/0.0.0.0/tcp/4001 and /ip4/0.0.0.0/udp/4001/quic-v1. Port 0 picks a free
+	// one. With none the host only dials.
+	Listen []string
+	// Allow says who may connect and be dialled. It is asked at each connection
+	// and again at each call and tunnel, so a member that is revoked is cut off at
+	// its next one. It must be quick. nil admits nobody.
+	Allow func(PeerID) bool
+}
+
+// Libp2p is a Host on real sockets: TCP with TLS 1.3 or Noise, and QUIC.
+type Libp2p struct {
+	host  host.Host
+	swarm *swarm.Swarm // the host's connections
+	allow func(PeerID) bool
+	out   *quota
+	in    *quota
+
+	ctx  context.Context // ends at Close
+	stop context.CancelFunc
+	work tasks
+}
+
+var _ Host = (*Libp2p)(nil)
+
+// Listen starts a host. It fails with croft.ErrPortUsed if any address is taken,
+// and with croft.ErrEncoding for one that is not a listen address.
+func Listen(c Config) (*Libp2p, error) {
+	key, err := crypto.UnmarshalEd25519PrivateKey(c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("p2p: node key: %w", err)
+	}
+	allow := c.Allow
+	if allow == nil {
+		allow = func(PeerID) bool { return false }
+	}
+	limits, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits()), rcmgr.WithMetricsDisabled())
+	if err != nil {
+		return nil, fmt.Errorf("p2p: %w", err)
+	}
+	// What matters of libp2p's log is returned as errors; the rest is strangers
+	// knocking, and they would fill a screen.
+	gologshim.SetDefaultHandler(slog.DiscardHandler)
+	h, err := libp2p.New(
+		libp2p.Identity(key),
+		libp2p.UserAgent("croft"), // no version: strangers see it before they are refused
+		libp2p.NoListenAddrs,      // one by one below, where each can fail
+		// Two nodes on one port must not share it, as reuse of ports would let them.
+		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport(), tcp.WithConnectionTimeout(dialTime)),
+		libp2p.Transport(libp2pquic.NewTransport),
+		libp2p.WithDialTimeout(dialTime),
+		libp2p.ConnectionGater(gate{allow}),
+		libp2p.ResourceManager(limits),
+		libp2p.ConnectionManager(connmgr.NullConnMgr{}), // members stay connected
+		libp2p.DisableRelay(),
+		libp2p.Ping(false),
+		libp2p.DisableIdentifyAddressDiscovery(), // peers do not tell us where we are
+		withoutMetrics,
+	)
+	if err != nil {
+		limits.Close()
+		return nil, fmt.Errorf("p2p: %w", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	l := &Libp2p{host: h, swarm: h.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming), ctx: ctx, stop: stop}
+	for _, text := range c.Listen {
+		if err := l.listen(text); err != nil {
+			l.Close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// dialTime bounds the attempt at one address of a peer.
+const dialTime = 5 * time.Second
+
+// limits are for a device with 1 GB: libp2p's smallest set, with room for two
+// answers of the largest size at once and no more connections than a network of
+// its size has use for.
+func limits() rcmgr.ConcreteLimitConfig {
+	base := rcmgr.DefaultLimits
+	libp2p.SetDefaultServiceLimits(&base) // of identify and its pushes above all
+	return rcmgr.PartialLimitConfig{
+		System:              rcmgr.ResourceLimits{Memory: 256 << 20},
+		PeerDefault:         rcmgr.ResourceLimits{Memory: 192 << 20},
+		ProtocolDefault:     rcmgr.ResourceLimits{Memory: 224 << 20},
+		ProtocolPeerDefault: rcmgr.ResourceLimits{Memory: 160 << 20},
+		Stream:              rcmgr.ResourceLimits{Memory: MaxAnswer + 16<<20}, // and the window
+	}.Build(base.Scale(0, 0))
+}
+
+// withoutMetrics also keeps libp2p's event bus from the default registry, which
+// it uses when it is given none: two hosts in one process would meet there.
+func withoutMetrics(c *libp2p.Config) error {
+	c.DisableMetrics, c.PrometheusRegisterer = true, prometheus.NewRegistry()
+	return nil
+}
+
+func (l *Libp2p) listen(text string) error {
+	addr, err := multiaddr.NewMultiaddr(text)
+	if err != nil {
+		return croft.E(croft.ErrEncoding, "listen address", printable(err.Error()))
+	}
+	err = l.swarm.AddListenAddr(addr)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, winAddrInUse):
+		return croft.E(croft.ErrPortUsed, port(addr), "the node's settings")
+	default:
+		return croft.E(croft.ErrEncoding, "listen address", err)
+	}
+}
+
+// ID implements Host.
+func (l *Libp2p) ID() PeerID { return PeerID(l.host.ID().String()) }
+
+// Addrs implements Host. An address for all interfaces is spelled out as one for
+// each.
+func (l *Libp2p) Addrs() []string {
+	addrs, err := l.swarm.InterfaceListenAddresses()
+	if err != nil {
+		return nil
+	}
+	var texts []string
+	for _, a := range addrs {
+		texts = append(texts, a.String()+"/p2p/"+l.host.ID().String())
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+// Learn implements Host.
+func (l *Libp2p) Learn(addrs ...string) error {
+	peers, err := parseAddrs(addrs)
+	if err != nil {
+		return err
+	}
+	for id, addrs := range peers {
+		if id == l.host.ID() {
+			continue
+		}
+		l.host.Peerstore().ClearAddrs(id)
+		l.host.Peerstore().AddAddrs(id, addrs, peerstore.PermanentAddrTTL)
+		l.swarm.Backoff().Clear(id)
+	}
+	return nil
+}
+
+// Connected implements Host.
+func (l *Libp2p) Connected() []PeerID {
+	var peers []PeerID
+	for _, id := range l.swarm.Peers() {
+		peers = append(peers, PeerID(id.String()))
+	}
+	slices.Sort(peers)
+	return peers
+}
+
+// Close implements Host. It also ends all tunnels.
+func (l *Libp2p) Close() error {
+	l.stop()
+	err := l.host.Close()
+	l.work.close()
+	return err
+}
+
+// Call implements Host.
+func (l *Libp2p) Call(ctx context.Context, to PeerID, proto string, request []byte) ([]byte, error) {
+	if len(request) > MaxAnswer {
+		return nil, croft.E(croft.ErrTooLarge, len(request), MaxAnswer)
+	}
+	if !l.allow(to) {
+		return nil, croft.E(croft.ErrPeer, printable(string(to)), errStranger)
+	}
+	release, err := l.out.wait(ctx, to)
+	if err != nil {
+		return nil, croft.E(croft.ErrPeer, to, err)
+	}
+	defer release()
+	s, err := l.open(ctx, to, proto)
+	if err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, func() { s.Reset() })()
+	body, code, err := l.exchange(s, request)
+	if err != nil {
+		s.Reset()
+		return nil, croft.E(croft.ErrPeer, to, why(cmp.Or(ctx.Err(), err)))
+	}
+	s.Close()
+	return unpackAnswer(to, code, body)
+}
+
+// exchange writes the request and reads the answer. A peer may answer before it
+// has read all, to say that it will not; so an answer counts more than an error
+// of writing.
+func (l *Libp2p) exchange(s network.Stream, request []byte) ([]byte, status, error) {
+	wrote := writeFrame(s, nil, request)
+	var code [1]byte
+	s.SetReadDeadline(time.Time{}) // the handler may take its time; ctx bounds it
+	if _, err := s.Read(code[:]); err != nil {
+		return nil, 0, cmp.Or(wrote, err)
+	}
+	body, err := readFrame(s, MaxAnswer, reserve(s))
+	return body, status(code[0]), err
+}
+
+// Handle implements Host.
+func (l *Libp2p) Handle(proto string, limit int, h Handler) {
+	l.accept(proto, func(from PeerID, s network.Stream) {
+		code, answer := l.serve(from, s, limit, h)
+		if reserve(s)(len(answer)) != nil {
+			code, answer = busy, nil
+		}
+		if writeFrame(s, []byte{byte(code)}, answer) != nil {
+			s.Reset()
+			return
+		}
+		s.Close() // and never Reset after it: that would take the answer back
+	})
+}
+
+// serve reads one request and runs its handler, as long as the caller waits.
+func (l *Libp2p) serve(from PeerID, s network.Stream, limit int, h Handler) (status, []byte) {
+	release, ok := l.in.try(from)
+	if !ok {
+		return busy, nil
+	}
+	defer release()
+	request, err := readFrame(s, min(limit, MaxAnswer), reserve(s))
+	if errors.Is(err, errTooLarge) {
+		return tooLarge, nil
+	} else if err != nil {
+		return mute, nil
+	}
+	ctx, cancel := context.WithCancel(l.ctx)
+	defer cancel()
+	gone := make(chan struct{})
+	s.SetReadDeadline(time.Time{}) // here, not in the goroutine: a quick handler sets the deadline below first
+	go func() {                    // ends at the latest with that deadline
+		defer close(gone)
+		s.Read(make([]byte, 1))
+		cancel()
+	}()
+	code, answer := run(ctx, h, from, request)
+	s.SetReadDeadline(time.Unix(1, 0))
+	<-gone
+	return code, answer
+}
+
+// run calls a handler and turns what it returns into an answer.
+func run(ctx context.Context, h Handler, from PeerID, request []byte) (status, []byte) {
+	answer, err := h(ctx, from, request)
+	if err != nil {
+		return packError(err)
+	}
+	if len(answer) > MaxAnswer {
+		return mute, nil
+	}
+	return answered, answer
+}
+
+// reserve asks the limits of a stream, its peer and the whole host for memory. It
+// is given back when the stream ends.
+func reserve(s network.Stream) func(n int) error {
+	return func(n int) error { return s.Scope().ReserveMemory(n, network.ReservationPriorityAlways) }
+}
+
+// accept runs f for each incoming stream of an admitted peer, and cuts off a
+// peer that is no longer admitted.
+func (l *Libp2p) accept(proto string, f func(from PeerID, s network.Stream)) {
+	id := protocolID(proto)
+	if slices.Contains(l.host.Mux().Protocols(), id) {
+		panic("p2p: two handlers for " + proto)
+	}
+	l.host.SetStreamHandler(id, func(s network.Stream) {
+		from := PeerID(s.Conn().RemotePeer().String())
+		if !l.allow(from) {
+			s.Reset()
+			s.Conn().Close()
+			return
+		}
+		if !l.work.run(func() { f(from, s) }) {
+			s.Reset()
+		}
+	})
+}
+
+// open opens a stream to a peer. It fails with croft.ErrPeer.
+func (l *Libp2p) open(ctx context.Context, to PeerID, proto string) (network.Stream, error) {
+	id, err := peer.Decode(string(to))
+	if err != nil {
+		return nil, croft.E(croft.ErrPeer, printable(string(to)), errNoID)
+	}
+	if !l.allow(to) {
+		return nil, croft.E(croft.ErrPeer, to, errStranger)
+	}
+	s, err := l.host.NewStream(ctx, id, protocolID(proto))
+	if err != nil {
+		return nil, croft.E(croft.ErrPeer, to, why(cmp.Or(ctx.Err(), err)))
+	}
+	return s, nil
+}
+
+func protocolID(proto string) protocol.ID { return protocol.ID("/croft/" + proto) }
+
+// Reasons not to reach a peer, in words for people.
+var (
+	errNoID     = errors.New("this is not a peer id")
+	errStranger = errors.New("it is not a member")
+	errUnknown  = errors.New("no address of it is known")
+	errSilent   = errors.New("it did not answer a moment ago")
+	errProtocol = errors.New("it does not offer this")
+	errSelf     = errors.New("it is this node")
+	errClosed   = errors.New("this node is stopping")
+	errBroken   = errors.New("the connection broke")
+)
+
+// why puts an error of libp2p into few words.
+func why(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if e, ok := errors.AsType[multistream.ErrNotSupported[protocol.ID]](err); ok {
+		return fmt.Errorf("%w: %s", errProtocol, printable(fmt.Sprint(e.Protos)))
+	}
+	for _, m := range []struct{ is, say error }{
+		{swarm.ErrGaterDisallowedConnection, errStranger},
+		{swarm.ErrDialBackoff, errSilent},
+		{swarm.ErrNoAddresses, errUnknown},
+		{swarm.ErrDialToSelf, errSelf},
+		{swarm.ErrSwarmClosed, errClosed},
+		{network.ErrReset, errBroken},
+	} {
+		if errors.Is(err, m.is) {
+			return m.say
+		}
+	}
+	if e, ok := errors.AsType[*swarm.DialError](err); ok && len(e.DialErrors) > 0 {
+		first := e.DialErrors[0]
+		return errors.New(printable(fmt.Sprintf("%s: %v", first.Address, first.Cause)))
+	}
+	return errors.New(printable(err.Error()))
+}
+
+// gate admits the peers of a network to connections, both ways: an outgoing one
+// before it is dialled, an incoming one as soon as the peer has proved its id.
+type gate struct{ allow func(PeerID) bool }
+
+func (g gate) InterceptPeerDial(p peer.ID) bool { return g.allow(PeerID(p.String())) }
+func (g gate) InterceptSecured(_ network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
+	return g.allow(PeerID(p.String()))
+}
+func (gate) InterceptAddrDial(peer.ID, multiaddr.Multiaddr) bool { return true }
+func (gate) InterceptAccept(network.ConnMultiaddrs) bool         { return true }
+func (gate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) {
+	return true, 0
+}
+
+// winAddrInUse is WSAEADDRINUSE, which the syscall package does not translate.
+const winAddrInUse = syscall.Errno(10048)
+
+func port(addr multiaddr.Multiaddr) string {
+	for _, p := range []int{multiaddr.P_TCP, multiaddr.P_UDP} {
+		if text, err := addr.ValueForProtocol(p); err == nil {
+			return text
+		}
+	}
+	return strings.TrimPrefix(addr.String(), "/")
+}
+
+// tasks counts what runs for a host, so that Close can wait for it.
+type tasks struct {
+	mu     sync.Mutex // guards closed: nothing is added to all after it is set
+	closed bool
+	all    sync.WaitGroup
+}
+
+// run runs f here, start beside; both report false after close and do nothing.
+func (t *tasks) run(f func()) bool {
+	if !t.begin() {
+		return false
+	}
+	defer t.all.Done()
+	f()
+	return true
+}
+
+func (t *tasks) start(f func()) bool {
+	if !t.begin() {
+		return false
+	}
+	go func() {
+		defer t.all.Done()
+		f()
+	}()
+	return true
+}
+
+func (t *tasks) begin() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.all.Add(1)
+	}
+	return !t.closed
+}
+
+// close waits for all that runs.
+func (t *tasks) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.all.Wait()
+}

@@ -1,0 +1,175 @@
+package privagg
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"croft"
+)
+
+// Hand is what one seat holds of one report: seeds, each equal to its commitment.
+// It is complete when Missing returns none; only then may the seat acknowledge
+// the report, after it has stored Marshal's bytes and the blob durably.
+type Hand struct {
+	head  *Head
+	seat  int
+	seeds map[part]*seed
+}
+
+// Hand returns the empty hand of a seat.
+func (h *Head) Hand(seat int) (*Hand, error) {
+	if seat < 0 || seat >= h.context.Profile.Seats {
+		return nil, croft.E(croft.ErrShape, "the seat's number", seat, fmt.Sprintf("0 to %d", h.context.Profile.Seats-1))
+	}
+	return &Hand{head: h, seat: seat, seeds: map[part]*seed{}}, nil
+}
+
+// OpenBox takes the seeds that the site sealed for this seat. Seeds that do not
+// equal their commitment are left out and reported: ErrBox if the box does not
+// open, ErrCommitment if a seed is wrong. The rest is kept; what is missing can
+// come from other seats.
+func (h *Hand) OpenBox(from *Receiver) error {
+	plaintext, err := from.Open(h.head.context.Round, h.head.wire.boxBinding(h.head.hash, h.seat), h.head.wire.Boxes[h.seat])
+	if err != nil {
+		return croft.E(croft.ErrBox, h.seat+1, err)
+	}
+	return h.Load(plaintext)
+}
+
+// Missing returns the numbers of the parts that this seat is entitled to and does
+// not have, ascending.
+func (h *Hand) Missing() []int {
+	var missing []int
+	for i, T := range h.head.parts {
+		if !T.excludes(h.seat) && h.seeds[T] == nil {
+			missing = append(missing, i)
+		}
+	}
+	return missing
+}
+
+// Give seals seeds for a seat that lacks them: those of the wanted parts that
+// this seat has. Wanted parts that the other seat may not hold are refused with
+// ErrEntitled, all of them: it asks for them only if it lies or is broken.
+func (h *Hand) Give(to int, wanted []int, pipe *Sender) ([]byte, error) {
+	if to < 0 || to >= h.head.context.Profile.Seats || len(wanted) > len(h.head.parts) {
+		return nil, croft.E(croft.ErrEntitled, to+1, fmt.Sprint(wanted))
+	}
+	asked := map[part]bool{}
+	for _, i := range wanted {
+		if i < 0 || i >= len(h.head.parts) || h.head.parts[i].excludes(to) {
+			return nil, croft.E(croft.ErrEntitled, to+1, i)
+		}
+		asked[h.head.parts[i]] = true
+	}
+	plaintext := appendDealt(nil, to, h.head.parts, func(i int) *seed {
+		if T := h.head.parts[i]; asked[T] {
+			return h.seeds[T]
+		}
+		return nil
+	})
+	return pipe.Seal(h.head.context.Round, h.giveBinding(h.seat, to), plaintext)
+}
+
+// Take adds the seeds that another seat gave. Wrong ones are left out and
+// reported with ErrCommitment.
+func (h *Hand) Take(giver int, sealed []byte, from *Receiver) error {
+	plaintext, err := from.Open(h.head.context.Round, h.giveBinding(giver, h.seat), sealed)
+	if err != nil {
+		return err
+	}
+	return h.Load(plaintext)
+}
+
+func (h *Hand) giveBinding(from, to int) []byte {
+	return croft.Encode(binding{Label: "give", Context: h.head.hash, From: uint8(from), To: uint8(to), Head: h.head.wire.root()})
+}
+
+// Marshal returns the hand to keep on disk until the round is committed: 34 bytes
+// a seed. It is a secret.
+func (h *Hand) Marshal() []byte {
+	return appendDealt(nil, h.seat, h.head.parts, func(i int) *seed { return h.seeds[h.head.parts[i]] })
+}
+
+// Load adds the seeds of an encoded hand, checking each against its commitment.
+func (h *Hand) Load(data []byte) error {
+	const entry = 2 + seedSize
+	if len(data)%entry != 0 || len(data) > entry*len(h.head.parts) {
+		return croft.E(croft.ErrReport, fmt.Sprintf("%d bytes of seeds are not whole", len(data)))
+	}
+	var wrong error
+	for i, T := range h.head.parts {
+		if len(data) == 0 {
+			break
+		}
+		if part(binary.BigEndian.Uint16(data)) != T {
+			continue
+		}
+		s := seed(data[2:entry])
+		data = data[entry:]
+		switch {
+		case T.excludes(h.seat):
+			wrong = croft.E(croft.ErrEntitled, h.seat+1, T)
+		case commit(h.head.hash, T, &s) != h.head.wire.Commits[i]:
+			wrong = croft.E(croft.ErrCommitment, T)
+		default:
+			h.seeds[T] = &s
+		}
+	}
+	if len(data) > 0 {
+		return croft.E(croft.ErrReport, "its seeds are not in order")
+	}
+	return wrong
+}
+
+// NeedsBlob reports whether this seat must fetch the blob to compute its share:
+// the t seats of the blob's part need not.
+func (h *Hand) NeedsBlob() bool { return !h.head.parts[h.head.context.star()].excludes(h.seat) }
+
+// Share returns the seat's Shamir share of the site's vector. The hand must be
+// complete. blob is ignored where NeedsBlob is false.
+func (h *Hand) Share(blob []byte) ([]uint64, error) {
+	if missing := h.Missing(); len(missing) > 0 {
+		return nil, croft.E(croft.ErrReport, fmt.Sprintf("%d seeds are missing", len(missing)))
+	}
+	var masked []uint64 // the blob's part
+	star := h.head.parts[h.head.context.star()]
+	if h.NeedsBlob() {
+		if croft.Sum(blob) != h.head.wire.Blob || len(blob) != h.head.BlobSize() {
+			return nil, croft.E(croft.ErrReport, "the masked vector is not the one that the ledger names")
+		}
+		var err error
+		if masked, err = openBlob(h.head.hash, star, h.seeds[star], blob, int(h.head.context.Length)); err != nil {
+			return nil, err
+		}
+	}
+
+	type stream struct {
+		weight uint64
+		mask   *xof
+	}
+	var streams []stream
+	for _, T := range h.head.parts {
+		if !T.excludes(h.seat) && T != star {
+			streams = append(streams, stream{weight(field64{}, T, h.seat), maskOf(h.head.hash, T, h.seeds[T])})
+		}
+	}
+	var (
+		sum   wide
+		buf   [blockLen]uint64
+		share = make([]uint64, h.head.context.Length)
+		own   = weight(field64{}, star, h.seat)
+	)
+	for at := 0; at < len(share); at += blockLen {
+		out := share[at:min(at+blockLen, len(share))]
+		for _, s := range streams {
+			s.mask.next(buf[:len(out)])
+			sum.mulAdd(s.weight, buf[:len(out)])
+		}
+		if masked != nil {
+			sum.mulAdd(own, masked[at:at+len(out)])
+		}
+		sum.reduce(out)
+	}
+	return share, nil
+}

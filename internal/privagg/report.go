@@ -1,0 +1,255 @@
+package privagg
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"croft"
+	"croft/internal/tensor"
+)
+
+// MaxLength is the largest number of elements in a vector: 128 MiB of them.
+const MaxLength = 1 << 24
+
+// maxHead bounds the encoding of a head before it is read: 126 commitments and
+// nine boxes of 70 seeds, each with an encapsulation, are 36 kB.
+const maxHead = 48 << 10
+
+// Context is all that both sides know before a byte is sent. Every seed, mask,
+// commitment and box of a report is bound to all of it, so nothing fits another
+// network, study, round or site.
+type Context struct {
+	Scope   croft.Scope    `cbor:"1,keyasint"`
+	Study   croft.StudyID  `cbor:"2,keyasint"`
+	Round   uint32         `cbor:"3,keyasint"`
+	Spec    croft.Hash     `cbor:"4,keyasint"` // of what is computed and by whom: plan, layout, the seats in order
+	Profile Profile        `cbor:"5,keyasint"`
+	Length  uint32         `cbor:"6,keyasint"` // elements of the vector, 1 to MaxLength
+	Site    croft.MemberID `cbor:"7,keyasint"` // whose report it is; zero for a share of the sum
+	Set     croft.Hash     `cbor:"8,keyasint"` // of the accepted set, for a share of the sum; zero for a report
+}
+
+func (c Context) check() error {
+	if err := c.Profile.check(); err != nil {
+		return err
+	}
+	if c.Length < 1 || c.Length > MaxLength {
+		return croft.E(croft.ErrShape, "the vector", c.Length, fmt.Sprintf("1 to %d", MaxLength))
+	}
+	return nil
+}
+
+// star returns the number of the part that travels as the blob. The t seats of
+// its T need not fetch it, so it moves on by one each round, from a start that
+// differs between sites: the load goes round.
+func (c Context) star() int {
+	return int((binary.BigEndian.Uint64(c.Site[:8]) + uint64(c.Round)) % uint64(len(c.Profile.parts())))
+}
+
+// A binding is the additional data of a sealed message: what it is, of which
+// context, between which seats, of which head.
+type binding struct {
+	_        struct{} `cbor:",toarray"`
+	Label    string
+	Context  croft.Hash
+	From, To uint8
+	Head     croft.Hash
+}
+
+// Report is what a site sends in a round: two byte strings, each stored and
+// fetched by its hash. They hold no secret in the clear; a site keeps them until
+// the round is committed, so that after a crash it sends the same bytes again.
+type Report struct {
+	Head []byte // commitments and one sealed box a seat
+	Blob []byte // the masked vector, sealed: 8 bytes an element and 16
+}
+
+// Header returns what goes on the ledger.
+func (r *Report) Header() croft.Header {
+	return croft.Header{Head: croft.Sum(r.Head), Blob: croft.Sum(r.Blob), Size: uint32(len(r.Head) + len(r.Blob))}
+}
+
+// wireHead is a head's encoding.
+type wireHead struct {
+	Version uint8        `cbor:"1,keyasint"` // 1
+	Blob    croft.Hash   `cbor:"2,keyasint"`
+	Commits []croft.Hash `cbor:"3,keyasint"` // one a part
+	Boxes   [][]byte     `cbor:"4,keyasint"` // one a seat
+}
+
+// Deal splits a site's encoded vector among the seats, to each of which seats
+// holds a pipe, in order. rand gives 32 bytes for each of the C(m,t) parts.
+//
+// It refuses a vector that is not of c.Length elements (ErrShape), and one whose
+// Euclidean norm is not below 2^31 (ErrOverflow): sums of such vectors cannot wrap
+// around the field.
+func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader) (*Report, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if len(vector) != int(c.Length) {
+		return nil, croft.E(croft.ErrShape, "the vector", len(vector), c.Length)
+	}
+	if len(seats) != c.Profile.Seats {
+		return nil, croft.E(croft.ErrShape, "the list of seats", len(seats), c.Profile.Seats)
+	}
+	if err := checkNorm(vector); err != nil {
+		return nil, err
+	}
+
+	hash, parts, star := croft.HashOf(c), c.Profile.parts(), c.star()
+	seeds := make([]seed, len(parts))
+	commits := make([]croft.Hash, len(parts))
+	for i, T := range parts {
+		if _, err := io.ReadFull(rand, seeds[i][:]); err != nil {
+			return nil, fmt.Errorf("draw a seed: %w", err)
+		}
+		commits[i] = commit(hash, T, &seeds[i])
+	}
+
+	masked := make([]uint64, len(vector))
+	for k, v := range vector {
+		masked[k] = residue(v)
+	}
+	var buf [blockLen]uint64
+	for i, T := range parts {
+		if i == star {
+			continue
+		}
+		for rest, mask := masked, maskOf(hash, T, &seeds[i]); len(rest) > 0; {
+			block := rest[:min(len(rest), blockLen)]
+			mask.next(buf[:len(block)])
+			for k := range block {
+				block[k] = sub(block[k], buf[k])
+			}
+			rest = rest[len(block):]
+		}
+	}
+	blob := sealBlob(hash, parts[star], &seeds[star], masked)
+
+	head := wireHead{Version: 1, Blob: croft.Sum(blob), Commits: commits}
+	for seat, pipe := range seats {
+		box, err := pipe.Seal(c.Round, head.boxBinding(hash, seat), appendDealt(nil, seat, parts, func(i int) *seed { return &seeds[i] }))
+		if err != nil {
+			return nil, err
+		}
+		head.Boxes = append(head.Boxes, box)
+	}
+	return &Report{Head: croft.Encode(head), Blob: blob}, nil
+}
+
+// checkNorm refuses a vector outside the bound of package tensor. No step of the
+// addition overflows: both terms are at most 2^62.
+func checkNorm(vector []int64) error {
+	norm := uint64(0)
+	for i, v := range vector {
+		if v <= -1<<tensor.NormBits || v >= 1<<tensor.NormBits {
+			return croft.E(croft.ErrOverflow, "vector", i, v, fmt.Sprintf("2^%d", tensor.NormBits))
+		}
+		if norm += uint64(v * v); norm >= 1<<(2*tensor.NormBits) {
+			return croft.E(croft.ErrOverflow, "vector", i, "the norm", fmt.Sprintf("2^%d", tensor.NormBits))
+		}
+	}
+	return nil
+}
+
+// commit binds a seed to its part and context. A seed is uniform, so its hash
+// hides it.
+func commit(context croft.Hash, T part, s *seed) croft.Hash {
+	data := append([]byte("croft/privagg/commit/1"), context[:]...)
+	data = binary.BigEndian.AppendUint16(data, uint16(T))
+	return sha256.Sum256(append(data, s[:]...))
+}
+
+// binder is what the streams of a part are bound to.
+func binder(context croft.Hash, T part) []byte {
+	return binary.BigEndian.AppendUint16(context[:len(context):len(context)], uint16(T))
+}
+
+func maskOf(context croft.Hash, T part, s *seed) *xof {
+	return newXOF(s, domain(algorithm, usageMask), binder(context, T))
+}
+
+// sealBlob seals the part that has no stream. The key is used once, so the nonce
+// may be zero; the seed is committed to, so the key is too.
+func sealBlob(context croft.Hash, T part, s *seed, masked []uint64) []byte {
+	out := make([]byte, 0, 8*len(masked)+tagSize)
+	for _, v := range masked {
+		out = binary.LittleEndian.AppendUint64(out, v)
+	}
+	key := derive(s, domain(algorithm, usageSealed), binder(context, T))
+	return newGCM(key).Seal(out[:0], make([]byte, nonceSize), out, context[:])
+}
+
+func openBlob(context croft.Hash, T part, s *seed, blob []byte, length int) ([]uint64, error) {
+	key := derive(s, domain(algorithm, usageSealed), binder(context, T))
+	data, err := newGCM(key).Open(nil, make([]byte, nonceSize), blob, context[:])
+	if err != nil {
+		return nil, croft.E(croft.ErrReport, "the masked vector does not open with its seed")
+	}
+	return DecodeShare(data, length)
+}
+
+// appendDealt writes what a seat is entitled to: for each part that it may hold,
+// ascending, the part's set in 2 bytes and its seed in 32. of returns nil for a
+// seed that is to be left out.
+func appendDealt(out []byte, seat int, parts []part, of func(i int) *seed) []byte {
+	for i, T := range parts {
+		if s := of(i); !T.excludes(seat) && s != nil {
+			out = append(binary.BigEndian.AppendUint16(out, uint16(T)), s[:]...)
+		}
+	}
+	return out
+}
+
+func (w *wireHead) root() croft.Hash {
+	return croft.HashOf(wireHead{Version: w.Version, Blob: w.Blob, Commits: w.Commits})
+}
+
+func (w *wireHead) boxBinding(context croft.Hash, seat int) []byte {
+	return croft.Encode(binding{Label: "box", Context: context, To: uint8(seat), Head: w.root()})
+}
+
+// Head is the head of a report that fits its context and its header.
+type Head struct {
+	context Context
+	hash    croft.Hash // of the context
+	parts   []part
+	wire    wireHead
+}
+
+// OpenHead reads a head that was fetched by the hash in a header of the ledger.
+// It refuses one that is not what the header names, or not of this context.
+func OpenHead(c Context, header croft.Header, data []byte) (*Head, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if len(data) > maxHead {
+		return nil, croft.E(croft.ErrReport, fmt.Sprintf("a head of %d bytes is too long", len(data)))
+	}
+	if croft.Sum(data) != header.Head {
+		return nil, croft.E(croft.ErrReport, "the head is not the one that the ledger names")
+	}
+	h := &Head{context: c, hash: croft.HashOf(c), parts: c.Profile.parts()}
+	if err := croft.Decode(data, &h.wire); err != nil {
+		return nil, croft.E(croft.ErrReport, err)
+	}
+	switch {
+	case h.wire.Version != 1:
+		return nil, croft.E(croft.ErrReport, fmt.Sprintf("its version %d is not known", h.wire.Version))
+	case len(h.wire.Commits) != len(h.parts) || len(h.wire.Boxes) != c.Profile.Seats:
+		return nil, croft.E(croft.ErrReport, "it was made for another number of seats")
+	case h.wire.Blob != header.Blob || int(header.Size) != len(data)+h.BlobSize():
+		return nil, croft.E(croft.ErrReport, "its masked vector is not the one that the ledger names")
+	}
+	return h, nil
+}
+
+// BlobSize returns the exact length in bytes of the report's blob.
+func (h *Head) BlobSize() int { return 8*int(h.context.Length) + tagSize }
+
+// Box returns the sealed message for a seat, from which a seat that has no pipe
+// from the site yet makes one.
+func (h *Head) Box(seat int) []byte { return h.wire.Boxes[seat] }
