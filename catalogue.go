@@ -103,6 +103,7 @@ const (
 	ErrWithheld
 	ErrPaused
 	ErrUse
+	ErrStopped
 )
 
 // Audit.
@@ -194,6 +195,8 @@ var catalogue = map[Code]entry{
 	ErrWithheld:    {Denied, "withheld: {0}", "the site has too few people for this study; nothing was sent"},
 	ErrPaused:      {Unavailable, "the study is paused: it waits for {0}", "start their nodes; leaving a site out would show its numbers"},
 	ErrUse:         {Denied, "the study allows its result for {0}, not for {1}", "its sites would have to agree: {2}"},
+
+	ErrStopped: {Denied, "study {0} ended without a model: {1}", "croft study show says why; a new study may be proposed"},
 
 	ErrAudit: {Corrupt, "audit: {0}", "keep this copy, and ask another member for theirs: croft audit export"},
 }

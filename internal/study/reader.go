@@ -290,4 +290,18 @@ func (n *Node) Model(plan croft.Study, id croft.StudyID) (*fed.Plan, fed.State, 
 	return compiled, state, err
 }
 
+// State returns the plan's state before round n of a study, as this node kept it.
+func (n *Node) State(plan croft.Study, id croft.StudyID, round uint32) (fed.State, error) {
+	f := follower{Node: n, id: id}
+	kept, err := n.Docs.Get(stateKind, f.name(roundTag(round)))
+	if err != nil {
+		return fed.State{}, err
+	}
+	compiled, err := compile(plan)
+	if err != nil {
+		return fed.State{}, err
+	}
+	return compiled.Decode(kept)
+}
+
 func day(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04 MST") }

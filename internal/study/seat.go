@@ -131,6 +131,11 @@ func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, 
 	} else if err != nil {
 		return nil, nil, err
 	}
+	// A masked vector that does not open would be noticed too late, when the sum is
+	// due and the report accepted: a seat acknowledges what it can add.
+	if _, err := hand.Share(blob); err != nil {
+		return nil, nil, err
+	}
 	if err := f.Docs.Put(handKind, name, hand.Marshal()); err != nil {
 		return nil, nil, err
 	}

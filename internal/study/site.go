@@ -342,5 +342,8 @@ func (f *follower) spend(entry data.Entry, round uint32) error {
 
 // compile makes the plan that a study runs.
 func compile(plan croft.Study) (*fed.Plan, error) {
+	if err := Validate(plan); err != nil { // the ledger checks less: what concerns all, not what a plan means
+		return nil, err
+	}
 	return fed.Compile(plan.Model, table.ColumnsOf(plan), plan.PerSiteMetrics)
 }
