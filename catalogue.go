@@ -15,6 +15,7 @@ const (
 	ErrUsage
 	ErrNotFound
 	ErrInterrupted
+	ErrTimeout
 )
 
 // Data and study files (table, data, study files).
@@ -122,6 +123,7 @@ var catalogue = map[Code]entry{
 	ErrUsage:       {Usage, "{0}", "{1}"},
 	ErrNotFound:    {NotFound, "there is no {0} called {1}", "see what there is: {2}"},
 	ErrInterrupted: {Internal, "stopped on request", "run the same command again"},
+	ErrTimeout:     {Timeout, "not finished after {0}", "what was begun goes on at the node: run the same command again, or wait longer with --timeout"},
 
 	ErrFileOpen:      {Invalid, "cannot read {0}: {1}", "check the path and that you may read the file"},
 	ErrQuoting:       {Invalid, "{0}, line {1}: a quoted value does not end or a quote stands inside a value", "close the quote, and write a quote inside a value as two"},
@@ -177,7 +179,7 @@ var catalogue = map[Code]entry{
 	ErrFolder:       {Invalid, "cannot use the folder {0}: {1}", "choose a folder that you own and may write to: --dir"},
 	ErrFolderUsed:   {Conflict, "{0} holds a node already", "use another folder with --dir; nothing was changed"},
 	ErrKeyFile:      {Denied, "the key file {0} cannot be used: {1}", "it must be a regular file with mode 0600 in a folder with mode 0700"},
-	ErrPortUsed:     {Unavailable, "port {0} is in use", "stop the other program, or set listen in {1}"},
+	ErrPortUsed:     {Unavailable, "port {0} is in use", "stop the other program, or choose another with {1}"},
 	ErrDiskFull:     {Unavailable, "less than {0} MB are free on the disk of {1}", "free some space; the node stopped cleanly and goes on from where it was"},
 	ErrNodeDown:     {Unavailable, "no node is running in {0}", "start it: croft up --dir {0}"},
 	ErrNoQuorum:     {Unavailable, "the ledger does not move: {0}", "start the nodes that are away"},

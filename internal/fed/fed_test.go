@@ -257,6 +257,7 @@ func TestOneClassSiteAddsNothing(t *testing.T) {
 	for j := range 2 {
 		near(t, "coefficient", with.Terms[1+j].Coef, without.Terms[1+j].Coef, 1e-9, with.Terms[1+j].SE)
 	}
+	near(t, "mean intercept", with.Terms[0].Coef, without.Terms[0].Coef, 1e-9, 1)
 	if with.Rows != 160 {
 		t.Errorf("%d rows", with.Rows)
 	}
@@ -288,6 +289,7 @@ func TestTellsWhyItCannotGoOn(t *testing.T) {
 		{"no rows", "site", "1", []Site{{}, {}}, croft.ErrNoRows, "the network"},
 		{"constant column", "site", "0", []Site{rows(40, func(_ int, x []float64, _ *float64) { x[1] = 0.1 })}, croft.ErrConstant, "x1"},
 		{"collinear columns", "common", "0", []Site{rows(40, func(_ int, x []float64, _ *float64) { x[2] = (x[0] - x[1]) / 2 })}, croft.ErrCollinear, "x2"},
+		{"almost collinear columns", "common", "0", []Site{rows(40, func(i int, x []float64, _ *float64) { x[2] = (x[0]-x[1])/2.1 + 1e-6*float64(i%5) })}, croft.ErrCollinear, "x2"},
 		{"constant within each site", "site", "0", []Site{
 			rows(40, func(_ int, x []float64, _ *float64) { x[1] = 0.1 }), rows(40, func(_ int, x []float64, _ *float64) { x[1] = 0.2 }),
 		}, croft.ErrCollinear, "x1"},
@@ -329,6 +331,61 @@ func TestTellsWhyItCannotGoOn(t *testing.T) {
 				t.Fatalf("got %v, want %v of %q", err, c.code, c.arg)
 			}
 		})
+	}
+}
+
+// A narrow overlap of the classes: Newton's method walks for many rounds as if
+// they were separated, but a finite estimate exists and is found.
+func TestNarrowOverlapIsNotSeparation(t *testing.T) {
+	for _, overlap := range []float64{0.1, 0.01, 0.001} {
+		rows := Rows{[][]float64{{-1}, {-0.5}, {overlap}, {-overlap}, {0.5}, {1}}, []float64{0, 0, 0, 1, 1, 1}}
+		m := logisticModel(croft.Inference, croft.CommonIntercept, "0")
+		m.MaxRounds = 60
+		p := compile(t, m, names(1), false)
+		states, err := trace(p, Site{Train: rows})
+		if err != nil {
+			t.Fatalf("overlap %g, %d sums: %v", overlap, len(states)-1, err)
+		}
+		r, err := p.Result(states[len(states)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := Pooled(rows.X, rows.Y, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("overlap %g: %.6g ± %.3g, %d sums", overlap, r.Terms[1].Coef, r.Terms[1].SE, r.Rounds)
+		near(t, "coefficient", r.Terms[1].Coef, want.Coef[0], 1e-7, want.SE[0])
+	}
+}
+
+func TestInterceptMaximisesTheLikelihood(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 20).Draw(t, "rows")
+		spread := rapid.SampledFrom([]float64{0, 1, 30, 700}).Draw(t, "spread")
+		eta, y := make([]float64, n), make([]float64, n)
+		for i := range eta {
+			eta[i] = rapid.Float64Range(-spread-1, spread+1).Draw(t, "eta")
+			y[i] = float64(rapid.IntRange(0, 1).Draw(t, "y"))
+		}
+		alpha := intercept(eta, y)
+		slope, size := 0.0, 0.0
+		for i, e := range eta {
+			slope += y[i] - logistic(alpha+e)
+			size += logistic(alpha+e) * logistic(-alpha-e)
+		}
+		if OneClass(y) {
+			mean := total(eta) / float64(n)
+			slope += 0.5 - logistic(alpha+mean)
+			size += logistic(alpha+mean) * logistic(-alpha-mean)
+		}
+		// Flat stretches have no sharper root than rounding of the sum allows.
+		if math.Abs(slope) > 1e-13*float64(n)+1e-13*size*math.Abs(alpha) {
+			t.Fatalf("alpha %g: slope %g, curvature %g", alpha, slope, size)
+		}
+	})
+	if got := intercept(nil, nil); got != 0 {
+		t.Errorf("without rows: %g", got)
 	}
 }
 

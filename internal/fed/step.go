@@ -163,10 +163,16 @@ func (p *Plan) newton(s *State, sum []float64) error {
 	move := factor.solve(gradient)
 	decrement := dot(gradient, move)
 
-	// Separated classes: the likelihood rises for ever along a line. Newton's
-	// steps along it keep their length (about 1 in log-odds) while their gain
-	// falls by e each time; a convergent run's steps shrink quadratically. When
-	// the rounds are used up, the first sign of it is the likelier reason.
+	// Complete separation: where all rows together lose less than log 2, each has
+	// more than even odds on its own class. Then the likelihood rises to 1.
+	if p.ridge == 0 && loglik > -11.0/16 {
+		return croft.E(croft.ErrSeparation, p.name(p.driver(factor, move)))
+	}
+
+	// Or only some rows are separated, and the likelihood rises for ever along a
+	// line, but not to 1. Newton's steps along it keep their length (about 1 in
+	// log-odds) while their gain falls by e each time; a convergent run's steps
+	// shrink quadratically. When the rounds are used up, a first sign must do.
 	exhausted := rounds >= int(p.model.MaxRounds)
 	if !starting && p.ridge == 0 && s.Halvings == 0 && (decrement <= settledDecrement || exhausted && decrement <= 1) {
 		if before := floats(s.Move); dot(move, before) >= dot(before, before)/2 {

@@ -1,0 +1,96 @@
+package bench
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Print writes the report for people. Its last line is the conclusion.
+func (r *HeartReport) Print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+	var names []string
+	for _, h := range r.Hospitals {
+		names = append(names, h.Name)
+	}
+	line("Heart disease at four hospitals\trows\tpositive\ttrain\ttest")
+	for _, h := range r.Hospitals {
+		line("  %s\t%d\t%d\t%d\t%d", h.Name, h.Rows, h.Positive, h.TrainRows, h.TestRows)
+	}
+	line("Data: %s.\nSums: %s.", r.Data, r.Sums)
+
+	line("\nFLamby's split: accuracy\tmean\t%s\tAUC\tlog-loss\tall rows: AUC (95 %%)", strings.Join(names, "\t"))
+	for _, f := range r.Fixed {
+		line("  %s\t%.3f\t%s\t%.3f\t%.3f\t%.3f (%.3f–%.3f)", f.Model, f.Mean.Accuracy, decimals(f.Accuracy, len(names)),
+			f.Mean.AUC, f.Mean.LogLoss, f.PooledAUC.Value, f.PooledAUC.Low, f.PooledAUC.High)
+	}
+	line("Published for that split\tmean\t%s", strings.Join(names, "\t"))
+	var sources []string
+	for _, p := range r.Published {
+		if !slices.Contains(sources, p.Source) {
+			sources = append(sources, p.Source)
+		}
+		spread := ""
+		if p.SD > 0 {
+			spread = fmt.Sprintf(" ±%.3f", p.SD)
+		}
+		line("  %s [%d]\t%.3f%s\t%s", p.Strategy, 1+slices.Index(sources, p.Source), p.Mean, spread, decimals(p.Accuracy, len(names)))
+	}
+	for i, source := range sources {
+		line("[%d] %s", i+1, source)
+	}
+
+	line("\n%d random splits, seed %d, λ = %s: mean over hospitals ± standard deviation over splits;\nbetter: share of splits better than local-only", r.Splits, r.Seed, fixedLambda)
+	for i, m := range r.Random {
+		if i%len(randomModels) == 0 {
+			line("Cholesterol %s\taccuracy\tbetter\tAUC\tbetter\tlog-loss\tbetter", m.Cholesterol)
+		}
+		cells := ""
+		for _, s := range []Spread{m.Accuracy, m.AUC, m.LogLoss} {
+			better := fmt.Sprintf("%.1f %%", 100*s.Better)
+			if i%len(randomModels) == modelLocal {
+				better = "–"
+			}
+			cells += fmt.Sprintf("\t%.3f ±%.3f\t%s", s.Mean, s.SD, better)
+		}
+		line("  %s%s", m.Model, cells)
+	}
+
+	line("\nGain of site intercepts over local-only\taccuracy\tbetter / worse\tAUC\tbetter / worse\tlog-loss\tbetter / worse")
+	for _, g := range r.Gains {
+		cells := ""
+		for _, gain := range []*Gain{g.Accuracy, g.AUC, g.LogLoss} {
+			if gain == nil {
+				cells += "\tnot measurable\t"
+				continue
+			}
+			cells += fmt.Sprintf("\t%+.3f\t%.1f / %.1f %%", gain.Mean, 100*gain.Better, 100*gain.Worse)
+		}
+		line("  %s%s", g.Name, cells)
+	}
+	line("A gain in log-loss is a fall of it; better / worse: shares of splits.\n")
+	for _, m := range r.Marks {
+		verdict := "not reached"
+		if m.Reached {
+			verdict = "reached"
+		}
+		line("Mark %s: %s %.3f, at least %.2f", verdict, m.What, m.Got, m.AtLeast)
+	}
+	line("%.1f s, %.1f CPU seconds, %.0f J (%s)\nmachine %s, commit %s", r.Seconds, r.CPUSeconds, r.Energy.Joules, r.Energy.How,
+		cmp.Or(r.Machine, "not said"), cmp.Or(r.Commit, "not said"))
+	line("%s", r.Conclusion)
+	return w.Flush()
+}
+
+// decimals writes numbers as n cells.
+func decimals(values []float64, n int) string {
+	cells := slices.Repeat([]string{"–"}, n)
+	for i, v := range values {
+		cells[i] = fmt.Sprintf("%.3f", v)
+	}
+	return strings.Join(cells, "\t")
+}
