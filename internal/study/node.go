@@ -173,11 +173,11 @@ func (f *follower) advance(ctx context.Context) (ended bool, err error) {
 		}
 	case ledger.Done:
 		if err = f.round(ctx); err == nil {
-			return true, f.erase(st)
+			return true, f.erase(ctx, st)
 		}
 	case ledger.Stopped:
 		f.say(Event{Round: st.Round, Word: "stop", Text: st.Reason})
-		return true, f.erase(st)
+		return true, f.erase(ctx, st)
 	}
 	return false, err
 }

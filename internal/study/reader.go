@@ -24,16 +24,20 @@ func (f *follower) open(ctx context.Context, st ledger.Study, plan croft.Study, 
 	}
 	f.say(Event{Round: r.Number, Word: "open", Text: state.Word.String()})
 	// What the rounds before left behind has done its work once their sums are read.
-	for ; f.forgotten < r.Number; f.forgotten++ {
+	return state, f.forgetBefore(ctx, r.Number)
+}
+
+func (f *follower) forgetBefore(ctx context.Context, round uint32) error {
+	for ; f.forgotten < round; f.forgotten++ {
 		past, _, err := get[ledger.Round](ctx, f.Node, ledger.RoundKey(f.id, f.forgotten))
 		if err != nil {
-			return state, err
+			return err
 		}
 		if err := f.forget(past); err != nil {
-			return state, err
+			return err
 		}
 	}
-	return state, nil
+	return nil
 }
 
 // state returns the plan's state before round n: from its document, or by opening
@@ -261,8 +265,8 @@ func (f *follower) publish(ctx context.Context, st ledger.Study, plan croft.Stud
 
 // erase ends this node's part in a study: keys, seeds and reports go; the states
 // and the model stay.
-func (f *follower) erase(st ledger.Study) error {
-	var errs error
+func (f *follower) erase(ctx context.Context, st ledger.Study) error {
+	errs := f.forgetBefore(ctx, st.Round+1)
 	for _, kind := range []string{keyKind, outKind, inKind, handKind, reportKind} {
 		names, err := f.Docs.List(kind)
 		errs = errors.Join(errs, err)

@@ -1,0 +1,405 @@
+package study
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+)
+
+func sortIDs(ids []croft.MemberID) { slices.SortFunc(ids, croft.MemberID.Compare) }
+
+func TestStudyEndsWithOneModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		id := w.propose(w.plan(4), 60)
+		st := w.until(id, time.Hour, ended)
+		if st.Status != ledger.Done {
+			t.Fatal(st.Reason)
+		}
+		hash := w.people[0].model(id)
+		for _, p := range w.people[1:] {
+			if p.model(id) != hash {
+				t.Errorf("%s has another model", p.name)
+			}
+		}
+		time.Sleep(time.Minute)
+		for _, p := range w.people {
+			for _, kind := range []string{keyKind, reportKind, handKind, outKind, inKind, outboxKind} {
+				if left, _ := p.docs.List(kind); len(left) > 0 {
+					t.Errorf("%s kept %d documents %s after the end", p.name, len(left), kind)
+				}
+			}
+			for n := range st.Round + 1 {
+				for _, report := range w.round(id, n).Reports {
+					if p.blob.Has(report.Header.Head) || p.blob.Has(report.Header.Blob) {
+						t.Errorf("%s kept a report of round %d", p.name, n)
+					}
+				}
+			}
+		}
+	})
+}
+
+// reference is the hash of the model that the same people and files give when
+// nothing goes wrong. Study ids differ between runs, models must not.
+func reference(t *testing.T) (hash croft.Hash) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		id := w.propose(w.plan(4), 60)
+		w.until(id, time.Hour, ended)
+		hash = w.people[0].model(id)
+	})
+	return hash
+}
+
+// TestCrashAtEachLine kills a node at each named line, in each role, starts it
+// again on what its disk holds, and wants the model of an undisturbed run.
+func TestCrashAtEachLine(t *testing.T) {
+	want := reference(t)
+	for _, line := range []string{"outbox", "enrol", "approve", "compute", "report-kept", "report", "hand-kept", "acknowledge", "share", "step"} {
+		for role, who := range map[string]int{"site and seat": 1, "seat only": 4} {
+			if role == "site and seat" && line == "enrol" { // its person approves at the same time
+				continue
+			}
+			if role == "seat only" && slices.Contains([]string{"approve", "compute", "report-kept", "report"}, line) {
+				continue
+			}
+			t.Run(line+", "+role, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+					defer w.close()
+					p := w.people[who]
+					s := w.plan(4)
+					if line == "approve" {
+						p.crashDuringApproval(t, s, want)
+						return
+					}
+					if line == "enrol" {
+						p.dieAt(line)
+					}
+					id := w.propose(s, 60)
+					if line != "enrol" {
+						p.dieAt(line)
+					}
+					select {
+					case <-p.died:
+					case <-time.After(time.Hour):
+						t.Fatalf("the line was never reached")
+					}
+					<-p.done
+					time.Sleep(5 * time.Second)
+					p.start()
+					if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+						t.Fatal(st.Reason)
+					}
+					for _, each := range []*person{p, w.people[0]} {
+						if got := each.model(id); got != want {
+							t.Errorf("%s: model %s, undisturbed %s", each.name, got.Short(), want.Short())
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// crashDuringApproval dies between keeping the signed approval and sending it,
+// and gives it again.
+func (p *person) crashDuringApproval(t *testing.T, s croft.Study, want croft.Hash) {
+	var sets []croft.DatasetID
+	for i, q := range p.w.people[:len(s.Sites)] {
+		sets = append(sets, q.register(90+20*i, uint64(i+1), 60))
+	}
+	id := croft.StudyID(p.w.people[0].must(&ledger.Propose{Plan: s}))
+	p.dieAt("approve")
+	go p.tryApprove(id, sets[1], nil)
+	<-p.died
+	<-p.done
+	p.start()
+	for i, q := range p.w.people[:len(s.Sites)] {
+		q.approve(id, sets[i], nil)
+	}
+	p.w.until(id, time.Hour, ended)
+	if got := p.model(id); got != want {
+		t.Errorf("model %s, undisturbed %s", got.Short(), want.Short())
+	}
+}
+
+// TestDeadSeat: with five seats and checked sums one may be away for good.
+func TestDeadSeat(t *testing.T) {
+	want := reference(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		id := w.propose(w.plan(4), 60)
+		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 2 })
+		w.people[4].down()
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Fatal(st.Reason)
+		}
+		if got := w.people[0].model(id); got != want {
+			t.Error("another model")
+		}
+		// Back after the end it reads all rounds again.
+		w.people[4].start()
+		if got := w.people[4].model(id); got != want {
+			t.Error("another model at the one that was away")
+		}
+	})
+}
+
+// TestMissingSitePausesByName: leaving it out would show its numbers.
+func TestMissingSitePausesByName(t *testing.T) {
+	want := reference(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		id := w.propose(w.plan(4), 60)
+		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 3 })
+		w.people[2].down()
+		st := w.until(id, time.Hour, func(st ledger.Study) bool { return st.Status == ledger.Paused })
+		if len(st.Waiting) != 1 || st.Waiting[0] != w.people[2].id {
+			t.Fatalf("waits for %v", st.Waiting)
+		}
+		if len(w.people[0].events("pause")) == 0 && func() bool { time.Sleep(5 * time.Second); return len(w.people[0].events("pause")) == 0 }() {
+			t.Error("nobody was told whom the study waits for")
+		}
+		w.people[2].start()
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Fatal(st.Reason)
+		}
+		if got := w.people[2].model(id); got != want {
+			t.Error("another model")
+		}
+	})
+}
+
+func TestSiteThatStaysAwayEndsTheStudy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		id := w.propose(w.plan(4), 60)
+		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 3 })
+		w.people[2].down()
+		begun := time.Now()
+		st := w.until(id, time.Hour, ended)
+		if st.Status != ledger.Stopped || st.Reason != "unavailable" {
+			t.Fatalf("%v %q", st.Status, st.Reason)
+		}
+		if took := time.Since(begun); took < 2*time.Minute || took > 2*time.Minute+10*time.Second {
+			t.Errorf("two patiences of a minute took %v", took)
+		}
+	})
+}
+
+// TestRefusals: a node obeys its owner's signed copy, its policy and its file,
+// and the ledger learns one of five words and no figure.
+func TestRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(w *world, p *person, id croft.StudyID)
+		word  string
+		code  croft.Code
+	}{
+		"no approval kept": {func(w *world, p *person, id croft.StudyID) {
+			p.docs.Delete(approvalKind, (&follower{id: id}).name())
+		}, "consent", croft.ErrNotApproved},
+		"a forged approval": {func(w *world, p *person, id croft.StudyID) {
+			name := (&follower{id: id}).name()
+			raw, _ := p.docs.Get(approvalKind, name)
+			raw[len(raw)-1] ^= 1
+			p.docs.Put(approvalKind, name, raw)
+		}, "consent", croft.ErrNotApproved},
+		"the file changed": {func(w *world, p *person, id croft.StudyID) {
+			text, _ := os.ReadFile(p.csv)
+			os.WriteFile(p.csv, append(text, "9-9,50,20,yes\n"...), 0o600)
+		}, "differs", croft.ErrDataChanged},
+		"the file is gone": {func(w *world, p *person, id croft.StudyID) { os.Remove(p.csv) }, "unavailable", croft.ErrFileOpen},
+		"a value out of range": {func(w *world, p *person, id croft.StudyID) {
+			text, _ := os.ReadFile(p.csv)
+			os.WriteFile(p.csv, append(text, "9-9,150,20,yes\n"...), 0o600)
+		}, "unavailable", croft.ErrValueRange},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+				defer w.close()
+				s := w.plan(4)
+				s.Required = nil
+				var sets []croft.DatasetID
+				for i, p := range w.people[:4] {
+					sets = append(sets, p.register(90+20*i, uint64(i+1), 60))
+				}
+				id := croft.StudyID(w.people[0].must(&ledger.Propose{Plan: s}))
+				victim := w.people[1]
+				victim.approve(id, sets[1], nil)
+				victim.down() // what was read is forgotten
+				c.spoil(w, victim, id)
+				victim.start()
+				for _, i := range []int{0, 2, 3} {
+					w.people[i].approve(id, sets[i], nil)
+				}
+				st := w.until(id, time.Hour, ended)
+				if st.Status != ledger.Stopped || st.Reason != c.word {
+					t.Errorf("%v %q, want stopped %q", st.Status, st.Reason, c.word)
+				}
+				refused := victim.events("refuse")
+				if len(refused) == 0 {
+					t.Error("the owner was not told")
+				}
+				if len(w.round(id, 0).Accepted) != 0 {
+					t.Error("a sum was opened")
+				}
+			})
+		})
+	}
+}
+
+// TestConsentComparesEveryField: an approval that differs in one field is none.
+func TestConsentComparesEveryField(t *testing.T) {
+	plan := croft.Study{Version: 1, Name: "n", Purpose: "p", LegalBasis: "l", Engine: croft.EngineVersion, Expires: 1000, Readers: []croft.MemberID{{1}}}
+	st := ledger.Study{ID: croft.StudyID{1}, Seats: []croft.MemberID{{1}, {2}, {3}}, Threshold: 1, Plan: plan.PlanHash()}
+	good := ApprovalOf(st, plan, croft.DatasetID{1}, 10)
+	if err := Consent(good, st, plan, 999); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*croft.Approval)
+		code   croft.Code
+	}{
+		"study":     {func(a *croft.Approval) { a.Study[0]++ }, croft.ErrDiffers},
+		"plan":      {func(a *croft.Approval) { a.Plan[0]++ }, croft.ErrDiffers},
+		"seats":     {func(a *croft.Approval) { a.Seats = a.Seats[1:] }, croft.ErrDiffers},
+		"threshold": {func(a *croft.Approval) { a.Threshold++ }, croft.ErrDiffers},
+		"readers":   {func(a *croft.Approval) { a.Readers = nil }, croft.ErrDiffers},
+		"purpose":   {func(a *croft.Approval) { a.Purpose = "x" }, croft.ErrDiffers},
+		"basis":     {func(a *croft.Approval) { a.LegalBasis = "x" }, croft.ErrDiffers},
+		"engine":    {func(a *croft.Approval) { a.Engine = "x" }, croft.ErrEngine},
+		"expiry":    {func(a *croft.Approval) { a.Expires = 999 }, croft.ErrExpired},
+		"releases":  {func(a *croft.Approval) { a.Releases = 0 }, croft.ErrPolicy},
+	} {
+		a := good
+		a.Seats = slices.Clone(good.Seats)
+		c.change(&a)
+		if err := Consent(a, st, plan, 999); !errors.Is(err, c.code) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestWithheld: a site with too few people sends nothing, and says so at once.
+func TestWithheld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina")
+		defer w.close()
+		for i, p := range w.people[:3] {
+			p.register(90, uint64(i+1), 60)
+		}
+		set := w.people[3].register(12, 9, 60)
+		id := croft.StudyID(w.people[0].must(&ledger.Propose{Plan: w.plan(4)}))
+		if err := w.people[3].tryApprove(id, set, nil); !errors.Is(err, croft.ErrWithheld) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSeedRecovery: a seat whose box does not open gets its seeds from others.
+func TestSeedRecovery(t *testing.T) {
+	want := reference(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		victim := w.people[4]
+		id := w.propose(w.plan(4), 60)
+		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 1 })
+		// Its pipes are damaged: what the sites seal to it no longer opens.
+		victim.down()
+		names, _ := victim.docs.List(inKind)
+		for _, name := range names {
+			other, _ := victim.docs.Get(inKind, names[0])
+			victim.docs.Put(inKind, name, other)
+		}
+		victim.start()
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Fatal(st.Reason)
+		}
+		if got := w.people[0].model(id); got != want {
+			t.Error("another model")
+		}
+		if len(victim.events("recover")) == 0 {
+			t.Error("no recovery was needed: the test does not bite")
+		}
+	})
+}
+
+// TestApprovalExpiresWhileTheLedgerSleeps: after a quiet hour the ledger's clock
+// stands still until somebody writes; the expiry is right to two seconds all the
+// same.
+func TestApprovalExpiresWhileTheLedgerSleeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		s := w.plan(4)
+		var sets []croft.DatasetID
+		for i, p := range w.people[:4] {
+			sets = append(sets, p.register(90+20*i, uint64(i+1), 60))
+		}
+		id := croft.StudyID(w.people[0].must(&ledger.Propose{Plan: s}))
+		expiry := time.Now().Add(90 * time.Minute)
+		w.people[1].approve(id, sets[1], func(a *croft.Approval) { a.Expires = expiry.Unix() })
+		time.Sleep(time.Hour) // idle
+		st := w.until(id, time.Hour, func(st ledger.Study) bool {
+			return len(st.Answers) == 1 && st.Answers[0].Refusal == croft.RefusedExpired
+		})
+		if late := time.Since(expiry); late < -2*time.Second || late > 2*time.Second {
+			t.Errorf("expired %v after its time", late)
+		}
+		_ = st
+	})
+}
+
+// TestNothingReadableIsPublished looks at every blob and transaction for the
+// cells of the files.
+func TestNothingReadableIsPublished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		id := w.propose(w.plan(4), 60)
+		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 2 })
+		var captured []byte
+		for _, p := range w.people {
+			hashes, _ := p.blob.List()
+			for _, h := range hashes {
+				blob, _ := p.blob.Get(h)
+				captured = append(captured, blob...)
+			}
+		}
+		for h := int64(1); ; h++ {
+			b, err := w.people[0].rules.Block(h)
+			if err != nil {
+				break
+			}
+			captured = append(captured, b.Block...)
+		}
+		text, _ := os.ReadFile(w.people[0].csv)
+		for line := range strings.Lines(string(text)) {
+			for _, cell := range strings.Split(strings.TrimSpace(line), ",") {
+				if len(cell) >= 4 && cell != "age" && strings.Contains(string(captured), cell) && !strings.Contains(fmt.Sprint("patient"), cell) {
+					t.Errorf("the cell %q can be read in what was published", cell)
+				}
+			}
+		}
+		if !strings.Contains(string(captured), "none needed") {
+			t.Error("the capture misses what is published on purpose: the test does not bite")
+		}
+	})
+}
