@@ -179,7 +179,7 @@ var catalogue = map[Code]entry{
 	ErrFolder:       {Invalid, "cannot use the folder {0}: {1}", "choose a folder that you own and may write to: --dir"},
 	ErrFolderUsed:   {Conflict, "{0} holds a node already", "use another folder with --dir; nothing was changed"},
 	ErrKeyFile:      {Denied, "the key file {0} cannot be used: {1}", "it must be a regular file with mode 0600 in a folder with mode 0700"},
-	ErrPortUsed:     {Unavailable, "port {0} is in use", "stop the other program, or choose another with {1}"},
+	ErrPortUsed:     {Unavailable, "port {0} is in use", "stop the other program, or choose another port: croft up --listen and --page"},
 	ErrDiskFull:     {Unavailable, "less than {0} MB are free on the disk of {1}", "free some space; the node stopped cleanly and goes on from where it was"},
 	ErrNodeDown:     {Unavailable, "no node is running in {0}", "start it: croft up --dir {0}"},
 	ErrNoQuorum:     {Unavailable, "the ledger does not move: {0}", "start the nodes that are away"},

@@ -175,13 +175,46 @@ func reachMarks(t *testing.T, splits int) {
 	if !strings.HasSuffix(strings.TrimSpace(text.String()), r.Conclusion) {
 		t.Error("the conclusion is not the last line")
 	}
+	mean := 0.0 // the gains are the differences between the rows of the table
 	for _, g := range r.Gains {
+		mean += g.LogLoss.Mean / 4
 		if swiss := g.Name == "switzerland"; swiss != (g.AUC == nil) {
 			t.Errorf("%s: AUC %v", g.Name, g.AUC)
 		}
 	}
+	if want := r.Random[modelLocal].LogLoss.Mean - r.Random[modelSite].LogLoss.Mean; math.Abs(mean-want) > 1e-9 {
+		t.Errorf("mean gain in log-loss %g, want %g", mean, want)
+	}
 	if len(r.Random) != 2*len(randomModels) || len(r.Fixed) != 6 || len(r.Gains) != 4 {
 		t.Errorf("%d, %d, %d rows", len(r.Random), len(r.Fixed), len(r.Gains))
+	}
+}
+
+func TestConclusionNamesWhoGained(t *testing.T) {
+	r := HeartReport{Random: make([]RandomSplits, len(randomModels))}
+	for _, name := range []string{"up", "down", "level"} {
+		r.Hospitals = append(r.Hospitals, HospitalRows{Name: name})
+	}
+	var splits []splitScores
+	for i := range 4 {
+		score := func(loss int, concordant int64) fed.Score {
+			return fed.Score{Rows: 10, Positive: 5, Pairs: 25, PairRows: 250, Concordant: concordant, Loss: fed.Fixed(loss << 38)}
+		}
+		split := make(splitScores, len(randomModels))
+		split[modelLocal] = []fed.Score{score(2, 40), score(2, 40), score(2, 40)}
+		// Three of four splits are better, worse in log-loss only, or half and half.
+		split[modelSite] = []fed.Score{score(1+2*(i/3), 41-2*int64(i/3)), score(3-2*(i/3), 40), score(1+2*(i%2), 40)}
+		splits = append(splits, split)
+	}
+	r.conclude(splits)
+	if want := "Gained from the network: up (AUC, log-loss). About even: level. Lost: down (log-loss)."; r.Conclusion != want {
+		t.Errorf("%s", r.Conclusion)
+	}
+	if g := r.Gains[0].LogLoss; g.Mean != .125 || g.Better != .75 || g.Worse != .25 {
+		t.Errorf("%+v", *g)
+	}
+	if r.Marks[0].Reached || r.Marks[1].Reached {
+		t.Error("a mark is reached by nothing")
 	}
 }
 

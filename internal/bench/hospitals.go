@@ -88,6 +88,7 @@ func readHospital(path string) (fed.Rows, error) {
 	}
 	defer f.Close()
 	study := heartStudy()
+	// A message that names a line counts the header.
 	t, err := data.Read(io.MultiReader(strings.NewReader(heartHeader), f), path, study.Schema, data.Limits{Rows: 10_000})
 	if err != nil {
 		return fed.Rows{}, err
