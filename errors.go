@@ -65,6 +65,7 @@ type Error struct {
 	Code Code     `json:"code"`
 	Args []string `json:"args,omitempty"`
 	err  error
+	text string // instead of the catalogue's sentence
 }
 
 // E makes an Error. The arguments fill the sentence of the catalogue in order;
@@ -80,8 +81,17 @@ func E(code Code, args ...any) *Error {
 	return e
 }
 
+// Refused makes an Error of a code whose sentence was made elsewhere, by the
+// machine that refused.
+func Refused(code Code, sentence string) *Error { return &Error{Code: code, text: sentence} }
+
 // Error says what happened, in the catalogue's words.
-func (e *Error) Error() string { return fill(catalogue[e.Code].what, e.Args) }
+func (e *Error) Error() string {
+	if e.text != "" {
+		return e.text
+	}
+	return fill(catalogue[e.Code].what, e.Args)
+}
 
 // Next says what to do about it: a sentence or a command.
 func (e *Error) Next() string { return fill(catalogue[e.Code].next, e.Args) }

@@ -298,7 +298,8 @@ func measure(ctx context.Context, c DemoConfig, network *sim.Network, sites []*s
 	}
 
 	c.Progress(DemoStep{Stage: "audit", Text: fmt.Sprintf("%d blocks", status.Height)})
-	out.Audit, err = audit.Verify(network.Genesis, first.Node.Chain, audit.Claim{Height: status.Height, AppHash: status.AppHash}, nil)
+	out.Audit, err = audit.Verify(ctx, network.Genesis, audit.Chain(first.Node.Chain, status.Height),
+		audit.Options{Claim: audit.Checkpoint{Network: network.Genesis.Network(), Height: status.Height, AppHash: status.AppHash}})
 	return out, err
 }
 

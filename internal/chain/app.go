@@ -35,6 +35,7 @@ type app struct {
 	watchers
 
 	mu      sync.Mutex
+	closed  bool
 	machine *ledger.Machine
 	tree    *ledger.Tree
 	store   dbm.DB     // under the tree; also holds tx/HASH → height
@@ -251,6 +252,23 @@ func (a *app) validatorKey(address []byte) (croft.PublicKey, error) {
 		return key, fmt.Errorf("block proposed by %X, no member's validator key", address)
 	}
 	return key, nil
+}
+
+// read gives f the machine, which it may only read, unless the node is closed: a
+// tree without its database cannot answer.
+func (a *app) read(f func(*ledger.Machine)) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		f(a.machine)
+	}
+	return !a.closed
+}
+
+func (a *app) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
 }
 
 func (a *app) setTime(t time.Time) {

@@ -53,6 +53,9 @@ type Blocks interface {
 	// Block returns a committed block; croft.ErrNotFound if there is none of this
 	// height.
 	Block(height int64) (BlockData, error)
+	// Range calls yield for every key of the last committed state with the prefix,
+	// in order. The ledger stands still meanwhile.
+	Range(prefix string, yield func(key string, value []byte)) error
 }
 
 // Status says where a ledger stands.

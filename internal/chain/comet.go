@@ -69,10 +69,6 @@ func cometConfig(dir, addr string, timing Timing) *config.Config {
 	c.TxIndex.Indexer = "null"           // its database is never closed; app.holds is what we need of it
 	c.Storage.DiscardABCIResponses = true
 	c.Consensus.CreateEmptyBlocks = false
-	// Double_sign_check_height stays 0: an idle chain's last commits hold this
-	// node's own signature, so no restart would ever pass. The signing record
-	// (storage.go) is the protection.
-	c.Consensus.DoubleSignCheckHeight = 0
 	c.Consensus.WalPath = filepath.Join("wal", "wal")
 	c.Mempool.MaxTxBytes = ledger.MaxTx
 	c.Mempool.Size = 4096

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/ed25519"
@@ -19,6 +20,7 @@ import (
 	"github.com/cometbft/cometbft/mempool"
 	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/p2p"
+	cmtstate "github.com/cometbft/cometbft/proto/tendermint/state"
 	"github.com/cometbft/cometbft/proxy"
 	"github.com/cometbft/cometbft/types"
 
@@ -101,14 +103,16 @@ func open(cfg Config, addr string) (n *Node, err error) {
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.close = sync.OnceValue(n.shutdown)
 	defer func() {
+		if damage := recover(); damage != nil { // CometBFT's answer to files that it cannot read
+			err = croft.E(croft.ErrStoreCorrupt, cfg.Dir, damage)
+		}
 		if err != nil {
 			n.close()
 			n = nil
 		}
 	}()
 
-	_, missing := os.Stat(filepath.Join(cfg.Dir, "blockstore.db"))
-	signer, err := openSigner(cfg.Dir, comet25519.PrivKey(cfg.ValidatorKey), missing != nil)
+	signer, err := openSigner(cfg.Dir, comet25519.PrivKey(cfg.ValidatorKey))
 	if err != nil {
 		return n, err
 	}
@@ -137,6 +141,7 @@ func open(cfg Config, addr string) (n *Node, err error) {
 	if err != nil {
 		return n, croft.E(croft.ErrStoreCorrupt, cfg.Dir, err)
 	}
+	signer.blocks = n.comet.BlockStore()
 	if meta := n.comet.BlockStore().LoadBlockMeta(n.app.machine.Height()); meta != nil {
 		n.app.setTime(meta.Header.Time)
 	}
@@ -155,6 +160,10 @@ func (n *Node) genesis(g croft.Genesis) (*types.GenesisDoc, error) {
 	db, err := n.dbs.get("state")
 	if err != nil {
 		return nil, err
+	}
+	// CometBFT ends the process when it cannot decode this record.
+	if raw, err := db.Get([]byte("stateKey")); err != nil || new(cmtstate.State).Unmarshal(raw) != nil {
+		return nil, croft.E(croft.ErrStoreCorrupt, filepath.Join(n.dir, "state.db"), "consensus state")
 	}
 	doc := genesisDoc(g, n.app.machine.Founders())
 	_, kept, err := node.LoadStateFromDBOrGenesisDocProvider(db, func() (*types.GenesisDoc, error) { return doc, nil })
@@ -210,44 +219,87 @@ func (n *Node) offer(tx []byte) error {
 }
 
 // Get implements Ledger.
-func (n *Node) Get(_ context.Context, key string) (ledger.Proof, error) {
-	n.app.mu.Lock()
-	defer n.app.mu.Unlock()
-	return prove(n.app.machine, key)
+func (n *Node) Get(_ context.Context, key string) (p ledger.Proof, err error) {
+	if !n.app.read(func(m *ledger.Machine) { p, err = prove(m, key) }) {
+		err = croft.E(croft.ErrNodeDown, n.dir)
+	}
+	return p, err
 }
 
 // Read implements Ledger.
-func (n *Node) Read(_ context.Context, key string) ([]byte, error) {
-	n.app.mu.Lock()
-	defer n.app.mu.Unlock()
-	return n.app.machine.Get(key), nil
+func (n *Node) Read(_ context.Context, key string) (value []byte, err error) {
+	if !n.app.read(func(m *ledger.Machine) { value = m.Get(key) }) {
+		err = croft.E(croft.ErrNodeDown, n.dir)
+	}
+	return value, err
 }
 
 // Watch implements Ledger.
 func (n *Node) Watch(ctx context.Context) <-chan struct{} { return n.app.watch(ctx) }
 
-// Status implements Ledger.
-func (n *Node) Status() Status {
-	n.app.mu.Lock()
-	s := status(n.app.machine, n.app.hash, n.app.time)
-	n.app.mu.Unlock()
-	s.Peers = n.comet.Switch().Peers().Size()
-	s.CatchingUp = n.comet.ConsensusReactor().WaitSync()
+// Status implements Ledger. A closed node's is empty.
+func (n *Node) Status() (s Status) {
+	if n.app.read(func(m *ledger.Machine) { s = status(m, n.app.hash, n.app.time) }) {
+		s.Peers = n.comet.Switch().Peers().Size()
+		s.CatchingUp = n.comet.ConsensusReactor().WaitSync()
+	}
 	return s
 }
 
 // Block implements Blocks. The commit of the last block is the one this node saw;
 // of all others it is the one in the next block.
-func (n *Node) Block(height int64) (BlockData, error) {
+func (n *Node) Block(height int64) (b BlockData, err error) {
+	defer func() {
+		if damage := recover(); damage != nil { // CometBFT's answer to a block that it cannot read
+			err = croft.E(croft.ErrStoreCorrupt, fmt.Sprintf("block %d", height), damage)
+		}
+	}()
 	store := n.comet.BlockStore()
-	block, commit := store.LoadBlock(height), store.LoadBlockCommit(height)
+	block, commit, commitKey := store.LoadBlock(height), store.LoadBlockCommit(height), "C"
 	if commit == nil {
-		commit = store.LoadSeenCommit(height)
+		commit, commitKey = store.LoadSeenCommit(height), "SC"
 	}
 	if block == nil || commit == nil {
-		return BlockData{}, croft.E(croft.ErrNotFound, "block", height, "croft status")
+		return b, croft.E(croft.ErrNotFound, "block", height, "croft status")
+	}
+	if err := n.checkStored(block, commit, commitKey); err != nil {
+		return b, err
 	}
 	return newBlockData(block, commit)
+}
+
+// checkStored compares what CometBFT stored of a block with what the block itself
+// would store, byte for byte: its reader does not look at everything (the proofs
+// of the parts, the copy of the header), and an audit of this disk should.
+func (n *Node) checkStored(block *types.Block, commit *types.Commit, commitKey string) error {
+	parts, err := block.MakePartSet(types.BlockPartSizeBytes)
+	if err != nil {
+		return err
+	}
+	want := map[string]interface{ Marshal() ([]byte, error) }{
+		fmt.Sprintf("H:%d", block.Height):             types.NewBlockMeta(block, parts).ToProto(),
+		fmt.Sprintf("%s:%d", commitKey, block.Height): commit.ToProto(),
+	}
+	for i := range int(parts.Total()) {
+		if want[fmt.Sprintf("P:%d:%d", block.Height, i)], err = parts.GetPart(i).ToProto(); err != nil {
+			return err
+		}
+	}
+	for key, record := range want {
+		raw, err := n.dbs.open["blockstore"].Get([]byte(key))
+		if again, fault := record.Marshal(); err != nil || fault != nil || !bytes.Equal(raw, again) {
+			return croft.E(croft.ErrStoreCorrupt, fmt.Sprintf("block %d", block.Height), "record "+key)
+		}
+	}
+	return nil
+}
+
+// Range implements Blocks.
+func (n *Node) Range(prefix string, yield func(key string, value []byte)) error {
+	if !n.app.read(func(*ledger.Machine) { n.app.tree.Range(prefix, yield) }) {
+		return croft.E(croft.ErrNodeDown, n.dir)
+	}
+	return nil
 }
 
 // NodeID returns the CometBFT node id: what peers dial, and what Admit is asked.
@@ -288,6 +340,9 @@ func (n *Node) shutdown() error {
 			n.comet.Wait()
 		}
 		_ = n.comet.ProxyApp().Stop() // CometBFT leaves it running
+	}
+	if n.app != nil {
+		n.app.close()
 	}
 	return n.dbs.close()
 }

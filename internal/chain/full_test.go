@@ -152,8 +152,8 @@ func TestNetwork(t *testing.T) {
 
 	height := n.nodes[0].Status().Height
 	for i, node := range n.nodes {
-		if got := replay(t, n.world, node, height, NewVerifier); got != n.nodes[0].Status().AppHash {
-			t.Errorf("node %d: the blocks give another state", i)
+		if got, err := replay(n.world, node, height, NewVerifier); err != nil || got != n.nodes[0].Status().AppHash {
+			t.Errorf("node %d: the blocks give another state: %v", i, err)
 		}
 	}
 	step("replay")
@@ -187,8 +187,8 @@ func TestLateMember(t *testing.T) {
 	if len(s.Orderers) != 4 {
 		t.Errorf("%d orderers, want 4", len(s.Orderers))
 	}
-	if got := replay(t, n.world, n.nodes[3], s.Height, NewVerifier); got != s.AppHash {
-		t.Error("the blocks give another state")
+	if got, err := replay(n.world, n.nodes[3], s.Height, NewVerifier); err != nil || got != s.AppHash {
+		t.Error("the blocks give another state:", err)
 	}
 }
 

@@ -3,8 +3,15 @@
 package chain
 
 import (
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"croft"
 )
 
 // TestSilence: after the last transaction one proof block, then nothing for 20
@@ -55,5 +62,59 @@ func TestManyBlocks(t *testing.T) {
 	if p, err := n.nodes[0].Get(t.Context(), key); err != nil || p.Verify() != nil || p.Value == nil {
 		t.Errorf("%v %v", err, p.Verify())
 	}
-	replay(t, n.world, n.nodes[0], n.nodes[0].Status().Height, NewVerifier)
+	if _, err := replay(n.world, n.nodes[0], n.nodes[0].Status().Height, NewVerifier); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDamagedFiles: a flipped byte in any file of a closed node ends in an error
+// with a name or in a node that works, never in a crash.
+func TestDamagedFiles(t *testing.T) {
+	n := newNetwork(t, 1)
+	n.start(0)
+	n.submit(0, "a")
+	n.submit(0, "b")
+	n.settle()
+	n.stop(0)
+	good := filepath.Join(n.dir, "good")
+	if err := os.CopyFS(good, os.DirFS(filepath.Join(n.dir, "0"))); err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	_ = fs.WalkDir(os.DirFS(good), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && must(d.Info()).Size() > 0 {
+			files = append(files, path)
+		}
+		return err
+	})
+	seed := time.Now().UnixNano()
+	rng := rand.New(rand.NewPCG(uint64(seed), 0))
+	t.Logf("seed %d, %d files", seed, len(files))
+	outcome := map[string]int{}
+	for i := range 80 {
+		dir := filepath.Join(n.dir, fmt.Sprint("flip ", i))
+		if err := os.CopyFS(dir, os.DirFS(good)); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, files[i%len(files)])
+		raw := must(os.ReadFile(path))
+		at := rng.IntN(len(raw))
+		raw[at] ^= 1 << rng.IntN(8)
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		node, err := Open(Config{Dir: dir, Genesis: n.genesis, ValidatorKey: n.keys[n.genesis.Members[0].ID][croft.RoleValidator-1], Timing: LAN})
+		if err != nil {
+			if croft.CodeOf(err) == croft.ErrInternal {
+				t.Errorf("%s, byte %d: an error without a name: %v", files[i%len(files)], at, err)
+			}
+			outcome["refused"]++
+			continue
+		}
+		outcome["opened"]++
+		if err := node.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Log(outcome)
 }

@@ -3,14 +3,20 @@ package chain
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	comet25519 "github.com/cometbft/cometbft/crypto/ed25519"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	"github.com/cometbft/cometbft/types"
 
 	"croft"
 )
@@ -53,6 +59,12 @@ func TestRestart(t *testing.T) {
 		tx, _ := n.dataset(0, "after the end")
 		if err := node.Submit(t.Context(), tx); !errors.Is(err, croft.ErrNodeDown) {
 			t.Errorf("submit to a closed node: %v", err)
+		}
+		if _, err := node.Read(t.Context(), "network"); !errors.Is(err, croft.ErrNodeDown) {
+			t.Errorf("read from a closed node: %v", err)
+		}
+		if s := node.Status(); s.Height != 0 {
+			t.Errorf("status of a closed node: %+v", s)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(n.dir, "0", "tx_index.db")); err == nil {
@@ -159,8 +171,13 @@ func TestAdmit(t *testing.T) {
 	n.start(1)
 	id := n.nodes[1].NodeID()
 	for range 2 { // the second question comes after the first was answered and obeyed
-		if got := <-asked; got != id {
-			t.Errorf("asked for %s, want %s", got, id)
+		select {
+		case got := <-asked:
+			if got != id {
+				t.Errorf("asked for %s, want %s", got, id)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("not asked again: the peer was let in")
 		}
 	}
 	if peers := n.nodes[0].Status().Peers; peers != 0 {
@@ -223,5 +240,87 @@ func TestClosedDatabase(t *testing.T) {
 		if !errors.Is(err, errClosed) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestLostRecord: a new folder with an old key does not sign right away.
+func TestLostRecord(t *testing.T) {
+	w := newWorld(1)
+	key := comet25519.PrivKey(w.keys[w.genesis.Members[0].ID][croft.RoleValidator-1])
+	open := func() *signer { return must(openSigner(t.TempDir(), key)) }
+	vote := func(s *signer, height int64) error {
+		return s.SignVote("chain", &cmtproto.Vote{Type: cmtproto.PrevoteType, Height: height})
+	}
+	signed := &types.Commit{Signatures: []types.CommitSig{{BlockIDFlag: types.BlockIDFlagCommit, ValidatorAddress: key.PubKey().Address()}}}
+	without := &types.Commit{Signatures: []types.CommitSig{{BlockIDFlag: types.BlockIDFlagAbsent}}}
+
+	s := open()
+	s.blocks = commits{}
+	if err := vote(s, 1); err != nil {
+		t.Errorf("a new network's first vote: %v", err)
+	}
+	s.blocks = commits{signed}
+	if err := vote(s, 2); err != nil {
+		t.Errorf("its second, with its own signature in the block before: %v", err)
+	}
+	s = open()
+	s.blocks = commits{without, signed, without}
+	if err := vote(s, 4); err == nil {
+		t.Error("it signed with a lost record")
+	}
+	s.blocks = append(commits{signed}, slices.Repeat(commits{without}, doubtBlocks)...)
+	if err := vote(s, doubtBlocks+2); err != nil {
+		t.Errorf("enough blocks were made without it: %v", err)
+	}
+}
+
+// commits are the commits of the blocks 1, 2, 3, …
+type commits []*types.Commit
+
+func (c commits) Height() int64                         { return int64(len(c)) }
+func (c commits) LoadSeenCommit(h int64) *types.Commit  { return c[h-1] }
+func (c commits) LoadBlockCommit(h int64) *types.Commit { return nil }
+
+// TestDamagedBlocks: a flipped byte anywhere in the stored blocks is an error of
+// Block or is found by the verifier, by its height.
+func TestDamagedBlocks(t *testing.T) {
+	n := newNetwork(t, 1)
+	n.start(0)
+	n.submit(0, "a")
+	n.settle()
+	node := n.nodes[0]
+	height := node.Status().Height
+	blocks := node.dbs.open["blockstore"]
+	all := map[string][]byte{}
+	it := must(blocks.Iterator(nil, nil))
+	for ; it.Valid(); it.Next() {
+		all[string(it.Key())] = bytes.Clone(it.Value())
+	}
+	it.Close()
+	found := 0
+	for key, value := range all {
+		kind, at, _ := strings.Cut(key, ":")
+		if kind == "BH" || key == "C:0" || kind == "SC" && !strings.HasPrefix(at, fmt.Sprint(height)) || !strings.Contains("P H C SC", kind) {
+			continue // an index by hash; the empty commit before block 1; a commit that the next block has too; the store's own height
+		}
+		for i := range value {
+			bad := bytes.Clone(value)
+			bad[i] ^= 1 << (i % 8)
+			if err := blocks.Set([]byte(key), bad); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := replay(n.world, node, height, NewVerifier); err == nil {
+				t.Errorf("%s: byte %d of %d", key, i, len(value))
+			}
+			found++
+		}
+		if err := blocks.Set([]byte(key), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.stop(0) // CometBFT keeps what it decoded
+	n.start(0)
+	if _, err := replay(n.world, n.nodes[0], height, NewVerifier); err != nil || found == 0 {
+		t.Errorf("%d flips; afterwards %v", found, err)
 	}
 }

@@ -1,7 +1,9 @@
 package chain
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -12,6 +14,8 @@ import (
 	cmtjson "github.com/cometbft/cometbft/libs/json"
 	"github.com/cometbft/cometbft/libs/tempfile"
 	"github.com/cometbft/cometbft/privval"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	"github.com/cometbft/cometbft/types"
 	iavl "github.com/cosmos/iavl/db"
 	"github.com/syndtr/goleveldb/leveldb/opt"
 
@@ -141,20 +145,29 @@ func (b *treeBatch) Delete(key []byte) error {
 
 func (b *treeBatch) GetByteSize() (int, error) { return b.bytes, nil }
 
-// openSigner returns CometBFT's signer over the member's validator key. It keeps
-// a record, dir/signed.json, of the last thing it signed, synced before a
-// signature leaves: two votes for one height would break consensus for all. The
-// key itself is never written here.
-//
-// The record is made before anything else in the folder. If it is gone while the
-// rest is there, somebody lost it, and this node must not guess.
-func openSigner(dir string, key ed25519.PrivKey, fresh bool) (*privval.FilePV, error) {
+// signer signs with the member's validator key. It keeps a record, signed.json,
+// of the last thing it signed, synced before a signature leaves: two different
+// votes in one place would break consensus for all. The key is not written here.
+type signer struct {
+	*privval.FilePV
+	blocks interface { // set before consensus starts
+		Height() int64
+		LoadSeenCommit(height int64) *types.Commit
+		LoadBlockCommit(height int64) *types.Commit
+	}
+}
+
+// openSigner opens the record in dir, or makes it before anything else is in the
+// folder. If it is gone while the rest is there, somebody lost it, and this node
+// must not guess.
+func openSigner(dir string, key ed25519.PrivKey) (*signer, error) {
 	path := filepath.Join(dir, "signed.json")
-	signer := privval.NewFilePV(key, "", path)
+	s := &signer{FilePV: privval.NewFilePV(key, "", path)}
+	_, used := os.Stat(filepath.Join(dir, "blockstore.db"))
 	raw, err := os.ReadFile(path)
 	switch {
-	case errors.Is(err, os.ErrNotExist) && fresh:
-		empty, err := cmtjson.Marshal(signer.LastSignState)
+	case errors.Is(err, os.ErrNotExist) && used != nil:
+		empty, err := cmtjson.Marshal(s.LastSignState)
 		if err != nil {
 			return nil, err
 		}
@@ -164,9 +177,55 @@ func openSigner(dir string, key ed25519.PrivKey, fresh bool) (*privval.FilePV, e
 	case err != nil:
 		return nil, croft.E(croft.ErrStoreCorrupt, path, err)
 	default:
-		if err := cmtjson.Unmarshal(raw, &signer.LastSignState); err != nil {
+		if err := cmtjson.Unmarshal(raw, &s.LastSignState); err != nil {
 			return nil, croft.E(croft.ErrStoreCorrupt, path, err)
 		}
 	}
-	return signer, nil
+	return s, nil
+}
+
+// doubtBlocks is how many of the last blocks must be without this key's
+// signature before an empty record is believed.
+const doubtBlocks = 10
+
+// believe refuses to sign with an empty record a short while after this key
+// signed blocks: the folder is new but the key is not, and what was signed at the
+// height that the network is at now is unknown. The others go on meanwhile. (Not
+// CometBFT's double_sign_check_height, which also refuses every quick restart.)
+func (s *signer) believe() error {
+	if s.LastSignState.Height > 0 {
+		return nil
+	}
+	top := s.blocks.Height()
+	for h := top; h > max(0, top-doubtBlocks); h-- {
+		commit := s.blocks.LoadBlockCommit(h)
+		if commit == nil {
+			commit = s.blocks.LoadSeenCommit(h)
+		}
+		if commit == nil {
+			continue
+		}
+		for _, vote := range commit.Signatures {
+			if vote.BlockIDFlag != types.BlockIDFlagAbsent && bytes.Equal(vote.ValidatorAddress, s.GetAddress()) {
+				return fmt.Errorf("this key signed block %d from a folder that is lost: it signs again when %d blocks were made without it", h, doubtBlocks)
+			}
+		}
+	}
+	return nil
+}
+
+// SignVote implements CometBFT's PrivValidator.
+func (s *signer) SignVote(chain string, vote *cmtproto.Vote) error {
+	if err := s.believe(); err != nil {
+		return err
+	}
+	return s.FilePV.SignVote(chain, vote)
+}
+
+// SignProposal implements CometBFT's PrivValidator.
+func (s *signer) SignProposal(chain string, proposal *cmtproto.Proposal) error {
+	if err := s.believe(); err != nil {
+		return err
+	}
+	return s.FilePV.SignProposal(chain, proposal)
 }

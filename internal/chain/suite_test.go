@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -61,26 +62,19 @@ func (w world) dataset(i int, name string) (tx []byte, key string) {
 
 // replay checks every block of a chain from its genesis and returns the state
 // hash that the blocks give.
-func replay(t testing.TB, w world, chain Blocks, height int64, verifier func(croft.Genesis, *ledger.Machine) (*Verifier, error)) croft.Hash {
-	t.Helper()
-	machine, err := ledger.New(w.genesis, ledger.NewMemoryTree())
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := verifier(w.genesis, machine)
-	if err != nil {
-		t.Fatal(err)
-	}
+func replay(w world, chain Blocks, height int64, verifier func(croft.Genesis, *ledger.Machine) (*Verifier, error)) (croft.Hash, error) {
+	machine := must(ledger.New(w.genesis, ledger.NewMemoryTree()))
+	v := must(verifier(w.genesis, machine))
 	for h := int64(1); h <= height; h++ {
 		b, err := chain.Block(h)
 		if err != nil {
-			t.Fatal(err)
+			return croft.Hash{}, err
 		}
 		if _, err := v.Next(b); err != nil {
-			t.Fatal(err)
+			return croft.Hash{}, err
 		}
 	}
-	return machine.AppHash()
+	return machine.AppHash(), nil
 }
 
 type ledgerWithBlocks interface {
@@ -253,6 +247,20 @@ func suite(t *testing.T, w world, a, b ledgerWithBlocks, settle func()) {
 		}
 		if at := blocks[1].Time; at < began.UnixMilli() || at > ended.UnixMilli() {
 			t.Errorf("the next block's time %d is not when it happened, %d to %d", at, began.UnixMilli(), ended.UnixMilli())
+		}
+	})
+	step("range", func() {
+		settle()
+		var at [2]map[string]string
+		for i, l := range []Blocks{a, b} {
+			at[i] = map[string]string{}
+			if err := l.Range("", func(key string, value []byte) { at[i][key] = string(value) }); err != nil {
+				t.Error(err)
+			}
+		}
+		_, key := w.dataset(0, "visits")
+		if at[0][key] == "" || !maps.Equal(at[0], at[1]) {
+			t.Errorf("%d and %d keys", len(at[0]), len(at[1]))
 		}
 	})
 	step("no such block", func() {

@@ -23,6 +23,7 @@ type Twin struct {
 
 	mu      sync.Mutex
 	machine *ledger.Machine
+	tree    *ledger.Tree
 	head    cmtstate.State
 	made    time.Time // when the last block was made: the next one's header says so
 	blocks  []BlockData
@@ -31,7 +32,8 @@ type Twin struct {
 
 // NewTwin founds the network and makes its first block.
 func NewTwin(g croft.Genesis) (*Twin, error) {
-	machine, err := ledger.New(g, ledger.NewMemoryTree())
+	tree := ledger.NewMemoryTree()
+	machine, err := ledger.New(g, tree)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +41,7 @@ func NewTwin(g croft.Genesis) (*Twin, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Twin{machine: machine, head: head, made: head.LastBlockTime, held: map[croft.Hash]bool{}}
+	t := &Twin{machine: machine, tree: tree, head: head, made: head.LastBlockTime, held: map[croft.Hash]bool{}}
 	_, err = t.extend(nil)
 	return t, err
 }
@@ -245,4 +247,12 @@ func (m *TwinMember) Block(height int64) (BlockData, error) {
 		return BlockData{}, croft.E(croft.ErrNotFound, "block", height, "croft status")
 	}
 	return m.twin.blocks[height-1], nil
+}
+
+// Range implements Blocks.
+func (m *TwinMember) Range(prefix string, yield func(key string, value []byte)) error {
+	m.twin.mu.Lock()
+	defer m.twin.mu.Unlock()
+	m.twin.tree.Range(prefix, yield)
+	return nil
 }

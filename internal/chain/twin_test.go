@@ -26,8 +26,8 @@ func TestTwin(t *testing.T) {
 		suite(t, w, a, b, func() { time.Sleep(time.Second); synctest.Wait() })
 
 		s := a.Status()
-		if got := replay(t, w, b, s.Height, NewTwinVerifier); got != s.AppHash {
-			t.Errorf("the blocks give state %s, the ledger says %s", got, s.AppHash)
+		if got, err := replay(w, b, s.Height, NewTwinVerifier); err != nil || got != s.AppHash {
+			t.Errorf("the blocks give state %s, the ledger says %s: %v", got, s.AppHash, err)
 		}
 		if len(s.Orderers) != 4 {
 			t.Errorf("%d orderers", len(s.Orderers))

@@ -90,7 +90,7 @@ func (s *State) joinable(c Cohort, minSites int) error {
 			return croft.E(croft.ErrTxBudget, maxCohorts, len(g.Cohorts))
 		}
 		for _, old := range g.Cohorts {
-			if d := difference(old.Groups, c.Groups); common(old.Columns, c.Columns) && d != 0 && d < minSites {
+			if d := s.difference(old.Groups, c.Groups); common(old.Columns, c.Columns) && d != 0 && d < minSites {
 				return croft.E(croft.ErrTxCohort, d, minSites)
 			}
 		}
@@ -106,19 +106,21 @@ func (s *State) join(c Cohort) {
 	}
 }
 
-// difference counts the groups that are in one of the sets only.
-func difference(a, b []croft.Hash) (n int) {
-	for _, x := range a {
-		if !has(b, x) {
-			n++
+// difference counts the members whose groups are in one of the sets only. Members
+// count, not groups: one that brings other records of its own to the second sum is
+// in the difference once.
+func (s *State) difference(a, b []croft.Hash) int {
+	var owners []croft.MemberID
+	count := func(from, in []croft.Hash) {
+		for _, hash := range from {
+			if g, _ := read[Group](s, GroupKey(hash)); !has(in, hash) && !has(owners, g.Owner) {
+				owners = append(owners, g.Owner)
+			}
 		}
 	}
-	for _, x := range b {
-		if !has(a, x) {
-			n++
-		}
-	}
-	return n
+	count(a, b)
+	count(b, a)
+	return len(owners)
 }
 
 func common(a, b []string) bool {

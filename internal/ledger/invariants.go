@@ -50,7 +50,7 @@ func CheckInvariants(t *Tree) error {
 		}
 		for i, a := range g.Cohorts {
 			for _, b := range g.Cohorts[:i] {
-				if d := difference(a.Groups, b.Groups); common(a.Columns, b.Columns) && d > 0 && d < MinSites {
+				if d := s.difference(a.Groups, b.Groups); common(a.Columns, b.Columns) && d > 0 && d < MinSites {
 					err = fmt.Errorf("group %s: two releases differ by %d sites", hash.Short(), d)
 				}
 			}

@@ -45,18 +45,13 @@ type Result struct {
 	Log  string
 }
 
-// Err returns nil for code 0.
+// Err returns nil for code 0, else an error of the result's code.
 func (r Result) Err() error {
 	if r.Code == 0 {
 		return nil
 	}
-	return &txError{r}
+	return croft.Refused(r.Code, r.Log)
 }
-
-type txError struct{ Result }
-
-func (e *txError) Error() string        { return e.Log }
-func (e *txError) Is(target error) bool { return target == error(e.Code) }
 
 // Outcome is what a block did.
 type Outcome struct {
@@ -70,6 +65,8 @@ type Machine struct {
 	tree    *Tree
 	genesis croft.Genesis
 	scope   croft.Scope
+
+	founding croft.Hash // of the genesis state, before it is in a block
 }
 
 // New returns the machine of the network that g founds, at the height where the
@@ -78,7 +75,24 @@ func New(g croft.Genesis, tree *Tree) (*Machine, error) {
 	if err := checkGenesis(g); err != nil {
 		return nil, err
 	}
-	return &Machine{tree: tree, genesis: g, scope: g.Scope()}, nil
+	m := &Machine{tree: tree, genesis: g, scope: g.Scope()}
+	if m.Height() == 0 {
+		s := m.state()
+		s.flush()
+		m.founding = tree.WorkingHash()
+		tree.Rollback()
+	}
+	return m, nil
+}
+
+// state returns the state to run on: the last committed one, before the first
+// block the genesis.
+func (m *Machine) state() *State {
+	s := newState(m.tree)
+	if m.Height() == 0 {
+		m.writeGenesis(s)
+	}
+	return s
 }
 
 // Scope returns the network and chain that every signature binds.
@@ -93,13 +107,7 @@ func (m *Machine) AppHash() croft.Hash {
 	if m.Height() > 0 {
 		return m.tree.Hash()
 	}
-	m.tree.Rollback()
-	s := newState(m.tree)
-	m.writeGenesis(s)
-	s.flush()
-	hash := m.tree.WorkingHash()
-	m.tree.Rollback()
-	return hash
+	return m.founding
 }
 
 // Founders returns the first validator set.
@@ -111,10 +119,7 @@ func (m *Machine) Founders() []Validator {
 // leaves the state of the block before, and the same block is run again.
 func (m *Machine) Execute(b Block, txs [][]byte) Outcome {
 	m.tree.Rollback()
-	s := newState(m.tree)
-	if m.Height() == 0 {
-		m.writeGenesis(s)
-	}
+	s := m.state()
 	before := s.validators()
 
 	head(s, b) // answer what the block before could not: it did not know its own time
@@ -150,7 +155,7 @@ func (m *Machine) Commit() error { return m.tree.Save() }
 // Check says whether a transaction may wait for a block: size, form, scope,
 // membership, signature. It runs against the last committed state.
 func (m *Machine) Check(raw []byte) (croft.MemberID, error) {
-	tx, err := m.open(newState(m.tree), raw)
+	tx, err := m.open(m.state(), raw)
 	return tx.Member, err
 }
 

@@ -167,7 +167,7 @@ func Open(cfg Config) (n *Node, err error) {
 		return n, err
 	}
 	n.Study = &study.Node{
-		Self: n.Self, Sign: k.Sign, Scope: g.Scope(), Ledger: n.Chain, Blobs: n.Blobs, Docs: n.Docs,
+		Self: n.Self, Sign: k.Sign, Scope: g.Scope(), Ledger: persistent{n.Chain, n}, Blobs: n.Blobs, Docs: n.Docs,
 		Peers: peers{n}, Data: n.Data, Log: cfg.Log, At: cfg.At,
 		Report: func(e study.Event) {
 			n.events.Add(e)

@@ -10,6 +10,8 @@ import (
 
 	"croft"
 	"croft/internal/api"
+	"croft/internal/chain"
+	"croft/internal/ledger"
 	"croft/internal/p2p"
 	"croft/internal/store"
 	"croft/internal/study"
@@ -23,6 +25,7 @@ import (
 const (
 	helloProtocol = "hello/1" // who are you: addresses and the CometBFT id
 	cometProtocol = "comet/1" // carries CometBFT's own connections
+	txProtocol    = "tx/1"    // a transaction that waits too long for a block
 )
 
 const (
@@ -55,6 +58,14 @@ func (n *Node) serve() {
 			return nil, croft.E(croft.ErrTxRights, string(from), "it is not a member")
 		}
 		return n.Study.GiveSeeds(ctx, m.ID, request)
+	})
+	n.Host.Handle(txProtocol, ledger.MaxTx, func(ctx context.Context, _ p2p.PeerID, tx []byte) ([]byte, error) {
+		ended, end := context.WithCancel(ctx)
+		end() // hand it in without waiting; its sender waits
+		if err := n.Chain.Submit(ended, tx); !errors.Is(err, croft.ErrNoQuorum) {
+			return nil, err
+		}
+		return nil, nil
 	})
 	p2p.ServeBlobs(n.Host, n.Blobs.Get)
 	n.Host.Expose(cometProtocol, n.Chain.P2PAddr())
@@ -191,6 +202,34 @@ func (n *Node) Peers() []api.Peer {
 		}
 	}
 	return out
+}
+
+// persistent is the ledger for the flows: a transaction that is not in a block
+// after a while is handed to every connected member. CometBFT gossips it once, and
+// a node that is fetching old blocks at that moment drops it for good; where blocks
+// are made on demand nobody might then ever make one.
+type persistent struct {
+	*chain.Node
+	n *Node
+}
+
+// patience is how long a transaction is left to CometBFT alone.
+const patience = 2 * time.Second
+
+func (p persistent) Submit(ctx context.Context, tx []byte) error {
+	for {
+		within, cancel := context.WithTimeout(ctx, patience)
+		err := p.Node.Submit(within, tx)
+		cancel()
+		if !errors.Is(err, croft.ErrNoQuorum) || ctx.Err() != nil {
+			return err
+		}
+		for _, peer := range p.n.Host.Connected() {
+			within, cancel := context.WithTimeout(ctx, patience)
+			_, _ = p.n.Host.Call(within, peer, txProtocol, tx) // who is away gets it from the others
+			cancel()
+		}
+	}
 }
 
 // peers reaches members for the study's flows.

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/control"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
@@ -55,6 +57,7 @@ type Libp2p struct {
 	allow func(PeerID) bool
 	out   *quota
 	in    *quota
+	sent  *metrics.BandwidthCounter
 
 	ctx  context.Context // ends at Close
 	stop context.CancelFunc
@@ -81,6 +84,7 @@ func Listen(c Config) (*Libp2p, error) {
 	// What matters of libp2p's log is returned as errors; the rest is strangers
 	// knocking, and they would fill a screen.
 	gologshim.SetDefaultHandler(slog.DiscardHandler)
+	sent := metrics.NewBandwidthCounter()
 	h, err := libp2p.New(
 		libp2p.Identity(key),
 		libp2p.UserAgent("croft"), // no version: strangers see it before they are refused
@@ -94,6 +98,7 @@ func Listen(c Config) (*Libp2p, error) {
 		libp2p.ConnectionManager(connmgr.NullConnMgr{}), // members stay connected
 		libp2p.DisableRelay(),
 		libp2p.Ping(false),
+		libp2p.BandwidthReporter(sent),
 		libp2p.DisableIdentifyAddressDiscovery(), // peers do not tell us where we are
 		withoutMetrics,
 	)
@@ -102,7 +107,7 @@ func Listen(c Config) (*Libp2p, error) {
 		return nil, fmt.Errorf("p2p: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Libp2p{host: h, swarm: h.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming), ctx: ctx, stop: stop}
+	l := &Libp2p{host: h, swarm: h.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming), sent: sent, ctx: ctx, stop: stop}
 	for _, text := range c.Listen {
 		if err := l.listen(text); err != nil {
 			l.Close()
@@ -115,9 +120,9 @@ func Listen(c Config) (*Libp2p, error) {
 // dialTime bounds the attempt at one address of a peer.
 const dialTime = 5 * time.Second
 
-// limits are for a device with 1 GB: libp2p's smallest set, with room for two
-// answers of the largest size at once and no more connections than a network of
-// its size has use for.
+// limits are for a device with 1 GB: libp2p's smallest set (128 connections, 8
+// a peer), with room for one call at a time with a request and an answer of the
+// largest size, or many small ones. A call that finds no room is refused.
 func limits() rcmgr.ConcreteLimitConfig {
 	base := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&base) // of identify and its pushes above all
@@ -125,8 +130,8 @@ func limits() rcmgr.ConcreteLimitConfig {
 		System:              rcmgr.ResourceLimits{Memory: 256 << 20},
 		PeerDefault:         rcmgr.ResourceLimits{Memory: 192 << 20},
 		ProtocolDefault:     rcmgr.ResourceLimits{Memory: 224 << 20},
-		ProtocolPeerDefault: rcmgr.ResourceLimits{Memory: 160 << 20},
-		Stream:              rcmgr.ResourceLimits{Memory: MaxAnswer + 16<<20}, // and the window
+		ProtocolPeerDefault: rcmgr.ResourceLimits{Memory: 192 << 20},
+		Stream:              rcmgr.ResourceLimits{Memory: 2*MaxAnswer + 16<<20}, // and the window
 	}.Build(base.Scale(0, 0))
 }
 
@@ -206,6 +211,9 @@ func (l *Libp2p) Close() error {
 	return err
 }
 
+// Sent returns the bytes that this host has sent on its streams, tunnels included.
+func (l *Libp2p) Sent() int64 { return l.sent.GetBandwidthTotals().TotalOut }
+
 // Call implements Host.
 func (l *Libp2p) Call(ctx context.Context, to PeerID, proto string, request []byte) ([]byte, error) {
 	if len(request) > MaxAnswer {
@@ -224,26 +232,42 @@ func (l *Libp2p) Call(ctx context.Context, to PeerID, proto string, request []by
 		return nil, err
 	}
 	defer context.AfterFunc(ctx, func() { s.Reset() })()
-	body, code, err := l.exchange(s, request)
+	body, code, err := exchange(s, request)
 	if err != nil {
-		s.Reset()
 		return nil, croft.E(croft.ErrPeer, to, why(cmp.Or(ctx.Err(), err)))
 	}
-	s.Close()
 	return unpackAnswer(to, code, body)
 }
 
-// exchange writes the request and reads the answer. A peer may answer before it
-// has read all, to say that it will not; so an answer counts more than an error
-// of writing.
-func (l *Libp2p) exchange(s network.Stream, request []byte) ([]byte, status, error) {
-	wrote := writeFrame(s, nil, request)
-	var code [1]byte
+// exchange writes the request and reads the answer, side by side, and ends the
+// stream. A peer may answer before it has read all, to say that it will not.
+func exchange(s network.Stream, request []byte) ([]byte, status, error) {
 	s.SetReadDeadline(time.Time{}) // the handler may take its time; ctx bounds it
-	if _, err := s.Read(code[:]); err != nil {
-		return nil, 0, cmp.Or(wrote, err)
+	wrote := make(chan error, 1)
+	go func() {
+		err := writeFrame(s, nil, request)
+		if err != nil {
+			s.SetReadDeadline(time.Now().Add(stall)) // for an answer that is under way
+		}
+		wrote <- err
+	}()
+	var code [1]byte
+	_, err := io.ReadFull(s, code[:])
+	var body []byte
+	if err == nil {
+		body, err = readFrame(s, MaxAnswer, reserve(s))
 	}
-	body, err := readFrame(s, MaxAnswer, reserve(s))
+	select {
+	case failed := <-wrote:
+		if err != nil {
+			s.Reset()
+			return nil, 0, cmp.Or(failed, err)
+		}
+		s.Close()
+	default: // broken, or refused half-way
+		s.Reset()
+		<-wrote
+	}
 	return body, status(code[0]), err
 }
 
@@ -351,6 +375,7 @@ var (
 	errNoID     = errors.New("this is not a peer id")
 	errStranger = errors.New("it is not a member")
 	errUnknown  = errors.New("no address of it is known")
+	errDead     = errors.New("no address of it answers")
 	errSilent   = errors.New("it did not answer a moment ago")
 	errProtocol = errors.New("it does not offer this")
 	errSelf     = errors.New("it is this node")
@@ -381,6 +406,9 @@ func why(err error) error {
 	if e, ok := errors.AsType[*swarm.DialError](err); ok && len(e.DialErrors) > 0 {
 		first := e.DialErrors[0]
 		return errors.New(printable(fmt.Sprintf("%s: %v", first.Address, first.Cause)))
+	}
+	if errors.Is(err, swarm.ErrAllDialsFailed) {
+		return errDead
 	}
 	return errors.New(printable(err.Error()))
 }

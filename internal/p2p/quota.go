@@ -100,5 +100,5 @@ func (l *lane) take(r rates, now time.Time, borrow bool) time.Duration {
 	if left >= 0 {
 		return 0
 	}
-	return time.Duration(-left / float64(r.perSecond) * float64(time.Second))
+	return time.Duration(-left/float64(r.perSecond)*float64(time.Second)) + 1 // rounded up: 0 means now
 }

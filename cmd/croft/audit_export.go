@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/audit"
+	"croft/internal/node"
+)
+
+func (c *cli) auditExportVerb() *cobra.Command {
+	return c.verb("audit.export", "export FILE", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.auditExport(ctx, args[0]) })
+}
+
+type auditExportResult struct {
+	File       string           `json:"file"`
+	Blocks     int64            `json:"blocks"`
+	Checkpoint audit.Checkpoint `json:"checkpoint"`
+}
+
+// auditExport writes the whole chain into one file that can be verified
+// elsewhere. It is verified as it is written; what does not hold is not kept.
+func (c *cli) auditExport(ctx context.Context, path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return croft.E(croft.ErrUsage, say("exists", path), say("exists.fix"))
+	}
+	g, err := node.Genesis(c.dir)
+	if err != nil {
+		return err
+	}
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	temp, err := os.CreateTemp(dir, ".croft-export-")
+	if err != nil {
+		return croft.E(croft.ErrFolder, dir, reason(err))
+	}
+	defer os.Remove(temp.Name()) // gone by then if all went well
+	report, err := export(ctx, temp, g, client)
+	closed := temp.Close()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(closed, os.Rename(temp.Name(), path)); err != nil {
+		return croft.E(croft.ErrFolder, dir, reason(err))
+	}
+	return c.result(auditExportResult{path, report.Blocks, report.End}, func(w io.Writer) {
+		fmt.Fprintln(w, say("audit.export.done", count(int(report.Blocks), "block", "blocks"), path))
+		fmt.Fprintln(w, say("audit.export.checkpoint", report.End))
+		fmt.Fprintln(w, say("audit.export.next", path))
+	})
+}
+
+// settle is how long a ledger at rest may take to name the state of its last
+// block in the header of one more.
+const settle = 10 * time.Second
+
+// export writes the chain; again, while its last block is not proved yet.
+func export(ctx context.Context, f *os.File, g croft.Genesis, client *api.Client) (audit.Report, error) {
+	for begun := time.Now(); ; {
+		report, err := audit.Export(ctx, f, g, client.Blocks(ctx, 1), audit.Options{})
+		if !errors.Is(err, croft.ErrNoQuorum) || time.Since(begun) > settle {
+			return report, err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return report, err
+		}
+		if err := f.Truncate(0); err != nil {
+			return report, err
+		}
+		select {
+		case <-ctx.Done():
+			return report, context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

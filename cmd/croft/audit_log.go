@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"croft/internal/api"
+	"croft/internal/audit"
+	"croft/internal/node"
+)
+
+type auditLogOptions struct {
+	study, member string
+	from          int64
+}
+
+func (c *cli) auditLogVerb() *cobra.Command {
+	var o auditLogOptions
+	cmd := c.verb("audit.log", "log", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.auditLog(ctx, o) })
+	cmd.Flags().StringVar(&o.study, "study", "", say("audit.log.flag.study"))
+	cmd.Flags().StringVar(&o.member, "member", "", say("audit.log.flag.member"))
+	cmd.Flags().Int64Var(&o.from, "from", 1, say("audit.log.flag.from"))
+	return cmd
+}
+
+// auditLog shows who did what, when: every entry of the ledger, each checked by
+// running the chain again.
+func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
+	g, err := node.Genesis(c.dir)
+	if err != nil {
+		return err
+	}
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return err
+	}
+	entries := []audit.Entry{}
+	if _, err := audit.Verify(ctx, g, client.Blocks(ctx, 1), audit.Options{Log: func(e audit.Entry) {
+		if e.Height >= o.from && o.wants(e) {
+			entries = append(entries, e)
+		}
+	}}); err != nil {
+		return err
+	}
+	return c.result(entries, func(w io.Writer) {
+		for _, e := range entries {
+			fmt.Fprintln(w, e.Line())
+		}
+		if len(entries) == 0 {
+			fmt.Fprintln(w, say("audit.log.none"))
+		}
+	})
+}
+
+func (o auditLogOptions) wants(e audit.Entry) bool {
+	study := o.study == "" || e.Title == o.study || len(o.study) >= 4 && strings.HasPrefix(e.Study.String(), o.study)
+	return study && (o.member == "" || e.Name == o.member)
+}

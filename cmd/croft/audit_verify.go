@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/audit"
+	"croft/internal/node"
+)
+
+type auditVerifyOptions struct {
+	file        string
+	checkpoints []string
+}
+
+func (c *cli) auditVerifyVerb() *cobra.Command {
+	var o auditVerifyOptions
+	cmd := c.verb("audit.verify", "verify [FILE]", cobra.MaximumNArgs(1), func(ctx context.Context, args []string) error {
+		if len(args) > 0 {
+			o.file = args[0]
+		}
+		return c.auditVerify(ctx, o)
+	})
+	cmd.Flags().StringArrayVar(&o.checkpoints, "checkpoint", nil, say("audit.verify.flag.checkpoint"))
+	return cmd
+}
+
+// auditVerify verifies a node's folder, or an export without any node. A node
+// that runs is asked to do it; else the folder is opened here.
+func (c *cli) auditVerify(ctx context.Context, o auditVerifyOptions) error {
+	var options audit.Options
+	for _, text := range o.checkpoints {
+		point, err := audit.ParseCheckpoint(text)
+		if err != nil {
+			return err
+		}
+		options.Checkpoints = append(options.Checkpoints, point)
+	}
+	var done api.Audited
+	var err error
+	if o.file != "" {
+		done, err = verifyFile(ctx, o.file, options)
+	} else {
+		done, err = c.verifyFolder(ctx, o.checkpoints, options)
+	}
+	if err != nil {
+		return err
+	}
+	return c.result(done.Report, func(w io.Writer) {
+		for _, line := range done.Words {
+			fmt.Fprintln(w, say("audit.verify.line", line))
+		}
+	})
+}
+
+func verifyFile(ctx context.Context, path string, options audit.Options) (api.Audited, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return api.Audited{}, croft.E(croft.ErrFileOpen, path, reason(err))
+	}
+	defer f.Close()
+	report, err := audit.VerifyExport(ctx, f, options)
+	if err != nil {
+		return api.Audited{}, err
+	}
+	return api.NewAudited(report)
+}
+
+func (c *cli) verifyFolder(ctx context.Context, checkpoints []string, options audit.Options) (done api.Audited, err error) {
+	g, err := node.Genesis(c.dir)
+	if err != nil {
+		return done, err
+	}
+	if client, err := api.Dial(c.dir); err == nil {
+		return client.Verify(ctx, api.Audit{Genesis: croft.Encode(g), Checkpoints: checkpoints})
+	}
+	n, err := node.Open(node.Config{Dir: c.dir})
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	report, err := audit.VerifyNode(ctx, audit.Node{Dir: c.dir, Genesis: g, Self: n.Self, Ledger: n.Chain, Blobs: n.Blobs, Docs: n.Docs}, options)
+	if err != nil {
+		return done, err
+	}
+	return api.NewAudited(report)
+}

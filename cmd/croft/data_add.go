@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/data"
+	"croft/internal/table"
+)
+
+type dataAddOptions struct {
+	file, name, unit string
+	releases         uint32
+	public, dryRun   bool
+	minRows, minCell int
+}
+
+// defaultReleases covers a few regressions of about ten sums each.
+const defaultReleases = 100
+
+func (c *cli) dataAddVerb() *cobra.Command {
+	var o dataAddOptions
+	cmd := c.verb("data.add", "add FILE.csv --unit COLUMN", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		o.file = args[0]
+		return c.dataAdd(ctx, o)
+	})
+	policy := table.DefaultPolicy()
+	flags := cmd.Flags()
+	flags.StringVar(&o.name, "name", "", say("data.add.flag.name"))
+	flags.StringVar(&o.unit, "unit", "", say("data.add.flag.unit"))
+	flags.Uint32Var(&o.releases, "releases", 0, say("data.add.flag.releases"))
+	flags.BoolVar(&o.public, "public", false, say("data.add.flag.public"))
+	flags.IntVar(&o.minRows, "min-rows", policy.MinRows, say("data.add.flag.rows"))
+	flags.IntVar(&o.minCell, "min-cell", policy.MinCell, say("data.add.flag.cell"))
+	flags.BoolVar(&o.dryRun, "dry-run", false, say("flag.dry"))
+	return cmd
+}
+
+type dataAddResult struct {
+	api.Prepared
+	Added bool `json:"added"`
+}
+
+// dataAdd registers a file: its name, a commitment to its content, and how often
+// its people may be in a sum. The rows stay where they are.
+func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
+	path, err := absolute(o.file)
+	if err != nil {
+		return err
+	}
+	if o.name == "" {
+		o.name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	}
+	if o.unit == "" {
+		return noUnit(path)
+	}
+	p, err := c.sign()
+	if err != nil {
+		return err
+	}
+	policy := table.DefaultPolicy()
+	policy.MinRows, policy.MinCell, policy.Public = o.minRows, o.minCell, o.public
+	add := api.Add{Path: path, Name: o.name, Options: data.Options{Unit: o.unit, Releases: o.releases, Policy: policy}}
+	c.progress("data.add.reading", path)
+	prepared, err := p.Prepare(ctx, add)
+	if err != nil {
+		return err
+	}
+	if add.Releases == 0 {
+		if add.Releases, err = c.askReleases(ctx); err != nil {
+			return err
+		}
+		prepared.Releases = add.Releases
+	}
+	r := dataAddResult{Prepared: prepared}
+	if !o.dryRun {
+		// The record group of new people is drawn when the file is read: what is
+		// signed is what was prepared.
+		body := prepared.Register()
+		add.Tx = p.seal(0, &body)
+		done, err := p.Add(ctx, add)
+		if err != nil {
+			return c.sent(err)
+		}
+		r.ID, r.Added = croft.DatasetID(done.ID), true
+	}
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("data.add.read", count(r.Rows, "row", "rows"), count(len(r.Columns), "column", "columns"), count(r.People, "person", "people"), r.Unit))
+		if len(r.Overlaps) > 0 {
+			fmt.Fprintln(w, say("data.add.overlaps", strings.Join(r.Overlaps, ", ")))
+		}
+		if r.Policy.Public {
+			fmt.Fprintln(w, say("data.public"))
+		}
+		fmt.Fprintln(w, say("data.add.releases", r.Releases))
+		if r.Added {
+			fmt.Fprintln(w, say("data.add.done", r.Path, r.Name))
+		} else {
+			fmt.Fprintln(w, say("dry"))
+		}
+	})
+}
+
+// noUnit says that a person has to name the column that tells people apart, and
+// which one looks like it.
+func noUnit(path string) error {
+	fix := say("data.add.nounit.fix")
+	if f, err := os.Open(path); err == nil {
+		defer f.Close()
+		if draft, err := data.Guess(f, path); err != nil {
+			return err
+		} else if draft.Unit != "" {
+			fix = say("data.add.nounit.guess", draft.Unit)
+		}
+	} else {
+		return croft.E(croft.ErrFileOpen, path, reason(err))
+	}
+	return croft.E(croft.ErrUsage, say("data.add.nounit"), fix)
+}
+
+// askReleases asks the owner for the cap of the record group's budget.
+func (c *cli) askReleases(ctx context.Context) (uint32, error) {
+	if c.yes {
+		return defaultReleases, nil
+	}
+	answer, err := c.ask(ctx, "data.add.ask", defaultReleases)
+	if err != nil {
+		return 0, err
+	}
+	if answer == "" {
+		return defaultReleases, nil
+	}
+	n, err := strconv.ParseUint(answer, 10, 31)
+	if err != nil || n == 0 {
+		return 0, croft.E(croft.ErrUsage, say("data.add.badreleases", fmt.Sprintf("%.40q", answer)), "croft data add --releases 100")
+	}
+	return uint32(n), nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/bench"
+	"croft/internal/fed"
+)
+
+func (c *cli) demoVerb() *cobra.Command {
+	var seed uint64
+	var cmd *cobra.Command
+	cmd = c.verb("demo", "demo", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		dir := ""
+		if cmd.Flags().Changed("dir") {
+			dir = c.dir
+		}
+		return c.demo(ctx, dir, seed)
+	})
+	cmd.Flags().Uint64Var(&seed, "seed", 1, say("demo.flag.seed"))
+	return cmd
+}
+
+// demo runs a community's first study on this machine. Without a folder of its
+// own it leaves nothing behind, however it ends.
+func (c *cli) demo(ctx context.Context, dir string, seed uint64) (err error) {
+	keep := dir != ""
+	if !keep {
+		if dir, err = os.MkdirTemp("", "croft-demo-"); err != nil {
+			return croft.E(croft.ErrFolder, os.TempDir(), err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	} else if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return croft.E(croft.ErrFolderUsed, dir)
+	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		return croft.E(croft.ErrFolder, dir, err)
+	}
+	c.progress("demo.intro", bench.Attribution, bench.SplitLabel, seed)
+	screen := &demoScreen{cli: c}
+	report, err := bench.Demo(ctx, bench.DemoConfig{Dir: dir, Seed: seed, Log: slog.New(slog.DiscardHandler), Progress: screen.show})
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return err
+	}
+	return c.result(report, func(w io.Writer) {
+		c.demoText(w, report)
+		if keep {
+			fmt.Fprintln(w, say("demo.next.kept", report.Nodes[0].Dir, report.Nodes[1].Dir))
+		} else {
+			fmt.Fprintln(w, say("demo.next"))
+		}
+	})
+}
+
+// demoScreen turns what the five nodes do into one line a round.
+type demoScreen struct {
+	*cli
+	mu      sync.Mutex
+	reports map[uint32]int // sites that reported, by round
+	bytes   map[uint32]int
+	stepped map[uint32]bool
+}
+
+func (s *demoScreen) show(step bench.DemoStep) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if step.Stage != "round" {
+		s.progress("demo."+step.Stage, step.Who, step.Text)
+		return
+	}
+	if s.reports == nil {
+		s.reports, s.bytes, s.stepped = map[uint32]int{}, map[uint32]int{}, map[uint32]bool{}
+	}
+	switch e := step.Event; e.Word {
+	case "report":
+		s.reports[e.Round]++
+		s.bytes[e.Round] += e.Bytes
+	case "step":
+		if s.stepped[e.Round] {
+			return // another node said so already
+		}
+		s.stepped[e.Round] = true
+		loss := "–"
+		if e.Loss > 0 {
+			loss = fmt.Sprintf("%.4f", e.Loss)
+		}
+		s.progress("demo.round", fmt.Sprintf("%2d", e.Round+1), fmt.Sprintf("%-8s", e.Text), s.reports[e.Round], loss, s.bytes[e.Round])
+	case "liar", "pause", "refuse", "fail", "stop", "warn":
+		s.progress("demo.trouble", step.Who, e.Word, e.Text)
+	}
+}
+
+// demoText is the report for people.
+func (c *cli) demoText(w io.Writer, r *bench.DemoReport) {
+	fmt.Fprintln(w, say("demo.result.head", r.Rows, r.Test, r.Rounds, fmt.Sprintf("%.1f", r.Seconds)))
+	for _, measure := range []struct {
+		key string
+		of  func(bench.Metrics) bench.Models
+	}{
+		{"demo.auc", func(m bench.Metrics) bench.Models { return m.AUC }},
+		{"demo.logloss", func(m bench.Metrics) bench.Models { return m.LogLoss }},
+		{"demo.accuracy", func(m bench.Metrics) bench.Models { return m.Accuracy }},
+	} {
+		fmt.Fprintln(w)
+		fmt.Fprintln(w, say(measure.key))
+		fmt.Fprintln(w, say("demo.columns"))
+		line := func(name string, n int, m bench.Models) {
+			fmt.Fprintf(w, "  %s\t%d\t%s\t%s\t%s\t%s\t\n", name, n, interval(m.Federated, 3), interval(m.LocalOnly, 3), interval(m.Majority, 3), interval(m.Pooled, 3))
+		}
+		for _, s := range r.Sites {
+			line(s.Name, s.TestRows, measure.of(s.Metrics))
+		}
+		line(say("demo.mean"), r.Test, measure.of(r.Mean))
+	}
+
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, say("demo.coef", fmt.Sprintf("%.1e", r.CoefDiffInSE), fmt.Sprintf("%.1f", r.ConditionNumber)))
+	fmt.Fprintln(w, say("demo.coef.columns"))
+	for _, t := range r.Coef {
+		fmt.Fprintf(w, "  %s\t%s\t%s\t\n", t.Name, interval(t.OddsRatio, 2), pValue(t.P))
+	}
+
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, say("demo.left"))
+	for _, s := range r.Sites {
+		fmt.Fprintln(w, say("demo.left.site", s.Name, r.Rounds, r.Numbers, s.BytesOut))
+	}
+	fmt.Fprintln(w, say("demo.promise"))
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, say("demo.cost", r.Ledger.Height, fmt.Sprintf("%.1f", float64(r.Ledger.Bytes)/1e6), fmt.Sprintf("%.1f", r.CPUSeconds),
+		fmt.Sprintf("%.0f", r.Energy.Joules), r.Energy.How, fmt.Sprintf("%.1f", float64(r.Bytes.Wire)/1e6), r.Steps))
+	fmt.Fprintln(w, say("demo.breach", r.Breach.Pooled, r.Breach.Smallest, r.Breach.Largest))
+	fmt.Fprintln(w, say("demo.audited", r.Audit.Blocks, r.Audit.Entries))
+}
+
+// interval writes an estimate and its 95 % interval.
+func interval(e fed.Estimate, digits int) string {
+	if e.Low == e.High {
+		return fmt.Sprintf("%.*f", digits, e.Value)
+	}
+	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, e.Value, digits, e.Low, digits, e.High)
+}
+
+func pValue(p float64) string {
+	if p < 0.001 {
+		return "p < 0.001"
+	}
+	return fmt.Sprintf("p = %.3f", p)
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"croft/internal/api"
+)
+
+type modelPredictOptions struct {
+	ref, file, out string
+	own            bool
+}
+
+func (c *cli) modelPredictVerb() *cobra.Command {
+	var o modelPredictOptions
+	cmd := c.verb("model.predict", "predict MODEL FILE.csv", cobra.ExactArgs(2), func(ctx context.Context, args []string) error {
+		o.ref, o.file = args[0], args[1]
+		return c.modelPredict(ctx, o)
+	})
+	cmd.Flags().BoolVar(&o.own, "own", false, say("model.predict.flag.own"))
+	cmd.Flags().StringVarP(&o.out, "out", "o", "", say("model.predict.flag.out"))
+	return cmd
+}
+
+// modelPredict writes a CSV file with the probability of each row. The rows stay
+// on this machine: the model is at the node.
+func (c *cli) modelPredict(ctx context.Context, o modelPredictOptions) error {
+	path, err := absolute(o.file)
+	if err != nil {
+		return err
+	}
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return err
+	}
+	r, err := client.Predict(ctx, o.ref, api.Predict{Path: path, Own: o.own})
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	text.WriteString("row,probability\n")
+	for i, p := range r.Probability {
+		fmt.Fprintf(&text, "%d,%s\n", i+1, strconv.FormatFloat(p, 'g', 6, 64))
+	}
+	if o.out == "" {
+		return c.result(r, func(w io.Writer) { w.Write(text.Bytes()) })
+	}
+	if err := writeNew(o.out, text.Bytes()); err != nil {
+		return err
+	}
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("model.predict.done", count(len(r.Probability), "row", "rows"), o.out))
+	})
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/sim"
+	"croft/internal/study"
+)
+
+// clinic is a CSV file: age and sex explain ill, with noise.
+func clinic(seed uint64, rows int) string {
+	r := rand.New(rand.NewPCG(seed, 7))
+	var b strings.Builder
+	b.WriteString("id,age,sex,ill\n")
+	for i := range rows {
+		age, sex := 20+r.IntN(60), r.IntN(2)
+		ill := "no"
+		if float64(age-50)/15+float64(sex)+2*r.NormFloat64() > 0.5 {
+			ill = "yes"
+		}
+		fmt.Fprintf(&b, "%d-%d,%d,%s,%s\n", seed, i, age, []string{"f", "m"}[sex], ill)
+	}
+	return b.String()
+}
+
+// desk is where one member's person sits.
+type desk struct {
+	*testing.T
+	dir, files string
+}
+
+// croft runs a command in this process: its exit code, what it printed and said.
+func (d desk) croft(input string, args ...string) (code int, out, errs string) {
+	d.Helper()
+	var stdout, stderr bytes.Buffer
+	code = execute(d.Context(), append(args, "--dir", d.dir), strings.NewReader(input), &stdout, &stderr)
+	d.Logf("croft %s\n%s%s", strings.Join(args, " "), &stderr, &stdout)
+	return code, stdout.String(), stderr.String()
+}
+
+// must runs a command that has to succeed, and wants each of the texts in what it
+// printed.
+func (d desk) must(args []string, texts ...string) string {
+	d.Helper()
+	code, out, errs := d.croft("", args...)
+	if code != 0 {
+		d.Fatalf("croft %v: exit code %d: %s", args, code, errs)
+	}
+	for _, text := range texts {
+		if !strings.Contains(out, text) {
+			d.Errorf("croft %v does not say %q:\n%s", args, text, out)
+		}
+	}
+	return out
+}
+
+// soon runs a command whenever the node's ledger moves, until it prints all of
+// the texts: what one member did reaches the others with the next blocks.
+func (d desk) soon(m *sim.Member, args []string, texts ...string) {
+	d.Helper()
+	moved := m.Node.Chain.Watch(d.Context())
+	for {
+		_, out, _ := d.croft("", args...)
+		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(out, text) }) {
+			return
+		}
+		select {
+		case <-moved:
+		case <-d.Context().Done():
+			d.Fatalf("croft %v never says %q", args, texts)
+		}
+	}
+}
+
+// A community's study with nothing but the commands, over real consensus: four
+// members, three of them sites.
+func TestAStudyByCommands(t *testing.T) {
+	root, err := os.MkdirTemp("", "croft") // a short path: sockets are made in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(root) })
+	network, err := sim.Found(root, "valley", time.Now(), "a", "b", "c", "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := network.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := network.Start(t.Context(), slog.New(slog.DiscardHandler), func(croft.MemberID, study.Event) {}); err != nil {
+		t.Fatal(err)
+	}
+	var desks []desk
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	for i, m := range network.Members {
+		served := make(chan error, 1)
+		go func() { served <- api.Serve(ctx, m.Dir, m.Node.Services()) }()
+		t.Cleanup(func() {
+			stop()
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+		})
+		if _, err := answering(ctx, m.Dir, served); err != nil {
+			t.Fatal(err)
+		}
+		d := desk{t, m.Dir, t.TempDir()}
+		if err := os.WriteFile(filepath.Join(d.files, "visits.csv"), []byte(clinic(uint64(i), 200)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		desks = append(desks, d)
+	}
+	a, d := desks[0], desks[3]
+
+	for _, p := range desks[:3] {
+		p.must([]string{"data", "add", filepath.Join(p.files, "visits.csv"), "--unit", "id", "--yes"}, "200 rows, 4 columns, 200 people by column id", "100 sums")
+	}
+	draft := filepath.Join(a.files, "anaemia.toml")
+	a.must([]string{"study", "new", "--from", filepath.Join(a.files, "visits.csv"), "--out", draft}, "study propose")
+	text, err := os.ReadFile(draft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := strings.NewReplacer(`name = "visits"`, `name = "anaemia"`, `purpose = ""`, `purpose = "who falls ill"`, `legal_basis = ""`, `legal_basis = "research"`,
+		`contact = ""`, `contact = "a@example.org"`, `expires = ""`, `expires = 2099-12-31`, "\nmembers = []", "\nmembers = [\"a\", \"b\", \"c\"]",
+		`label = ""`, `label = "ill"`, `positive = ""`, `positive = "yes"`, `readers = ["sites", "proposer"]`, `readers = ["sites", "seats"]`,
+		"name = \"age\"\nkind = \"number\"\nunit = \"\"  # of measurement\nlow = 20\nhigh = 79", "name = \"age\"\nkind = \"number\"\nlow = 0\nhigh = 120")
+	if err := os.WriteFile(draft, []byte(fill.Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.must([]string{"study", "propose", draft, "--dry-run"}, "3 sites", "Yours alone", "at most 29 sealed reports", "A dry run")
+	a.must([]string{"study", "ls"}, "No study yet")
+	a.must([]string{"study", "propose", draft}, "Proposed anaemia")
+	a.must([]string{"study", "propose", draft}, "on the ledger already")
+	for i, p := range desks {
+		p.soon(network.Members[i], []string{"study", "ls"}, "anaemia", "a: waiting, b: waiting, c: waiting")
+	}
+	a.must([]string{"status"}, "anaemia, proposed by a", "valley", "they order together")
+	a.must([]string{"study", "show", "anaemia"}, "who falls ill", "Yours alone", "croft study approve")
+
+	// Nothing happens without a yes; what leaves is said before the question.
+	code, out, errs := a.croft("n\n", "study", "approve", "anaemia")
+	if code != 5 || !strings.Contains(errs, "Approve anaemia? [y/N]") {
+		t.Errorf("a no: %d %s", code, errs)
+	}
+	for _, promise := range []string{"rows stay on your machine", "one sealed report a round", "unless 3 of these 4 collude", "a, b, c, d read the totals", "its sites and its proposer",
+		"who falls ill", "research", "2100-01-01", "at most 29 sealed reports, each of at most", "totals can still say something about people"} {
+		if !strings.Contains(out, promise) {
+			t.Errorf("the screen of an approval does not say %q:\n%s", promise, out)
+		}
+	}
+	if code, _, errs = d.croft("", "study", "approve", "anaemia", "--yes"); code != 6 {
+		t.Errorf("a member that is no site: %d %s", code, errs)
+	}
+	if code, _, _ := a.croft("", "study", "decline", "anaemia"); code != 2 {
+		t.Errorf("a no without a reason: %d", code)
+	}
+	a.must([]string{"study", "decline", "anaemia", "--reason", "policy"}, "Declined anaemia: policy")
+	d.soon(network.Members[3], []string{"study", "ls"}, "a: policy")
+	a.must([]string{"study", "approve", "anaemia", "--yes", "--until", "2098-01-01", "--quiet"}, "until 2098-01-02", "✓ Approved")
+	b, c := desks[1], desks[2]
+	if code, _, errs := b.croft("y\n", "study", "approve", "anaemia"); code != 0 {
+		t.Fatal(errs)
+	}
+	c.must([]string{"study", "approve", "anaemia", "--json", "--yes"}, `"approved":true`)
+
+	a.must([]string{"study", "watch", "anaemia", "--timeout", "60s"}, "report  count", "newton", "publish")
+	b.must([]string{"study", "watch", "anaemia", "--timeout", "60s"})
+	a.must([]string{"study", "show", "anaemia"}, "done", "Round 0", "commit", "Model")
+	a.must([]string{"study", "result", "anaemia"}, "age", "sex=m", "(mean intercept)", "all sites", "<0.001")
+	var result api.Result
+	if err := json.Unmarshal([]byte(a.must([]string{"study", "result", "anaemia", "--json"})), &result); err != nil || result.Rows+result.TestRows != 600 {
+		t.Errorf("%+v %v", result, err)
+	}
+	a.must([]string{"model", "show", "anaemia"}, "who falls ill", "a, b, c", "deviance")
+	patients, risks := filepath.Join(a.files, "patients.csv"), filepath.Join(a.files, "risks.csv")
+	if err := os.WriteFile(patients, []byte("age,sex,note\n25,f,x\n75,m,y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.must([]string{"model", "predict", "anaemia", patients, "--out", risks}, "2 rows")
+	if table, err := os.ReadFile(risks); err != nil || !strings.HasPrefix(string(table), "row,probability\n1,0.") || strings.Count(string(table), "\n") != 3 {
+		t.Errorf("%s %v", table, err)
+	}
+	for name, f := range map[string]struct {
+		d    desk
+		args []string
+		code int
+	}{
+		"a use that is not allowed":  {d, []string{"model", "predict", "anaemia", patients}, 6},
+		"over an old file":           {a, []string{"model", "predict", "anaemia", patients, "--out", risks}, 2},
+		"a file without the columns": {a, []string{"model", "predict", "anaemia", draft}, 4},
+		"to take part too late":      {a, []string{"study", "approve", "anaemia", "--yes"}, 1},
+		"to leave what has ended":    {a, []string{"study", "withdraw", "anaemia", "--yes"}, 1},
+		"a model that is not there":  {a, []string{"model", "show", "gout"}, 3},
+		"an unknown study":           {a, []string{"study", "watch", "gout"}, 3},
+	} {
+		if code, _, errs := f.d.croft("", f.args...); code != f.code {
+			t.Errorf("%s: exit code %d, want %d: %s", name, code, f.code, errs)
+		}
+	}
+
+	// A second one, from which a site withdraws.
+	second := filepath.Join(a.files, "second.toml")
+	if err := os.WriteFile(second, []byte(strings.Replace(fill.Replace(string(text)), `"anaemia"`, `"second"`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.must([]string{"study", "propose", second})
+	a.must([]string{"study", "withdraw", "second", "--yes"}, "Withdrawn from second")
+	d.soon(network.Members[3], []string{"study", "ls"}, "a: consent")
+	a.must([]string{"audit", "log", "--study", "anaemia", "--member", "a"}, "propose", "approve", "report")
+	a.must([]string{"audit", "verify"}, "every signature and link holds", "2 studies", "1 model")
+	export := filepath.Join(a.files, "valley.croft")
+	a.must([]string{"audit", "export", export}, "Checkpoint")
+	a.must([]string{"audit", "verify", export}, "every signature and link holds")
+	spoiled, err := os.ReadFile(export)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoiled[len(spoiled)/2] ^= 1
+	if err := os.WriteFile(export, spoiled, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := a.croft("", "audit", "verify", export); code != 1 || !strings.Contains(errs, "block") {
+		t.Errorf("a spoiled export: %d %s", code, errs)
+	}
+}
+
+// What a person stops, and what takes too long, ends in words and leaves the node
+// as it was.
+func TestStoppingACommand(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(croft.E(croft.ErrInterrupted))
+	blocked, w := io.Pipe()
+	t.Cleanup(func() { w.Close() })
+	c := &cli{in: blocked, out: io.Discard, errs: io.Discard}
+	if _, err := c.ask(ctx, "study.approve.ask", "x"); croft.CodeOf(err) != croft.ErrInterrupted {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/keys"
+	"croft/internal/ledger"
+	"croft/internal/node"
+)
+
+// cli is what every verb has: where it reads and writes, and the flags that all
+// share. Results go to out, everything else to errs.
+type cli struct {
+	in        io.Reader
+	out, errs io.Writer
+
+	dir              string
+	json, quiet, yes bool
+	timeout          time.Duration
+
+	lines   *bufio.Reader // over in
+	running bool          // a verb began: what fails before is the words of the command
+}
+
+func init() { cobra.EnableCommandSorting = false } // help lists verbs in the order in which people need them
+
+// run parses a command line and runs its verb.
+func (c *cli) run(ctx context.Context, args []string) error {
+	root := c.root()
+	root.SetArgs(args)
+	for _, arg := range args { // also when the flags cannot be read: the failure is JSON then
+		if arg == "--json" {
+			c.json = true
+		}
+	}
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !c.running && croft.CodeOf(err) == croft.ErrInternal {
+		return misuse(cmd, err)
+	}
+	return err
+}
+
+// root is the whole tree of commands.
+func (c *cli) root() *cobra.Command {
+	root := c.noun("croft",
+		c.demoVerb(), c.initVerb(), c.upVerb(), c.downVerb(), c.statusVerb(),
+		c.noun("data", c.dataAddVerb(), c.dataLsVerb(), c.dataCardVerb()),
+		c.noun("study", c.studyNewVerb(), c.studyProposeVerb(), c.studyLsVerb(), c.studyShowVerb(), c.studyApproveVerb(),
+			c.studyDeclineVerb(), c.studyWithdrawVerb(), c.studyWatchVerb(), c.studyResultVerb()),
+		c.noun("model", c.modelShowVerb(), c.modelPredictVerb()),
+		c.noun("audit", c.auditLogVerb(), c.auditVerifyVerb(), c.auditExportVerb()),
+		c.noun("bench", c.benchHeartVerb()),
+		c.versionVerb(),
+	)
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.DisableSuggestions = true
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.errs)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, err) })
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.dir, "dir", defaultDir(), say("flag.dir"))
+	flags.BoolVar(&c.json, "json", false, say("flag.json"))
+	flags.BoolVarP(&c.quiet, "quiet", "q", false, say("flag.quiet"))
+	flags.BoolVarP(&c.yes, "yes", "y", false, say("flag.yes"))
+	flags.DurationVar(&c.timeout, "timeout", 0, say("flag.timeout"))
+	return root
+}
+
+// misuse says that the words of a command are off, and where its help is.
+func misuse(cmd *cobra.Command, err error) error {
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return croft.E(croft.ErrUsage, first, cmd.CommandPath()+" --help")
+}
+
+// noun is a command that only holds verbs. Its words are in the catalogue.
+func (c *cli) noun(name string, verbs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: name, Short: say(name + ".short"), Long: say(name + ".long"), Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return misuse(cmd, fmt.Errorf("there is no command %q", cmd.CommandPath()+" "+args[0]))
+			}
+			return cmd.Help()
+		}}
+	cmd.AddCommand(verbs...)
+	return cmd
+}
+
+// verb is a command that does something: use is its name and arguments, args says
+// which it takes. Its words are in the catalogue under key.
+func (c *cli) verb(key, use string, args cobra.PositionalArgs, run func(ctx context.Context, args []string) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: say(key + ".short"), Long: say(key + ".long"), Example: say(key + ".example"), Args: args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.running = true
+			ctx := cmd.Context()
+			if c.timeout > 0 {
+				within, cancel := context.WithTimeoutCause(ctx, c.timeout, croft.E(croft.ErrTimeout, c.timeout))
+				defer cancel()
+				ctx = within
+			}
+			return run(ctx, args)
+		}}
+}
+
+// defaultDir is where a node's folder is unless --dir says otherwise: $CROFT_DIR,
+// or croft in the place where this system keeps a user's data.
+func defaultDir() string {
+	if dir := os.Getenv("CROFT_DIR"); dir != "" {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "croft"
+	}
+	switch runtime.GOOS {
+	case "windows":
+		if local := os.Getenv("LocalAppData"); local != "" {
+			return filepath.Join(local, "croft")
+		}
+		return filepath.Join(home, "AppData", "Local", "croft")
+	case "darwin":
+		return filepath.Join(home, "Library", "Application Support", "croft")
+	}
+	if data := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(data) {
+		return filepath.Join(data, "croft")
+	}
+	return filepath.Join(home, ".local", "share", "croft")
+}
+
+// result writes what a verb found: as one JSON value, or as text for people.
+func (c *cli) result(value any, text func(w io.Writer)) error {
+	if c.json {
+		line, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.out, "%s\n", line)
+		return err
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	text(w)
+	return w.Flush()
+}
+
+// progress tells a person what is going on.
+func (c *cli) progress(key string, args ...any) {
+	if !c.quiet {
+		fmt.Fprintln(c.errs, say(key, args...))
+	}
+}
+
+// confirm asks a yes-or-no question; anything but a yes is a no.
+func (c *cli) confirm(ctx context.Context, key string, args ...any) (bool, error) {
+	if c.yes {
+		return true, nil
+	}
+	answer, err := c.ask(ctx, key, args...)
+	return answer == "y" || answer == "yes", err
+}
+
+// ask asks a question and returns the answer in lower case.
+func (c *cli) ask(ctx context.Context, key string, args ...any) (string, error) {
+	fmt.Fprint(c.errs, say(key, args...)+" ")
+	if c.lines == nil {
+		c.lines = bufio.NewReader(io.LimitReader(c.in, 64<<10))
+	}
+	answer := make(chan string, 1)
+	go func() { // reading a terminal cannot be interrupted; the process ends without it
+		line, _ := c.lines.ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(c.errs)
+		return "", context.Cause(ctx)
+	case line := <-answer:
+		return line, nil
+	}
+}
+
+// person is a member at the keyboard: the node to talk to, and the key to sign
+// with, which the node does not have.
+type person struct {
+	*api.Client
+	self  croft.MemberID
+	scope croft.Scope
+	keys  *keys.Keys
+}
+
+// sign loads the member key and finds the node. What is signed is for the network
+// whose genesis is in the folder, whatever the node says.
+func (c *cli) sign() (*person, error) {
+	g, err := node.Genesis(c.dir)
+	if err != nil {
+		return nil, err
+	}
+	k, err := keys.LoadMember(c.dir)
+	if err != nil {
+		return nil, err
+	}
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return nil, err
+	}
+	return &person{client, croft.IDOf(k.Public(croft.RoleMember)), g.Scope(), k}, nil
+}
+
+// seal signs a transaction. The nonce tells apart what a person says twice: an
+// approval after a refusal is not the approval before it.
+func (p *person) seal(nonce uint64, body any) []byte {
+	return ledger.Seal(p.scope, p.self, nonce, body, p.keys.Sign)
+}
+
+func now() uint64 { return uint64(time.Now().UnixNano()) }
+
+// sent says what it means that a signed transaction did not get into a block: the
+// node has it and goes on.
+func (c *cli) sent(err error) error {
+	if errors.Is(err, croft.ErrTimeout) || errors.Is(err, croft.ErrNoQuorum) {
+		c.progress("sent.later")
+	}
+	return err
+}
+
+// absolute makes a file's path one that the node understands, whatever its own
+// working folder is.
+func absolute(path string) (string, error) {
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return "", croft.E(croft.ErrFileOpen, path, err)
+	}
+	return full, nil
+}
+
+// count says how many there are of a thing.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// names joins members' names, sorted.
+func names(parties []api.Party) string {
+	var out []string
+	for _, p := range parties {
+		out = append(out, p.Name)
+	}
+	if len(out) == 0 {
+		return "–"
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+// day writes a time as people read it.
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }

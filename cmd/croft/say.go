@@ -1,0 +1,442 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// say returns a sentence of the catalogue, filled in: {0}, {1} … are its
+// arguments in order. They may come from other members, so nothing in them can
+// leave its line or steer the terminal.
+func say(key string, args ...any) string {
+	sentence, ok := sentences[key]
+	if !ok {
+		panic("no sentence for " + key) // the test of this file finds it first
+	}
+	if len(args) == 0 {
+		return sentence
+	}
+	pairs := make([]string, 0, 2*len(args))
+	for i, a := range args {
+		pairs = append(pairs, fmt.Sprintf("{%d}", i), strings.Map(printable, fmt.Sprint(a)))
+	}
+	return strings.NewReplacer(pairs...).Replace(sentence)
+}
+
+func printable(r rune) rune {
+	switch {
+	case unicode.IsPrint(r):
+		return r
+	case unicode.IsSpace(r):
+		return ' '
+	}
+	return '?'
+}
+
+// sentences is all that the commands say, beside the failures (croft's catalogue).
+// A verb has its line in lists (.short), its page (.long), its examples
+// (.example). Tabs part the columns of a list.
+var sentences = map[string]string{
+	"failure":      "croft: {0} ({1})",
+	"failure.next": "  → {0}",
+	"you":          "you",
+	"dry":          "A dry run: nothing was sent and nothing changed.",
+	"exists":       "{0} exists already",
+	"exists.fix":   "nothing was overwritten: choose another file",
+	"sent.later":   "Your signed answer is kept: the node hands it in again by itself when the ledger moves.",
+	"unchecked":    "UNCHECKED: at least one sum was opened without a seat to check it; a lying seat would not have been seen.",
+	"promise": `The promise: rows stay on your machine; what leaves is one sealed report a round, readable only as a total over at
+least three sites; totals can still say something about people.`,
+
+	"flag.dir":     "the node's folder ($CROFT_DIR)",
+	"flag.json":    "print the result, or the failure, as JSON",
+	"flag.quiet":   "say only results and failures",
+	"flag.yes":     "answer every question with yes or the default",
+	"flag.timeout": "give up waiting after so long, such as 30s (exit code 9; what was begun goes on)",
+	"flag.dry":     "show what would happen, and do nothing",
+
+	"croft.short": "decentralised AI that a community owns",
+	"croft.long": `Croft is decentralised AI that a community owns. Each organisation runs a node beside
+its own records; together the nodes train models on records that never leave their owners.
+
+Rows stay on your machine. What leaves is one sealed report a round, readable only as a
+total over at least three sites. Totals can still say something about people.
+
+First:   croft demo                    a whole community on this machine, in seconds
+Then:    croft init --name "Clinic A"  a node of your own
+         croft up                      run it
+
+Results go to standard output, progress and questions to standard error.
+
+Exit codes
+  0  done
+  1  failed
+  2  the words of the command are off
+  3  there is no such thing
+  4  a file or a message is wrong
+  5  a person has to approve first
+  6  refused: by policy, by consent, by rights
+  7  a budget or a quota is used up
+  8  no node, no peer, or not enough of them
+  9  waited long enough; the same command goes on`,
+
+	"init.short": "make this machine's node and a network with one member",
+	"init.long": `Init makes the folder of a node: its keys and the genesis of a network of which you are
+the only member so far. It never overwrites a node.
+
+The keys are in DIR/keys, readable by you alone. member.pem is yours: it signs your
+approvals, and the running node does not use it. Keep a copy of the folder in a safe place
+while the node is down: without the keys nobody can be this member again.`,
+	"init.example": `  croft init --name "Clinic A"
+  croft init --name "Clinic A" --network "Valley clinics" --dir /srv/croft`,
+	"init.flag.name":    "the member's name, 1 to 40 characters",
+	"init.flag.network": "the network's name (default: made from the member's)",
+	"init.network":      "community of {0}",
+	"init.noname":       "a member needs a name",
+	"init.badname":      "{0} cannot be a member's name: it must have 1 to 40 printable bytes and no space at its ends",
+	"init.notempty":     "it holds {0}, and a node wants an empty folder",
+	"init.keys":         "✓ Keys made\t{0} (yours alone)\tmember {1}",
+	"init.founded":      "✓ Network founded\t{0}\tnetwork {1}",
+	"init.next":         "Next: croft up{0}",
+
+	"up.short": "run the node in the foreground",
+	"up.long": `Up runs the node of a folder until you stop it (Ctrl-C, or croft down). It prints what it
+offers, then its log on standard error.
+
+Other members reach it on one port for everything. The commands reach it over a socket in
+its folder that only you can open. The status page is read-only and answers on this machine only.`,
+	"up.example": `  croft up
+  croft up --dir /srv/croft --listen /ip4/0.0.0.0/tcp/7421 --listen /ip4/0.0.0.0/udp/7421/quic-v1
+  croft up --page none --quiet`,
+	"up.flag.listen": "where other members reach this node: multiaddrs (default: as before; at first a free port on loopback)",
+	"up.flag.page":   "address of the status page, on loopback; or none",
+	"up.flag.lan":    "the fast pace of consensus, for nodes in one room or on one machine",
+	"up.opening":     "Opening {0} …",
+	"up.stopping":    "Stopping …",
+	"up.title":       "croft ({0})  {1}",
+	"up.page":        "├─ Page     http://{0}",
+	"up.socket":      "├─ Socket   {0}",
+	"up.listen":      "├─ Members  {0}",
+	"up.new":         "└─ Ledger   new, no block yet",
+	"up.ledger":      "└─ Ledger   height {0}, ordered by {1}",
+
+	"down.short":   "stop the node",
+	"down.long":    "Down asks the running node to stop and returns when its folder is free. Studies go on from\nwhere they were when the node is up again.",
+	"down.example": "  croft down\n  croft down --dir /srv/croft --timeout 30s",
+	"down.done":    "✓ The node in {0} has stopped.",
+
+	"status.short":     "where the node and its network stand, and what waits for you",
+	"status.long":      "Status shows the node, its network, the other members' nodes, the studies that have not\nended, and the studies that wait for your answer.",
+	"status.example":   "  croft status\n  croft status --json",
+	"status.member":    "Member\t{0} ({1})",
+	"status.network":   "Network\t{0} ({1}), {2}",
+	"status.ledger":    "Ledger\theight {0}, last block {1}, {2}",
+	"status.current":   "up to date",
+	"status.catching":  "fetching old blocks",
+	"status.stopped":   "STOPPED by vote",
+	"status.order":     "Order\t{0} ({1})",
+	"status.one":       "one member orders, all check",
+	"status.many":      "they order together, all check",
+	"status.peer":      "Node\t{0}: {1}",
+	"status.connected": "connected",
+	"status.away":      "away",
+	"status.study":     "Study\t{0}: {1}, round {2} ({3})",
+	"status.nothing":   "Waiting\tnothing waits for you",
+	"status.waiting":   "Waiting\t{0}, proposed by {1}: croft study show {2}",
+
+	"data.short":        "your datasets",
+	"data.long":         "Data registers files with your node, so that studies can be approved for them. Rows stay\nwhere they are; the ledger gets a name, a commitment to the content, and a budget.",
+	"data.public":       "Public data: disclosure rules off, what they would refuse is only a warning.",
+	"data.registered":   "registered",
+	"data.unregistered": "not on the ledger yet: add it again",
+
+	"data.add.short": "register a CSV file",
+	"data.add.long": `Add reads a CSV file and registers this version of it. Nothing of the file is copied or
+sent: the ledger gets its name, a commitment to its content, and how many sums its people
+may be in. A file that changes later stops the studies that use it until it is added again.
+
+Datasets that hold the same people share one budget: a copy brings none.
+
+Your rules: a study that has fewer people here than --min-rows to train on, or fewer than
+--min-cell in any cell of a table of features and label, gets nothing from you. They can
+only be tightened, except for data that is published anyway (--public).`,
+	"data.add.example": `  croft data add visits.csv --unit patient_id
+  croft data add visits.csv --unit row --releases 50 --yes
+  croft data add visits.csv --unit patient_id --dry-run`,
+	"data.add.flag.name":     "name for people (default: the file's)",
+	"data.add.flag.unit":     "the column that identifies a person; row if each row is one person. It never leaves",
+	"data.add.flag.releases": "how many sums these people may be in, over all studies (asked if left out)",
+	"data.add.flag.public":   "published research data: disclosure rules only warn",
+	"data.add.flag.rows":     "people to train on, at least",
+	"data.add.flag.cell":     "people in each cell that is not empty, at least",
+	"data.add.nounit":        "the file does not say by itself which rows are one person",
+	"data.add.nounit.fix":    "name the column that identifies a person with --unit COLUMN, or give --unit row if each row is one person",
+	"data.add.nounit.guess":  "it looks like --unit {0}; give --unit row if each row is one person",
+	"data.add.ask":           "Each round of a study publishes one total that your people are in. How many such totals do you allow, over all studies? [{0}]",
+	"data.add.badreleases":   "{0} is not a number of sums",
+	"data.add.reading":       "Reading {0} …",
+	"data.add.read":          "{0}, {1}, {2} by column {3}.",
+	"data.add.overlaps":      "It holds people of {0}: they share one budget.",
+	"data.add.releases":      "These people may be in {0} sums, over all studies.",
+	"data.add.done":          "✓ Stays in {0}. The ledger has a name and a commitment: croft data card {1}",
+
+	"data.ls.short":   "list your datasets",
+	"data.ls.long":    "Ls lists your datasets, oldest first, with how many of the allowed sums their people were in.",
+	"data.ls.example": "  croft data ls",
+	"data.ls.none":    "No dataset yet. Register one: croft data add FILE.csv --unit COLUMN",
+	"data.ls.head":    "NAME\tID\tROWS\tCOLUMNS\tSUMS USED\tADDED\t",
+	"data.ls.row":     "{0}\t{1}\t{2}\t{3}\t{4} of {5}\t{6}\t{7}",
+
+	"data.card.short":   "show a dataset",
+	"data.card.long":    "Card shows all that your node knows of a dataset, and what the ledger knows of it.",
+	"data.card.example": "  croft data card visits",
+	"data.card.name":    "{0}\t{1}, {2}",
+	"data.card.file":    "File\t{0}, added {1}",
+	"data.card.rows":    "Rows\t{0}; a person is told by {1}",
+	"data.card.columns": "Columns\t{0}",
+	"data.card.budget":  "Budget\t{0} of {1} sums used",
+	"data.card.policy":  "Rules\tat least {0} people to train on, {1} in every cell, at most {2} parameters a row",
+	"data.card.known":   "Ledger\tcommitment {0}, record group {1}; nothing of the content",
+
+	"study.short":      "studies: propose, approve, watch, read",
+	"study.long":       "A study is a question over several sites' rows. Whoever asks writes a study file and\nproposes it; each site approves or declines; then the nodes compute it together.",
+	"study.status.why": "{0} ({1})",
+	"study.answer":     "{0}: {1}",
+	"study.missing":    "missing",
+	"study.name":       "{0} ({1})\t{2}, proposed by {3}",
+	"study.purpose":    "Purpose\t{0}",
+	"study.basis":      "Legal basis\t{0}",
+	"study.contact":    "Contact\t{0}",
+	"study.until":      "Until\t{0}",
+	"study.sites":      "Sites\t{0}; it starts with {1}",
+	"study.model":      "Model\t{0} regression of {1} = {2} on {3}; {4}",
+	"study.inference":  "odds ratios with intervals",
+	"study.prediction": "for prediction, coefficients shrunk",
+	"study.people":     "People\ttold apart by {0}, which never leaves; {1} % test the model and do not train it",
+	"study.seats":      "Seats\t{0}: nobody learns your numbers unless {1} of these {2} collude; any {3} together learn nothing",
+	"study.unchecked":  "\tUNCHECKED is allowed: one lying seat could change a sum unseen",
+	"study.readers":    "Readers\t{0} read the totals",
+	"study.metrics":    "\teach site's own accuracy is published under its name",
+	"study.use":        "Result\tfor {0}; {1}",
+	"study.export":     "it may be saved as a file",
+	"study.noexport":   "it may not be exported",
+	"use.members":      "its sites and its proposer",
+	"use.network":      "all members of the network",
+	"use.market":       "the market: whoever pays",
+	"use.public":       "everybody",
+	"leaves":           "Leaves\tat most {0} sealed reports, each of at most {1} numbers ({2}); {3} in all. Never: rows, names, dates.",
+	"check.rows":       "Here\tdataset {0}: {1} rows train, {2} test",
+	"check.dropped":    "\tleft out for a missing value, by column: {0}",
+	"check.budget":     "Budget\t{0} of the {1} sums that you allow for these people are used",
+	"check.warning":    "!\t{0}",
+	"check.withheld":   "NOT SENT\t{0}",
+	"check.local":      "Yours alone\tAUC {0}, log-loss {1} on {2} rows held out",
+	"check.nolocal":    "Yours alone\tno result: {0}",
+	"check.none":       "Here\tno check: {0}",
+
+	"study.new.short": "write a study file from a CSV file, with guesses",
+	"study.new.long": `New reads a CSV file and writes a commented study file: the columns with guessed kinds,
+ranges and levels, and REQUIRED wherever only you know the answer. It needs no node.
+
+Ranges and levels become public with the study. Replace the guesses by what is possible in
+anyone, so that they say nothing about the people in this file.`,
+	"study.new.example": `  croft study new --from visits.csv
+  croft study new --from visits.csv --out anaemia.toml
+  croft study new --from visits.csv --out -`,
+	"study.new.flag.from": "the CSV file to guess from",
+	"study.new.flag.out":  "the study file to write (default: the CSV file's name with .toml); - for standard output",
+	"study.new.nofrom":    "there is nothing to guess from",
+	"study.new.done":      "✓ {0}: {1}; {2} left out, with the reason in the file",
+	"study.new.next":      "Next: fill in what says REQUIRED, then croft study propose {0} --dry-run",
+
+	"study.propose.short": "propose a study to its sites",
+	"study.propose.long": `Propose reads a study file and puts the study on the ledger, where its sites find it.
+Nothing is computed before enough of them have approved it.
+
+With --dry-run nothing is put anywhere: it says what would leave each site, checks your own
+data against your own rules, and computes the result of your rows alone.
+
+The same file is the same study, however often it is proposed.`,
+	"study.propose.example":      "  croft study propose anaemia.toml --dry-run\n  croft study propose anaemia.toml",
+	"study.propose.flag.dry":     "check the file, say what would leave, compute the local result; propose nothing",
+	"study.propose.flag.dataset": "the dataset for the dry run (default: the newest with the columns)",
+	"study.propose.past":         "it is in the past",
+	"study.propose.title":        "{0}\t{1} features, {2} sites, starts with {3}",
+	"study.propose.unknown":      "!\t{0} is not a member yet",
+	"study.propose.known":        "{0} ({1}) is on the ledger already: {2}",
+	"study.propose.done":         "✓ Proposed {0} ({1}). Its sites see it in croft status.",
+	"study.propose.next":         "Next: croft study watch {0}",
+
+	"study.ls.short":   "list the network's studies",
+	"study.ls.long":    "Ls lists all studies of the network, oldest first, with each site's answer.",
+	"study.ls.example": "  croft study ls",
+	"study.ls.none":    "No study yet. Begin one: croft study new --from FILE.csv",
+	"study.ls.head":    "NAME\tID\tSTATUS\tPROPOSED BY\tSITES",
+	"study.ls.row":     "{0}\t{1}\t{2}\t{3}\t{4}",
+
+	"study.show.short": "show a study in words, and what it would find here",
+	"study.show.long": `Show says what a study is for, who takes part, what would leave each site, who could read
+it, and until when. For a study that waits for your answer it also checks your own data,
+here, and computes what your rows alone would say. A study is named by its name, its id, or
+the beginning of its id.`,
+	"study.show.example":      "  croft study show anaemia\n  croft study show 7c1f --dataset visits",
+	"study.show.flag.dataset": "the dataset to check (default: the newest with the columns)",
+	"study.show.round":        "Round {0}\t{1}: {2} reports, {3} shares, sum {4}",
+	"study.show.model":        "Model\t{0} after {1} rounds",
+	"study.show.next":         "Next: croft study approve {0}, or croft study decline {0} --reason policy",
+
+	"study.approve.short": "approve a study for your rows",
+	"study.approve.long": `Approve shows what would leave this machine, to whom, for what and until when, and asks.
+Your yes is signed with your member key and binds exactly what was shown: the plan, this
+version of the data, the seats, the readers, the number of rounds, the expiry. Your node
+keeps it and refuses whatever differs.`,
+	"study.approve.example":      "  croft study approve anaemia\n  croft study approve anaemia --dataset visits --until 2027-01-31 --yes",
+	"study.approve.flag.dataset": "the dataset to approve it for (default: the newest with the columns)",
+	"study.approve.flag.until":   "the last day of the approval (default: the study's)",
+	"study.approve.notsite":      "{0} does not ask for its rows",
+	"study.approve.late":         "study {0} is {1}, its sites have answered",
+	"study.approve.badday":       "{0} is not a day",
+	"study.approve.binds":        "You allow\tuntil {0}, at most {1} reports",
+	"study.approve.ask":          "Approve {0}? [y/N]",
+	"study.approve.done":         "✓ Approved {0}. Your node obeys its own copy of what you signed.",
+	"study.approve.next":         "Next: croft study watch {0}. To end it: croft study withdraw {0}",
+
+	"study.decline.short":       "decline a study",
+	"study.decline.long":        "Decline says no to a study. The ledger gets one word of a closed list as the reason, and\nnothing else: policy, consent, expired, differs, unavailable.",
+	"study.decline.example":     "  croft study decline anaemia --reason policy",
+	"study.decline.flag.reason": "policy, consent, expired, differs or unavailable",
+	"study.decline.noreason":    "the reason is one of {0}",
+	"study.decline.done":        "✓ Declined {0}: {1}. Nothing of your rows has left for it.",
+
+	"study.withdraw.short": "take your rows out of a study",
+	"study.withdraw.long": `Withdraw ends your part in a study: no further report leaves for it. A study that has begun
+stops for everybody, since a total without you, next to one with you, would show your
+numbers. Totals that were published stay published.`,
+	"study.withdraw.example": "  croft study withdraw anaemia",
+	"study.withdraw.ended":   "study {0} is {1}, nothing more leaves for it",
+	"study.withdraw.means":   "No further report leaves for {0}. It cannot be undone: you are in {1} that its readers have.",
+	"study.withdraw.ask":     "Withdraw from {0}? [y/N]",
+	"study.withdraw.done":    "✓ Withdrawn from {0}.",
+
+	"study.watch.short": "follow a study until it ends",
+	"study.watch.long": `Watch shows what your node does for a study, step by step, until the study is done (exit
+code 0) or stopped (6). It can be interrupted and run again at any time: the study does not
+depend on it. With --json each event is one line.`,
+	"study.watch.example": "  croft study watch anaemia\n  croft study watch anaemia --timeout 10m",
+	"study.watch.begin":   "{0}: {1}. {2}",
+	"study.watch.event":   "{0}  round {1}  {2}  {3}",
+	"study.watch.bytes":   "  {0} left",
+	"study.watch.loss":    "  loss {0}",
+	"study.watch.done":    "✓ Done. croft study result {1}",
+
+	"study.result.short": "show what a finished study says",
+	"study.result.long": `Result shows a finished study's coefficients in the units of the data, with odds ratios,
+95 % intervals and p-values where the study was for inference, and how well the model does
+on the rows that were held out.`,
+	"study.result.example": "  croft study result anaemia\n  croft study result anaemia --json",
+	"result.title":         "{0}\t{1} = {2}",
+	"result.rows":          "Rows\t{0} train ({1} positive), {2} test ({3} positive); {4} sums",
+	"result.shrunk":        "Shrunk\tfor prediction: coefficients are biased towards 0, so there are no intervals and no p-values",
+	"result.head":          "TERM\tESTIMATE\tSE\tODDS RATIO OF ONE UNIT\tOF ONE SD\tP",
+	"result.term":          "{0}\t{1}\t{2}\t{3}\t{4}\t{5}",
+	"result.fit":           "Fit\tdeviance {0}, condition number {1}",
+	"result.scores":        "HELD OUT\tROWS\tAUC\tLOG-LOSS\tACCURACY",
+	"result.score":         "{0}\t{1}\t{2}\t{3}\t{4}",
+	"result.all":           "all sites",
+
+	"model.short": "models: read and use",
+	"model.long":  "A finished study leaves a model. It has the study's name.",
+
+	"model.show.short":   "show a model's card",
+	"model.show.long":    "Show says what a model is for, who may use it, which sites it came from, and what it is worth.",
+	"model.show.example": "  croft model show anaemia",
+	"model.show.from":    "From\t{0}, study {1}, state {2}",
+
+	"model.predict.short": "give the rows of a CSV file to a model",
+	"model.predict.long": `Predict writes a CSV file with the probability of each row of another one. The file needs
+the study's features, each with a value; the rows stay on this machine. A use that the
+study does not allow is refused (exit code 6).
+
+Where each site has its own base rate the mean of all is used; --own takes this site's.`,
+	"model.predict.example":  "  croft model predict anaemia patients.csv\n  croft model predict anaemia patients.csv --own --out risks.csv",
+	"model.predict.flag.own": "use this site's own base rate",
+	"model.predict.flag.out": "the file to write (default: standard output)",
+	"model.predict.done":     "✓ {0} written to {1}",
+
+	"audit.short": "who did what, and does it all hold",
+	"audit.long":  "Audit reads the network's ledger and trusts nobody who ordered it: it checks every signature\nand runs every transaction again.",
+
+	"audit.log.short":       "show who did what, when",
+	"audit.log.long":        "Log shows the entries of the ledger, oldest first: who approved, reported, computed, voted.\nEach was checked by running the chain again.",
+	"audit.log.example":     "  croft audit log\n  croft audit log --study anaemia --member \"Clinic A\"",
+	"audit.log.flag.study":  "only of this study",
+	"audit.log.flag.member": "only of this member",
+	"audit.log.flag.from":   "only from this block on",
+	"audit.log.none":        "No entry.",
+
+	"audit.verify.short": "verify all that this node has stored, or an export",
+	"audit.verify.long": `Verify runs the whole chain again from its genesis and checks every signature, every effect,
+and all that is stored: state, blobs, documents. Whatever does not hold is named (exit code 1).
+
+With a FILE that croft audit export wrote it needs no node and no network. A checkpoint
+that another member gave you shows whether both have the same history.`,
+	"audit.verify.example":         "  croft audit verify\n  croft audit verify valley.croft --checkpoint NETWORK/HEIGHT/HASH",
+	"audit.verify.flag.checkpoint": "what another member says the state was: NETWORK/HEIGHT/HASH; may be repeated",
+	"audit.verify.line":            "✓ {0}",
+
+	"audit.export.short":      "write the whole ledger into a file that can be verified elsewhere",
+	"audit.export.long":       "Export writes every block into one file and verifies it on the way. It overwrites nothing.",
+	"audit.export.example":    "  croft audit export valley.croft",
+	"audit.export.done":       "✓ {0} in {1}",
+	"audit.export.checkpoint": "Checkpoint {0}",
+	"audit.export.next":       "Next, anywhere: croft audit verify {0}",
+
+	"bench.short":             "experiments that can be repeated",
+	"bench.long":              "Bench runs the project's experiments.",
+	"bench.progress":          "{0} …",
+	"bench.heart.short":       "what federated regression is worth to four real hospitals",
+	"bench.heart.long":        "Heart takes FLamby's heart disease task at four hospitals, by its own split and over random\nones, and says which hospitals gain and which do not.",
+	"bench.heart.example":     "  croft bench heart --splits 20\n  croft bench heart --json",
+	"bench.heart.flag.data":   "the folder with the four files processed.*.data",
+	"bench.heart.flag.splits": "random splits",
+	"bench.heart.flag.seed":   "of the random splits",
+
+	"version.short":   "say what this program was built from",
+	"version.long":    "Version prints the program's version, its commit, the plan engine (two nodes compute\ntogether only with the same one), and what it was built with.",
+	"version.example": "  croft version --json",
+	"version":         "croft {0}, commit {1}, engine {2}, {3} {4}",
+
+	"demo.short": "a whole community on this machine: the first minute",
+	"demo.long": `Demo runs five members on this machine, each with its own folder, keys, ports and real
+consensus. Four clinics hold slices of one hospital's published data; the fifth holds none
+and helps to keep the secrets. A study is proposed and approved, a model is trained over
+private sums, and the ledger is audited. Nothing is left behind unless you give --dir.`,
+	"demo.example":      "  croft demo\n  croft demo --json --seed 7\n  croft demo --dir ./commons",
+	"demo.flag.seed":    "of the split into clinics",
+	"demo.intro":        "Data: {0}\nSites: {1} (seed {2})",
+	"demo.found":        "✓ Founded a network of five: {1}",
+	"demo.start":        "✓ Started: {1}",
+	"demo.register":     "✓ {0} registered {1}",
+	"demo.propose":      "✓ {0} proposed the study {1}",
+	"demo.approve":      "✓ {0} approved it",
+	"demo.audit":        "Auditing {1} …",
+	"demo.round":        "round {0}  {1}  {2} sites  loss {3}  {4} bytes",
+	"demo.trouble":      "! {0}: {1} {2}",
+	"demo.result.head":  "{0} rows train and {1} test; {2} private sums in {3} s",
+	"demo.auc":          "AUC on held-out rows (95 % interval)",
+	"demo.logloss":      "Log-loss on held-out rows (95 % interval)",
+	"demo.accuracy":     "Accuracy on held-out rows (95 % interval)",
+	"demo.columns":      "  site\trows\tfederated\tlocal only\tmajority\tpooled\t",
+	"demo.mean":         "mean",
+	"demo.coef":         "Odds ratios of one standard deviation more; at most {0} standard errors from a pooled fit, condition number {1}",
+	"demo.coef.columns": "  column\todds ratio (95 %)\t\t",
+	"demo.left":         "What left each site",
+	"demo.left.site":    "  {0}: {1} sealed reports, {2} numbers in all, {3} bytes",
+	"demo.promise":      "  Rows stayed where they were. The reports could be read only as totals over all sites; totals can still say something about people.",
+	"demo.cost":         "Ledger: height {0}, {1} MB. CPU {2} s, about {3} J ({4}). {5} MB between the nodes; at most {6} ledger steps a round, one after the other.",
+	"demo.breach":       "Rows readable from one stolen disk: pooled {0}, here {1} to {2}.",
+	"demo.audited":      "✓ Audited: {0} blocks, {1} entries, every signature and effect holds.",
+	"demo.next":         "Next: croft demo --dir ./commons keeps the network; croft init --name \"Clinic A\" makes your own.",
+	"demo.next.kept":    "Next: croft up --lan --dir {0}, and in another terminal croft up --lan --page 127.0.0.1:7421 --dir {1}",
+}

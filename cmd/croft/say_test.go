@@ -1,0 +1,86 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// Every key that the program says has a sentence, and every sentence is said.
+func TestSentencesAreUsedAndExist(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := map[string]bool{}
+	var code strings.Builder
+	for _, file := range files {
+		if file == "say.go" || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code.Write(text)
+		for _, m := range regexp.MustCompile(`"([a-z][a-z.]*)"`).FindAllStringSubmatch(string(text), -1) {
+			quoted[m[1]] = true
+		}
+	}
+	for key := range sentences {
+		used := quoted[key]
+		for _, part := range []string{".short", ".long", ".example"} {
+			if verb, is := strings.CutSuffix(key, part); is {
+				used = used || quoted[verb]
+			}
+		}
+		for prefix := range quoted { // a key that is put together: "demo." and a stage
+			used = used || strings.HasSuffix(prefix, ".") && strings.HasPrefix(key, prefix)
+		}
+		if !used {
+			t.Errorf("nobody says %s", key)
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?:say|progress|ask|confirm)\((?:ctx, )?"([^"]+)"[,)]`).FindAllStringSubmatch(code.String(), -1) {
+		if _, ok := sentences[m[1]]; !ok {
+			t.Errorf("there is no sentence %s", m[1])
+		}
+	}
+}
+
+// Every command explains itself: a line, a page, an example that it would accept.
+func TestEveryCommandTeaches(t *testing.T) {
+	c := &cli{in: strings.NewReader(""), out: io.Discard, errs: io.Discard}
+	root := c.root()
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if cmd.Short == "" || cmd.Long == "" || !cmd.HasSubCommands() && cmd.Example == "" {
+			t.Errorf("%s does not explain itself", cmd.CommandPath())
+		}
+		for line := range strings.Lines(cmd.Example) {
+			words := strings.Fields(strings.NewReplacer(`"Clinic A"`, "A", `"Valley clinics"`, "V").Replace(line))
+			found, rest, err := root.Find(words[1:])
+			if err != nil || found != cmd || found.ParseFlags(rest) != nil || found.ValidateArgs(found.Flags().Args()) != nil {
+				t.Errorf("the example of %s is not one: %s", cmd.CommandPath(), line)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit(root)
+}
+
+// What other members wrote cannot leave its line or steer the terminal.
+func TestSayIsSafe(t *testing.T) {
+	for in, want := range map[string]string{"a\nb": "a b", "\x1b[2J": "?[2J", "naïve – ✓": "naïve – ✓", "a\u202eb": "a?b", "{1}": "{1}"} {
+		if got := say("study.answer", in, "x"); got != want+": x" {
+			t.Errorf("%q became %q", in, got)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"croft/internal/api"
+)
+
+func (c *cli) statusVerb() *cobra.Command {
+	return c.verb("status", "status", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.status(ctx) })
+}
+
+type statusResult struct {
+	api.Status
+	Nodes []api.Peer `json:"peers"`
+}
+
+// status says where the node and its network stand, and what waits for a person.
+func (c *cli) status(ctx context.Context) error {
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return err
+	}
+	s, err := client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	peers, err := client.Peers(ctx)
+	if err != nil {
+		return err
+	}
+	return c.result(statusResult{s, peers}, func(w io.Writer) {
+		fmt.Fprintln(w, say("status.member", s.Member.Name, s.Member.ID.Short()))
+		fmt.Fprintln(w, say("status.network", s.NetworkName, s.Scope.Network.Short(), count(s.Members, "member", "members")))
+		state := "status.current"
+		switch {
+		case s.Stopped:
+			state = "status.stopped"
+		case s.CatchingUp:
+			state = "status.catching"
+		}
+		fmt.Fprintln(w, say("status.ledger", s.Height, day(s.BlockTime), say(state)))
+		order := "status.many"
+		if len(s.Orderers) == 1 {
+			order = "status.one"
+		}
+		fmt.Fprintln(w, say("status.order", names(s.Orderers), say(order)))
+		for _, p := range peers {
+			state := "status.away"
+			if p.Connected {
+				state = "status.connected"
+			}
+			fmt.Fprintln(w, say("status.peer", p.Name, say(state)))
+		}
+		for _, st := range s.Studies {
+			fmt.Fprintln(w, say("status.study", st.Name, st.Status, st.Round, st.ID.Short()))
+		}
+		if len(s.Waiting) == 0 {
+			fmt.Fprintln(w, say("status.nothing"))
+		}
+		for _, st := range s.Waiting {
+			fmt.Fprintln(w, say("status.waiting", st.Name, st.Proposer.Name, st.ID.Short()))
+		}
+	})
+}

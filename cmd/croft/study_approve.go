@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/ledger"
+	"croft/internal/study"
+)
+
+type studyApproveOptions struct {
+	ref, dataset, until string
+	dryRun              bool
+}
+
+func (c *cli) studyApproveVerb() *cobra.Command {
+	var o studyApproveOptions
+	cmd := c.verb("study.approve", "approve STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		o.ref = args[0]
+		return c.studyApprove(ctx, o)
+	})
+	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.approve.flag.dataset"))
+	cmd.Flags().StringVar(&o.until, "until", "", say("study.approve.flag.until"))
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("flag.dry"))
+	return cmd
+}
+
+type studyApproveResult struct {
+	Study    croft.StudyID  `json:"study"`
+	Name     string         `json:"name"`
+	Approval croft.Approval `json:"approval"`
+	Check    api.Check      `json:"check"`
+	Approved bool           `json:"approved"`
+}
+
+// studyApprove shows what would leave, asks, and signs the person's yes. The
+// approval binds what was on the screen, field by field; the node obeys its own
+// copy of it.
+func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
+	p, err := c.sign()
+	if err != nil {
+		return err
+	}
+	st, err := p.Study(ctx, o.ref)
+	if err != nil {
+		return err
+	}
+	if !st.Mine {
+		return croft.E(croft.ErrTxRights, say("you"), say("study.approve.notsite", st.Name))
+	}
+	if st.Status != ledger.Proposed.String() {
+		return croft.E(croft.ErrTxOrder, say("study.approve.late", st.Name, st.Status))
+	}
+	if err := study.Validate(st.Plan); err != nil { // somebody put it on the ledger without this program
+		return err
+	}
+	if st.Plan.Engine != croft.EngineVersion {
+		return croft.E(croft.ErrEngine, st.Plan.Engine, croft.EngineVersion)
+	}
+	until := st.Plan.Expires
+	if o.until != "" {
+		last, err := time.Parse(time.DateOnly, o.until)
+		if err != nil {
+			return croft.E(croft.ErrUsage, say("study.approve.badday", fmt.Sprintf("%.40q", o.until)), "--until 2027-01-31")
+		}
+		until = min(until, last.AddDate(0, 0, 1).Unix())
+	}
+	check, err := p.Check(ctx, st.ID.String(), o.dataset)
+	if err != nil {
+		return err
+	}
+	if check.Withheld != "" {
+		return croft.E(croft.ErrWithheld, check.Withheld)
+	}
+	dataset, err := p.dataset(ctx, check.Dataset)
+	if err != nil {
+		return err
+	}
+	r := studyApproveResult{Study: st.ID, Name: st.Name, Approval: *st.Approval(dataset, until), Check: check}
+	if !c.json {
+		if err := c.result(nil, func(w io.Writer) {
+			printStudy(w, st)
+			printCheck(w, check)
+			fmt.Fprintln(w, say("study.approve.binds", day(time.Unix(until, 0)), r.Approval.Releases))
+			fmt.Fprintln(w, say("promise"))
+		}); err != nil {
+			return err
+		}
+	}
+	if o.dryRun {
+		return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("dry")) })
+	}
+	yes, err := c.confirm(ctx, "study.approve.ask", st.Name)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		return croft.E(croft.ErrNotApproved, say("you"), st.Name)
+	}
+	if _, err := p.Approve(ctx, p.seal(now(), &r.Approval)); err != nil {
+		return c.sent(err)
+	}
+	r.Approved = true
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("study.approve.done", st.Name))
+		fmt.Fprintln(w, say("study.approve.next", st.ID.Short()))
+	})
+}
+
+// dataset returns the id of the newest dataset of a name.
+func (p *person) dataset(ctx context.Context, name string) (id croft.DatasetID, err error) {
+	list, err := p.Datasets(ctx)
+	if err != nil {
+		return id, err
+	}
+	for _, d := range list {
+		if d.Name == name {
+			id = d.ID
+		}
+	}
+	return id, nil
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/data"
+	"croft/internal/study"
+)
+
+type studyNewOptions struct{ from, out string }
+
+func (c *cli) studyNewVerb() *cobra.Command {
+	var o studyNewOptions
+	cmd := c.verb("study.new", "new --from FILE.csv", cobra.NoArgs, func(context.Context, []string) error { return c.studyNew(o) })
+	cmd.Flags().StringVar(&o.from, "from", "", say("study.new.flag.from"))
+	cmd.Flags().StringVarP(&o.out, "out", "o", "", say("study.new.flag.out"))
+	return cmd
+}
+
+type studyNewResult struct {
+	File    string   `json:"file,omitempty"`
+	Text    string   `json:"text,omitempty"`
+	Columns int      `json:"columns"`
+	LeftOut []string `json:"left_out,omitempty"`
+}
+
+// studyNew writes a commented study file with guesses from a CSV file. It needs
+// no node, and overwrites nothing.
+func (c *cli) studyNew(o studyNewOptions) error {
+	if o.from == "" {
+		return croft.E(croft.ErrUsage, say("study.new.nofrom"), "croft study new --from visits.csv")
+	}
+	info, err := os.Stat(o.from)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is not a regular file")
+	}
+	if err != nil {
+		return croft.E(croft.ErrFileOpen, o.from, reason(err))
+	}
+	f, err := os.Open(o.from)
+	if err != nil {
+		return croft.E(croft.ErrFileOpen, o.from, reason(err))
+	}
+	defer f.Close()
+	draft, err := data.Guess(f, o.from)
+	if err != nil {
+		return err
+	}
+	text := study.Draft(o.from, draft)
+	r := studyNewResult{File: o.out, Columns: len(draft.Columns)}
+	for _, l := range draft.LeftOut {
+		r.LeftOut = append(r.LeftOut, fmt.Sprintf("%s: %s", l.Name, l.Reason))
+	}
+	if o.out == "-" {
+		r.File, r.Text = "", string(text)
+		return c.result(r, func(w io.Writer) { w.Write(text) })
+	}
+	if o.out == "" {
+		r.File = strings.TrimSuffix(filepath.Base(o.from), filepath.Ext(o.from)) + ".toml"
+	}
+	if err := writeNew(r.File, text); err != nil {
+		return err
+	}
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("study.new.done", r.File, count(r.Columns, "column", "columns"), len(r.LeftOut)))
+		fmt.Fprintln(w, say("study.new.next", r.File))
+	})
+}
+
+// writeNew writes a file that was not there; after a failure there is none.
+func writeNew(path string, text []byte) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return croft.E(croft.ErrUsage, say("exists", path), say("exists.fix"))
+	} else if err != nil {
+		return croft.E(croft.ErrFolder, filepath.Dir(path), reason(err))
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(path)
+		return croft.E(croft.ErrFolder, filepath.Dir(path), reason(err))
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/ledger"
+	"croft/internal/study"
+)
+
+type studyProposeOptions struct {
+	file, dataset string
+	dryRun        bool
+}
+
+func (c *cli) studyProposeVerb() *cobra.Command {
+	var o studyProposeOptions
+	cmd := c.verb("study.propose", "propose FILE.toml", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		o.file = args[0]
+		return c.studyPropose(ctx, o)
+	})
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("study.propose.flag.dry"))
+	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.propose.flag.dataset"))
+	return cmd
+}
+
+type studyProposeResult struct {
+	ID       croft.StudyID `json:"id"`
+	Plan     croft.Study   `json:"plan"`
+	Proposed bool          `json:"proposed"` // false: a dry run, or it was there already
+	Unknown  []string      `json:"unknown_members,omitempty"`
+	Check    *api.Check    `json:"check,omitempty"`
+}
+
+// studyPropose puts a study file on the ledger, where its sites find it. A dry
+// run puts nothing there: it says what would leave a site and computes the
+// result of this site's rows alone.
+func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
+	text, err := readSmall(o.file)
+	if err != nil {
+		return err
+	}
+	file, err := study.Parse(text, o.file)
+	if err != nil {
+		return err
+	}
+	p, err := c.sign()
+	if err != nil {
+		return err
+	}
+	members, err := p.Members(ctx)
+	if err != nil {
+		return err
+	}
+	var r studyProposeResult
+	r.Plan, r.Unknown, err = resolve(file, p.self, members, o.dryRun)
+	if err != nil {
+		return err
+	}
+	if r.Plan.Expires <= time.Now().Unix() {
+		return croft.E(croft.ErrStudyValue, o.file, "expires", say("study.propose.past"))
+	}
+	if o.dryRun {
+		check, err := p.CheckDraft(ctx, r.Plan, o.dataset)
+		if err != nil {
+			return err
+		}
+		r.Check = &check
+		return c.result(r, func(w io.Writer) {
+			fmt.Fprintln(w, say("study.propose.title", r.Plan.Name, len(r.Plan.Model.Features), len(r.Plan.Sites), r.Plan.MinSites))
+			for _, name := range r.Unknown {
+				fmt.Fprintln(w, say("study.propose.unknown", name))
+			}
+			printCheck(w, check)
+			fmt.Fprintln(w, say("dry"))
+		})
+	}
+	tx, err := p.proposal(ctx, r.Plan)
+	if err != nil {
+		return err
+	}
+	r.ID, r.Proposed = croft.StudyID(croft.Sum(tx)), true
+	if known, err := p.Study(ctx, r.ID.String()); err == nil {
+		r.Proposed = false
+		return c.result(r, func(w io.Writer) {
+			fmt.Fprintln(w, say("study.propose.known", known.Name, known.ID.Short(), known.Status))
+		})
+	}
+	if _, err := p.Submit(ctx, tx); err != nil {
+		return c.sent(err)
+	}
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("study.propose.done", r.Plan.Name, r.ID.Short()))
+		fmt.Fprintln(w, say("study.propose.next", r.ID.Short()))
+	})
+}
+
+// proposal signs the study. The same file is the same study, however often it is
+// proposed; one that was stopped may be proposed anew.
+func (p *person) proposal(ctx context.Context, plan croft.Study) ([]byte, error) {
+	for nonce := uint64(0); ; nonce++ {
+		tx := p.seal(nonce, &ledger.Propose{Plan: plan})
+		known, err := p.Study(ctx, croft.Sum(tx).String())
+		if errors.Is(err, croft.ErrNotFound) {
+			return tx, nil
+		}
+		if err != nil || known.Status != ledger.Stopped.String() {
+			return tx, err
+		}
+	}
+}
+
+// resolve turns members' names into ids. A dry run may name members that are not
+// there yet; it says which.
+func resolve(file *study.File, self croft.MemberID, members []api.Member, dryRun bool) (plan croft.Study, unknown []string, err error) {
+	members = slices.DeleteFunc(members, func(m api.Member) bool { return m.Revoked })
+	var seats []croft.MemberID
+	for _, m := range members {
+		if m.Seat {
+			seats = append(seats, m.ID)
+		}
+	}
+	plan, err = file.Study(self, seats, func(name string) (croft.MemberID, bool) {
+		for _, m := range members {
+			if m.Name == name {
+				return m.ID, true
+			}
+		}
+		if dryRun && !slices.Contains(unknown, name) {
+			unknown = append(unknown, name)
+		}
+		return croft.MemberID(croft.Sum([]byte(name))), dryRun
+	})
+	return plan, unknown, err
+}
+
+// maxStudyFile is more than study.Parse takes: it says what is wrong.
+const maxStudyFile = 1 << 20
+
+// readSmall reads a study file without trusting its size.
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, croft.E(croft.ErrFileOpen, path, reason(err))
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxStudyFile))
+	if err != nil {
+		return nil, croft.E(croft.ErrFileOpen, path, reason(err))
+	}
+	return text, nil
+}
+
+// printCheck says what a study would find at this site and what would leave it.
+func printCheck(w io.Writer, check api.Check) {
+	fmt.Fprintln(w, say("check.rows", check.Dataset, check.Train, check.Test))
+	for _, d := range check.Dropped {
+		fmt.Fprintln(w, say("check.dropped", d))
+	}
+	printLeaves(w, check.Leaves)
+	fmt.Fprintln(w, say("check.budget", check.Used, check.Cap))
+	if check.Public {
+		fmt.Fprintln(w, say("data.public"))
+	}
+	for _, warning := range check.Warnings {
+		fmt.Fprintln(w, say("check.warning", warning))
+	}
+	if check.Withheld != "" {
+		fmt.Fprintln(w, say("check.withheld", check.Withheld))
+	}
+	if check.Local != nil {
+		fmt.Fprintln(w, say("check.local", estimate(check.Local.AUC), estimate(check.Local.LogLoss), check.Local.Rows))
+	} else {
+		fmt.Fprintln(w, say("check.nolocal", check.LocalWhy))
+	}
+}
+
+func printLeaves(w io.Writer, l api.Leaves) {
+	fmt.Fprintln(w, say("leaves", l.Rounds, l.Numbers, size(l.Bytes), size(l.AllBytes)))
+}

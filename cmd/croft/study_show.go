@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+)
+
+type studyShowOptions struct{ ref, dataset string }
+
+func (c *cli) studyShowVerb() *cobra.Command {
+	var o studyShowOptions
+	cmd := c.verb("study.show", "show STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		o.ref = args[0]
+		return c.studyShow(ctx, o)
+	})
+	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.show.flag.dataset"))
+	return cmd
+}
+
+type studyShowResult struct {
+	api.Study
+	Check    *api.Check `json:"check,omitempty"`
+	CheckWhy string     `json:"check_why,omitempty"` // why there is no check
+}
+
+// studyShow shows a study in words, and what it would find here.
+func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return err
+	}
+	st, err := client.Study(ctx, o.ref)
+	if err != nil {
+		return err
+	}
+	r := studyShowResult{Study: st}
+	if st.Mine && st.Status == "proposed" {
+		if check, err := client.Check(ctx, st.ID.String(), o.dataset); err != nil {
+			r.CheckWhy = err.Error()
+		} else {
+			r.Check = &check
+		}
+	}
+	return c.result(r, func(w io.Writer) {
+		printStudy(w, st)
+		if r.Check != nil {
+			printCheck(w, *r.Check)
+		} else {
+			printLeaves(w, st.Leaves)
+		}
+		if r.CheckWhy != "" {
+			fmt.Fprintln(w, say("check.none", r.CheckWhy))
+		}
+		for _, round := range st.Rounds {
+			fmt.Fprintln(w, say("study.show.round", round.Number, round.Phase, len(round.Reports), round.Shares, round.Sum.Short()))
+		}
+		if st.Model != nil {
+			fmt.Fprintln(w, say("study.show.model", st.Model.State, st.Model.Rounds))
+			if st.Model.Unchecked {
+				fmt.Fprintln(w, say("unchecked"))
+			}
+		}
+		if r.Check != nil {
+			fmt.Fprintln(w, say("study.show.next", st.ID.Short()))
+		}
+	})
+}
+
+// printStudy says in words what a study is: what a person decides by.
+func printStudy(w io.Writer, st api.Study) {
+	p := st.Plan
+	fmt.Fprintln(w, say("study.name", p.Name, st.ID.Short(), status(st.Summary), st.Proposer.Name))
+	fmt.Fprintln(w, say("study.purpose", p.Purpose))
+	fmt.Fprintln(w, say("study.basis", p.LegalBasis))
+	fmt.Fprintln(w, say("study.contact", p.Contact))
+	fmt.Fprintln(w, say("study.until", day(st.Expires)))
+	fmt.Fprintln(w, say("study.sites", answers(st.Summary), p.MinSites))
+	goal := "study.inference"
+	if p.Model.Goal == croft.Prediction {
+		goal = "study.prediction"
+	}
+	fmt.Fprintln(w, say("study.model", p.Model.Family, p.Model.Label, p.Model.Positive, strings.Join(p.Model.Features, ", "), say(goal)))
+	fmt.Fprintln(w, say("study.people", p.Schema.UnitColumn, p.HoldOut.Percent))
+	fmt.Fprintln(w, say("study.seats", names(st.Seats), int(st.Threshold)+1, len(st.Seats), st.Threshold))
+	if p.Unchecked {
+		fmt.Fprintln(w, say("study.unchecked"))
+	}
+	fmt.Fprintln(w, say("study.readers", names(st.Readers)))
+	if p.PerSiteMetrics {
+		fmt.Fprintln(w, say("study.metrics"))
+	}
+	export := "study.noexport"
+	if p.Export {
+		export = "study.export"
+	}
+	fmt.Fprintln(w, say("study.use", uses(p.Use), say(export)))
+}
+
+// uses says in words who may use a result.
+func uses(u croft.Use) string {
+	switch u {
+	case croft.UseMembers:
+		return say("use.members")
+	case croft.UseNetwork:
+		return say("use.network")
+	case croft.UseMarket:
+		return say("use.market")
+	case croft.UsePublic:
+		return say("use.public")
+	}
+	return string(u)
+}

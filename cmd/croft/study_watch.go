@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/ledger"
+)
+
+func (c *cli) studyWatchVerb() *cobra.Command {
+	return c.verb("study.watch", "watch STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.studyWatch(ctx, args[0]) })
+}
+
+// studyWatch follows a study at this node until it has ended, from the beginning
+// if the node remembers it.
+func (c *cli) studyWatch(ctx context.Context, ref string) error {
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return err
+	}
+	st, err := client.Study(ctx, ref)
+	if err != nil {
+		return err
+	}
+	c.progress("study.watch.begin", st.Name, status(st.Summary), answers(st.Summary))
+	if ended, err := c.ended(ctx, client, st); ended || err != nil {
+		return err
+	}
+	for e, err := range client.Events(ctx) {
+		if err != nil {
+			return err
+		}
+		if e.Seq > 0 && e.Study != st.ID {
+			continue
+		}
+		if e.Seq > 0 {
+			if err := c.result(e, func(w io.Writer) { printEvent(w, e) }); err != nil {
+				return err
+			}
+		}
+		if e.Seq == 0 || last(e) { // the events are this node's; whether the study has ended the ledger says
+			if st, err = client.Study(ctx, st.ID.String()); err != nil {
+				return err
+			}
+			if ended, err := c.ended(ctx, client, st); ended || err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ended says whether there is nothing more to wait for: the study was stopped,
+// which is an error here, or it is done and its result can be had at this node.
+func (c *cli) ended(ctx context.Context, client *api.Client, st api.Study) (bool, error) {
+	switch st.Status {
+	case ledger.Stopped.String():
+		return true, croft.E(croft.ErrStopped, st.Name, st.Reason)
+	case ledger.Done.String():
+		if _, err := client.Result(ctx, st.ID.String()); errors.Is(err, croft.ErrTxOrder) {
+			return false, nil // its last sum is still being opened here
+		}
+		c.progress("study.watch.done", st.Name, st.ID.Short())
+		return true, nil
+	}
+	return false, nil
+}
+
+// last says whether a node has nothing to do for a study after this event.
+func last(e api.Event) bool { return e.Word == "publish" || e.Word == "stop" || e.Word == "fail" }
+
+func printEvent(w io.Writer, e api.Event) {
+	line := say("study.watch.event", e.At.Local().Format("15:04:05"), e.Round, e.Word, e.Text)
+	if e.Bytes > 0 {
+		line += say("study.watch.bytes", size(e.Bytes))
+	}
+	if e.Loss > 0 {
+		line += say("study.watch.loss", fmt.Sprintf("%.4f", e.Loss))
+	}
+	fmt.Fprintln(w, line)
+}

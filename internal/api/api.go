@@ -1,0 +1,267 @@
+// Package api is the node's local API: what a person's commands ask of their own
+// node, as JSON over a socket that only this user can open. Handlers and client
+// stand side by side, so that the two ends of a call cannot drift apart.
+//
+// The member key stays with the person. A command builds and signs its
+// transaction and hands over the bytes; the node, which does not have that key,
+// keeps and sends them. So whoever takes over a node cannot approve a study.
+//
+//	api.go      what crosses the socket
+//	server.go   the socket, the routes, the limits
+//	ledger.go   the network as the ledger holds it; transactions
+//	data.go     datasets of the node's owner
+//	studies.go  studies, what they let leave, their results
+//	audit.go    what the node has stored, verified
+//	events.go   what happens at this node, in order
+//	client.go   the other end
+//	failure.go  how an error crosses
+//	page.go     the status page
+package api
+
+import (
+	"log/slog"
+	"time"
+
+	"croft"
+	"croft/internal/chain"
+	"croft/internal/data"
+	"croft/internal/fed"
+	"croft/internal/study"
+)
+
+// Services is what the API shows of a node. Whoever builds the node fills it in.
+type Services struct {
+	Self   croft.MemberID
+	Dir    string // the node's folder
+	Name   string // the member's
+	Ledger interface {
+		chain.Ledger
+		chain.Blocks
+	}
+	Study  *study.Node
+	Data   *data.Registry
+	Peers  func() []Peer
+	Stop   func() // ends the node; nil: it cannot be stopped from here
+	Log    *slog.Logger
+	Events *Events
+}
+
+// Party is a member as people know it.
+type Party struct {
+	ID   croft.MemberID `json:"id"`
+	Name string         `json:"name"`
+}
+
+// Peer is another member's node as this one sees it.
+type Peer struct {
+	Name      string         `json:"name"`
+	Member    croft.MemberID `json:"member"`
+	PeerID    string         `json:"peer_id"`
+	Connected bool           `json:"connected"`
+	Addrs     []string       `json:"addrs,omitempty"`
+}
+
+// Member is a member as the ledger holds it.
+type Member struct {
+	Party
+	Seat    bool `json:"seat"`    // declared ready to be a seat of studies
+	Ready   bool `json:"ready"`   // its node may order blocks
+	Orders  bool `json:"orders"`  // its node orders blocks now
+	Revoked bool `json:"revoked"` // no member any more
+	Self    bool `json:"self"`
+}
+
+// Status says where the node and its network stand.
+type Status struct {
+	Member      Party      `json:"member"`
+	Dir         string     `json:"dir"`
+	NetworkName string     `json:"network_name"`
+	Scope       Scope      `json:"scope"`
+	Height      int64      `json:"height"`
+	AppHash     croft.Hash `json:"app_hash"`
+	BlockTime   time.Time  `json:"block_time"` // of the last block: the past, on an idle ledger
+	CatchingUp  bool       `json:"catching_up"`
+	Stopped     bool       `json:"stopped"` // by vote: the emergency stop
+	Members     int        `json:"members"`
+	Connected   int        `json:"connected"` // other members' nodes
+	Orderers    []Party    `json:"orderers"`
+	Studies     []Summary  `json:"studies"` // those that have not ended
+	Waiting     []Summary  `json:"waiting"` // those that wait for this member's answer
+	Engine      string     `json:"engine"`
+}
+
+// Scope is what every signature binds.
+type Scope struct {
+	Network croft.NetworkID `json:"network"`
+	Chain   string          `json:"chain"`
+}
+
+// Dataset is a dataset of the node's owner.
+type Dataset struct {
+	data.Entry
+	Registered bool   `json:"registered"` // its registration is on the ledger
+	Used       uint32 `json:"used"`       // releases that its record group was in, by the ledger
+}
+
+// Prepared is what registering a file would put on the ledger.
+type Prepared struct {
+	data.Prepared
+	People int `json:"people"` // distinct ones
+}
+
+// Add asks to register a file.
+type Add struct {
+	Path string `json:"path"` // absolute
+	Name string `json:"name"`
+	data.Options
+	Tx []byte `json:"tx,omitempty"` // the signed ledger.Register; none to prepare
+}
+
+// Summary is a study in a list.
+type Summary struct {
+	ID       croft.StudyID `json:"id"`
+	Name     string        `json:"name"`
+	Status   string        `json:"status"` // proposed, running, paused, done, stopped
+	Reason   string        `json:"reason,omitempty"`
+	Proposer Party         `json:"proposer"`
+	Expires  time.Time     `json:"expires"`
+	Round    uint32        `json:"round"`
+	Sites    []Site        `json:"sites"`
+	Mine     bool          `json:"mine"` // this member may be a site of it
+}
+
+// Site is what a site answered.
+type Site struct {
+	Party
+	Answer  string `json:"answer"` // waiting, approved, or why not: policy, consent, expired, differs, unavailable
+	Missing bool   `json:"missing,omitempty"`
+}
+
+// Study is all that this node knows of a study.
+type Study struct {
+	Summary
+	Plan      croft.Study `json:"plan"`
+	PlanHash  croft.Hash  `json:"plan_hash"`
+	Seats     []Party     `json:"seats"`
+	Threshold uint8       `json:"threshold"` // t: so many seats together learn nothing
+	Quorum    uint8       `json:"quorum"`    // shares wanted
+	Readers   []Party     `json:"readers"`
+	Cohort    []Party     `json:"cohort,omitempty"`
+	Leaves    Leaves      `json:"leaves"`
+	Rounds    []Round     `json:"rounds,omitempty"`
+	Model     *Model      `json:"model,omitempty"`
+}
+
+// Leaves is what a study lets leave each site, at most.
+type Leaves struct {
+	Rounds     int `json:"rounds"`      // sealed reports
+	Numbers    int `json:"numbers"`     // in the largest report
+	AllNumbers int `json:"all_numbers"` // in all reports together
+	Bytes      int `json:"bytes"`       // of the largest report, sealed
+	AllBytes   int `json:"all_bytes"`
+}
+
+// Round is a round as the ledger holds it.
+type Round struct {
+	Number    uint32     `json:"number"`
+	Phase     string     `json:"phase"`
+	Reports   []Report   `json:"reports"`
+	Shares    int        `json:"shares"`
+	Sum       croft.Hash `json:"sum"`
+	Next      croft.Hash `json:"next"`
+	Liars     []Party    `json:"liars,omitempty"`
+	Unchecked bool       `json:"unchecked,omitempty"`
+}
+
+// Report is a site's report of a round.
+type Report struct {
+	Party
+	Bytes uint32 `json:"bytes"`
+	Acks  int    `json:"acks"` // seats that hold it durably
+}
+
+// Model is a finished study's model on the ledger: hashes, never numbers.
+type Model struct {
+	State     croft.Hash `json:"state"`
+	Rounds    uint32     `json:"rounds"`
+	Unchecked bool       `json:"unchecked"` // some sum was opened without a seat to check it
+}
+
+// Check is what a study would find at this site, computed here; nothing of it
+// leaves the machine.
+type Check struct {
+	Dataset  string   `json:"dataset"`
+	Public   bool     `json:"public"` // public data: disclosure rules only warn
+	Train    int      `json:"train"`  // rows
+	Test     int      `json:"test"`
+	Dropped  []string `json:"dropped,omitempty"`  // rows left out, by column
+	Withheld string   `json:"withheld,omitempty"` // why this site would send nothing
+	Warnings []string `json:"warnings,omitempty"`
+	Leaves   Leaves   `json:"leaves"`
+	Used     uint32   `json:"used"` // releases of the record group so far
+	Cap      uint32   `json:"cap"`
+	Local    *Score   `json:"local,omitempty"`     // a model of these rows alone, on the rows held out
+	LocalWhy string   `json:"local_why,omitempty"` // why there is none
+}
+
+// Result is what a finished study says.
+type Result struct {
+	Study         croft.StudyID `json:"study"`
+	Name          string        `json:"name"`
+	Goal          croft.Goal    `json:"goal"`
+	Label         string        `json:"label"`
+	PositiveLevel string        `json:"positive_level"`
+	Use           croft.Use     `json:"use"`
+	Shrunk        bool          `json:"shrunk"`    // for prediction: coefficients are biased towards 0
+	Unchecked     bool          `json:"unchecked"` // a lying seat could have gone unnoticed
+	Rows          int64         `json:"rows"`
+	Positive      int64         `json:"positive"`
+	TestRows      int64         `json:"test_rows"`
+	TestPositive  int64         `json:"test_positive"`
+	Rounds        int           `json:"rounds"`
+	Deviance      float64       `json:"deviance"`
+	Condition     float64       `json:"condition_number"`
+	Terms         []Term        `json:"terms"`
+	Score         Score         `json:"score"`
+	Sites         []SiteScore   `json:"sites,omitempty"` // where the study lets them leave
+	State         croft.Hash    `json:"state"`
+}
+
+// Term is one coefficient in the units of the data. What a study for prediction
+// or a mean intercept has none of is absent.
+type Term struct {
+	Name     string        `json:"name"`
+	Estimate float64       `json:"estimate"`
+	SE       *float64      `json:"se,omitempty"`
+	Odds     *fed.Estimate `json:"odds_ratio,omitempty"`        // of one unit more, with 95 % interval
+	OddsSD   *fed.Estimate `json:"odds_ratio_per_sd,omitempty"` // of one standard deviation more
+	P        *float64      `json:"p,omitempty"`
+}
+
+// Score says how well a model fits rows that it was not trained on, with 95 %
+// intervals.
+type Score struct {
+	Rows     int64        `json:"rows"`
+	Positive int64        `json:"positive"`
+	AUC      fed.Estimate `json:"auc"` // within sites
+	LogLoss  fed.Estimate `json:"log_loss"`
+	Accuracy fed.Estimate `json:"accuracy"`
+	Brier    float64      `json:"brier"`
+}
+
+// SiteScore is a site's own score.
+type SiteScore struct {
+	Party
+	Score
+}
+
+// Predict asks for probabilities of the rows of a file.
+type Predict struct {
+	Path string `json:"path"` // absolute
+	Own  bool   `json:"own"`  // with this site's own intercept in place of the mean of all
+}
+
+// Prediction is the probability of the positive level, one a row.
+type Prediction struct {
+	Probability []float64 `json:"probability"`
+}

@@ -1,0 +1,258 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"croft"
+	"croft/internal/chain"
+)
+
+// Client calls a node on the same machine. Each method is one call; its failure
+// is the node's own (a *Failure), croft.ErrNodeDown if nobody answers, or the
+// cause of ctx's end. Methods may be called concurrently.
+type Client struct {
+	dir  string
+	http *http.Client
+}
+
+// Dial finds the node that runs in dir. It fails with croft.ErrNodeDown.
+func Dial(dir string) (*Client, error) {
+	path, err := socketPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	conn, err := d.Dial("unix", path)
+	if err != nil {
+		return nil, croft.E(croft.ErrNodeDown, dir)
+	}
+	conn.Close()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return d.DialContext(ctx, "unix", path)
+	}}
+	return &Client{dir, &http.Client{Transport: transport}}, nil
+}
+
+// Status says where the node and its network stand.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return ask[Status](ctx, c, "status")
+}
+
+// Members lists the network's members in order of admission, revoked ones too.
+func (c *Client) Members(ctx context.Context) ([]Member, error) {
+	return ask[[]Member](ctx, c, "members")
+}
+
+// Peers lists the other members' nodes.
+func (c *Client) Peers(ctx context.Context) ([]Peer, error) {
+	return ask[[]Peer](ctx, c, "peers")
+}
+
+// Datasets lists the owner's datasets, oldest first.
+func (c *Client) Datasets(ctx context.Context) ([]Dataset, error) {
+	return ask[[]Dataset](ctx, c, "data")
+}
+
+// Prepare reads a file and says what registering it would put on the ledger.
+func (c *Client) Prepare(ctx context.Context, add Add) (Prepared, error) {
+	return tell[Prepared](ctx, c, "data/prepare", add)
+}
+
+// Add registers a file that was prepared: add.Tx is the signed registration.
+func (c *Client) Add(ctx context.Context, add Add) (Submitted, error) {
+	return tell[Submitted](ctx, c, "data", add)
+}
+
+// Studies lists all studies, oldest first.
+func (c *Client) Studies(ctx context.Context) ([]Summary, error) {
+	return ask[[]Summary](ctx, c, "studies")
+}
+
+// Study returns the study with this id, beginning of an id, or name, and makes
+// sure that its plan is the one that the hash on the ledger names.
+func (c *Client) Study(ctx context.Context, ref string) (Study, error) {
+	out, err := ask[Study](ctx, c, "studies/"+url.PathEscape(ref))
+	if err == nil && out.Plan.PlanHash() != out.PlanHash {
+		err = croft.E(croft.ErrDiffers, "the plan, from its hash on the ledger")
+	}
+	return out, err
+}
+
+// Check computes at this site what a proposed study would find. dataset may be
+// empty: then the newest one that has the columns counts.
+func (c *Client) Check(ctx context.Context, ref, dataset string) (Check, error) {
+	return ask[Check](ctx, c, "studies/"+url.PathEscape(ref)+"/check?dataset="+url.QueryEscape(dataset))
+}
+
+// CheckDraft is Check for a study that nobody has proposed yet.
+func (c *Client) CheckDraft(ctx context.Context, plan croft.Study, dataset string) (Check, error) {
+	return tell[Check](ctx, c, "check", Draft{croft.Encode(plan), dataset})
+}
+
+// Result returns what a finished study says.
+func (c *Client) Result(ctx context.Context, ref string) (Result, error) {
+	return ask[Result](ctx, c, "studies/"+url.PathEscape(ref)+"/result")
+}
+
+// Predict gives the rows of a file to a finished study's model.
+func (c *Client) Predict(ctx context.Context, ref string, p Predict) (Prediction, error) {
+	return tell[Prediction](ctx, c, "studies/"+url.PathEscape(ref)+"/predict", p)
+}
+
+// Approve hands over a signed approval: the node keeps it, obeys it, and sends it.
+func (c *Client) Approve(ctx context.Context, tx []byte) (Submitted, error) {
+	return tell[Submitted](ctx, c, "approvals", Tx{tx})
+}
+
+// Submit hands over a signed vote, proposal, refusal or withdrawal, and returns
+// when the ledger has it.
+func (c *Client) Submit(ctx context.Context, tx []byte) (Submitted, error) {
+	return tell[Submitted](ctx, c, "tx", Tx{tx})
+}
+
+// Down stops the node.
+func (c *Client) Down(ctx context.Context) error {
+	_, err := tell[struct{}](ctx, c, "down", struct{}{})
+	return err
+}
+
+// Events follows what happens at the node, from the oldest event that it
+// remembers, until ctx ends or the node goes. Where nothing has happened for a
+// while it yields an event without a sequence number, so that the caller can look
+// up and around.
+func (c *Client) Events(ctx context.Context) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		since, after := int64(0), uint64(0)
+		for {
+			feed, err := ask[Feed](ctx, c, fmt.Sprintf("events?since=%d&after=%d", since, after))
+			if err != nil {
+				yield(Event{}, err)
+				return
+			}
+			since = feed.Since
+			if len(feed.Events) == 0 && !yield(Event{}, nil) {
+				return
+			}
+			for _, e := range feed.Events {
+				if after = e.Seq; !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// maxExport bounds one block of an export: two of CometBFT's largest.
+const maxExport = 32 << 20
+
+// Blocks streams the ledger's blocks from a height on to the last one.
+func (c *Client) Blocks(ctx context.Context, from int64) iter.Seq2[chain.BlockData, error] {
+	return func(yield func(chain.BlockData, error) bool) {
+		answer, err := c.do(ctx, http.MethodGet, "blocks?from="+strconv.FormatInt(from, 10), nil)
+		if err != nil {
+			yield(chain.BlockData{}, err)
+			return
+		}
+		defer answer.Close()
+		for src := bufio.NewReader(answer); ; {
+			block, err := readBlock(src)
+			if err == io.EOF || !yield(block, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// readBlock reads what Services.blocks writes; io.EOF after the last block.
+func readBlock(r io.Reader) (b chain.BlockData, err error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err == io.EOF {
+		return b, io.EOF
+	} else if err != nil {
+		return b, croft.E(croft.ErrEncoding, "list of blocks", err)
+	}
+	size := binary.BigEndian.Uint32(head[:])
+	if size > maxExport {
+		return b, croft.E(croft.ErrTooLarge, size, maxExport)
+	}
+	var data bytes.Buffer // grows with what arrives, not with what was promised
+	if _, err := io.CopyN(&data, r, int64(size)); err != nil {
+		return b, croft.E(croft.ErrEncoding, "list of blocks", err)
+	}
+	err = croft.Decode(data.Bytes(), &b)
+	return b, err
+}
+
+// ask makes a call without a body.
+func ask[Answer any](ctx context.Context, c *Client, path string) (Answer, error) {
+	return call[Answer](ctx, c, http.MethodGet, path, nil)
+}
+
+// tell makes a call with one.
+func tell[Answer any](ctx context.Context, c *Client, path string, body any) (Answer, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return *new(Answer), err
+	}
+	return call[Answer](ctx, c, http.MethodPost, path, data)
+}
+
+func call[Answer any](ctx context.Context, c *Client, method, path string, body []byte) (out Answer, err error) {
+	answer, err := c.do(ctx, method, path, body)
+	if err != nil {
+		return out, err
+	}
+	defer answer.Close()
+	if err = json.NewDecoder(answer).Decode(&out); err != nil {
+		err = c.trouble(ctx, err)
+	}
+	return out, err
+}
+
+// maxFailure bounds an error object.
+const maxFailure = 64 << 10
+
+// do makes a call; what it returns the caller must close.
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://croft/v1/"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return nil, c.trouble(ctx, err)
+	}
+	if answer.StatusCode == http.StatusOK {
+		return answer.Body, nil
+	}
+	defer answer.Body.Close()
+	f := new(Failure)
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxFailure)).Decode(f); err != nil {
+		return nil, croft.E(croft.ErrInternal, "the node answered "+answer.Status)
+	}
+	return nil, f.restore()
+}
+
+// trouble says why there is no whole answer: the caller stopped waiting, or the
+// node went away.
+func (c *Client) trouble(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if _, syntax := errors.AsType[*json.SyntaxError](err); syntax {
+		return croft.E(croft.ErrEncoding, "answer of the node", err)
+	}
+	return croft.E(croft.ErrNodeDown, c.dir)
+}

@@ -1,0 +1,108 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"slices"
+
+	"croft"
+	"croft/internal/ledger"
+)
+
+func (s Services) datasets(r *http.Request) ([]Dataset, error) {
+	entries, err := s.Data.List()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Dataset, len(entries))
+	for i, e := range entries {
+		out[i].Entry = e
+		_, out[i].Registered, err = record[croft.Dataset](r.Context(), s, ledger.DatasetKey(e.ID))
+		if err != nil {
+			return nil, err
+		}
+		group, _, err := record[ledger.Group](r.Context(), s, ledger.GroupKey(e.Group))
+		if err != nil {
+			return nil, err
+		}
+		out[i].Used = group.Used
+	}
+	return out, nil
+}
+
+// prepare reads a file and says what registering it would put on the ledger. It
+// changes nothing.
+func (s Services) prepare(_ *http.Request, add Add) (Prepared, error) {
+	if !filepath.IsAbs(add.Path) {
+		return Prepared{}, croft.E(croft.ErrFileOpen, add.Path, "the path must be absolute")
+	}
+	if add.Name == "" || len(add.Name) > maxName {
+		return Prepared{}, croft.E(croft.ErrUsage, "a dataset's name has 1 to 64 bytes", "choose one with --name")
+	}
+	p, err := s.Data.Prepare(add.Path, add.Name, add.Options)
+	return Prepared{p, len(p.People)}, err
+}
+
+// maxName is what the ledger takes as a dataset's name, in bytes.
+const maxName = 64
+
+// addData keeps a dataset and puts its signed registration on the ledger. The
+// file is read again: what was signed must be what is there now.
+//
+//	Crash after the registry: the dataset is listed as not registered; adding it
+//	again signs the same bytes.
+func (s Services) addData(r *http.Request, add Add) (Submitted, error) {
+	tx, _, err := ledger.Parse(add.Tx)
+	if err != nil {
+		return Submitted{}, err
+	}
+	signed, ok := tx.Body.(*ledger.Register)
+	if !ok {
+		return Submitted{}, croft.E(croft.ErrTxUnknown, "registration in", "this transaction")
+	}
+	p, err := s.prepare(r, add)
+	if err != nil {
+		return Submitted{}, err
+	}
+	if len(p.Overlaps) == 0 {
+		p.Group = signed.Group // a fresh one each time it is prepared
+	}
+	if *signed != p.Register() {
+		return Submitted{}, croft.E(croft.ErrDataChanged, add.Path)
+	}
+	return s.send(r.Context(), tx, func(ctx context.Context) error {
+		if err := s.Data.Add(croft.DatasetID(tx.ID), p.Prepared); err != nil {
+			return err
+		}
+		return s.Study.Send(ctx, add.Tx)
+	})
+}
+
+// Register returns what goes on the ledger: commitments, never content.
+func (p Prepared) Register() ledger.Register {
+	return ledger.Register{Name: p.Name, Commitment: p.Commitment, Group: p.Group, Releases: p.Releases, Public: p.Policy.Public}
+}
+
+// dataset returns the dataset to use for a study: the named one, or the newest
+// with the study's columns.
+func (s Services) dataset(plan croft.Study, name string) (ds Dataset, err error) {
+	if name != "" {
+		ds.Entry, err = s.Data.Find(name)
+		return ds, err
+	}
+	entries, err := s.Data.List()
+	if err != nil {
+		return ds, err
+	}
+	for _, e := range slices.Backward(entries) {
+		fits := e.Unit == plan.Schema.UnitColumn
+		for _, c := range plan.Schema.Columns {
+			fits = fits && slices.Contains(e.Columns, c.Name)
+		}
+		if fits {
+			return Dataset{Entry: e}, nil
+		}
+	}
+	return ds, croft.E(croft.ErrNotFound, "dataset with the columns of", plan.Name, "croft data ls; then croft data add")
+}

@@ -1,0 +1,193 @@
+package api
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+)
+
+// record reads one record of the ledger.
+func record[T any](ctx context.Context, s Services, key string) (value T, found bool, err error) {
+	raw, err := s.Ledger.Read(ctx, key)
+	if err != nil {
+		return value, false, err
+	}
+	return ledger.Decode[T](raw)
+}
+
+// party names a member.
+func (s Services) party(ctx context.Context, id croft.MemberID) Party {
+	m, found, _ := record[croft.Member](ctx, s, ledger.MemberKey(id))
+	if !found {
+		return Party{id, id.Short()}
+	}
+	return Party{id, m.Name}
+}
+
+func (s Services) parties(ctx context.Context, ids []croft.MemberID) []Party {
+	out := make([]Party, len(ids))
+	for i, id := range ids {
+		out[i] = s.party(ctx, id)
+	}
+	return out
+}
+
+func (s Services) status(r *http.Request) (Status, error) {
+	ctx := r.Context()
+	at, scope := s.Ledger.Status(), s.Study.Scope
+	network, _, err := record[ledger.Network](ctx, s, ledger.NetworkKey)
+	if err != nil {
+		return Status{}, err
+	}
+	members, err := s.members(r)
+	if err != nil {
+		return Status{}, err
+	}
+	studies, err := s.studies(r)
+	if err != nil {
+		return Status{}, err
+	}
+	out := Status{
+		Member: Party{s.Self, s.Name}, Dir: s.Dir, NetworkName: network.Name, Scope: Scope{scope.Network, scope.Chain},
+		Height: at.Height, AppHash: at.AppHash, BlockTime: at.Time, CatchingUp: at.CatchingUp, Stopped: network.Stopped,
+		Orderers: s.parties(ctx, at.Orderers), Studies: []Summary{}, Waiting: []Summary{}, Engine: croft.EngineVersion,
+	}
+	for _, m := range members {
+		if !m.Revoked {
+			out.Members++
+		}
+	}
+	for _, p := range s.Peers() {
+		if p.Connected {
+			out.Connected++
+		}
+	}
+	for _, st := range studies {
+		if st.Status != ledger.Done.String() && st.Status != ledger.Stopped.String() {
+			out.Studies = append(out.Studies, st)
+		}
+		if st.waitsFor(s.Self) {
+			out.Waiting = append(out.Waiting, st)
+		}
+	}
+	return out, nil
+}
+
+// waitsFor says whether a person of this member still has to answer.
+func (s Summary) waitsFor(self croft.MemberID) bool {
+	return s.Status == ledger.Proposed.String() && slices.ContainsFunc(s.Sites, func(site Site) bool { return site.ID == self && site.Answer == waiting })
+}
+
+func (s Services) members(r *http.Request) ([]Member, error) {
+	ctx := r.Context()
+	network, _, err := record[ledger.Network](ctx, s, ledger.NetworkKey)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Member, len(network.Members))
+	for i, id := range network.Members {
+		m, _, err := record[croft.Member](ctx, s, ledger.MemberKey(id))
+		if err != nil {
+			return nil, err
+		}
+		out[i] = Member{Party: Party{id, m.Name}, Seat: m.Seat, Ready: m.Ready, Revoked: m.Revoked, Self: id == s.Self, Orders: slices.Contains(network.Orderers, id)}
+	}
+	return out, nil
+}
+
+func (s Services) peers(*http.Request) ([]Peer, error) { return append([]Peer{}, s.Peers()...), nil }
+
+// Tx is a signed transaction.
+type Tx struct {
+	Tx []byte `json:"tx"`
+}
+
+// Submitted is a transaction that holds.
+type Submitted struct {
+	ID croft.Hash `json:"id"`
+}
+
+// sendTime is how long a call waits for a block. After that the transaction stays
+// in the outbox, and the node goes on by itself.
+const sendTime = 2 * time.Minute
+
+// submit sends a transaction that this node's member signed. Approvals and
+// registrations have calls of their own: the node has to keep something first.
+func (s Services) submit(r *http.Request, body Tx) (Submitted, error) {
+	tx, kind, err := ledger.Parse(body.Tx)
+	if err != nil {
+		return Submitted{}, err
+	}
+	switch kind {
+	case ledger.KindVote, ledger.KindPropose, ledger.KindRefuse, ledger.KindWithdraw:
+	default:
+		return Submitted{}, croft.E(croft.ErrTxUnknown, "transaction for this call, kind", kind)
+	}
+	return s.send(r.Context(), tx, func(ctx context.Context) error { return s.Study.Send(ctx, body.Tx) })
+}
+
+// approve keeps the owner's signed approval and sends it.
+func (s Services) approve(r *http.Request, body Tx) (Submitted, error) {
+	tx, _, err := ledger.Parse(body.Tx)
+	if err != nil {
+		return Submitted{}, err
+	}
+	return s.send(r.Context(), tx, func(ctx context.Context) error { return s.Study.Approve(ctx, body.Tx) })
+}
+
+func (s Services) send(ctx context.Context, tx ledger.Tx, send func(context.Context) error) (Submitted, error) {
+	if tx.Member != s.Self {
+		return Submitted{}, croft.E(croft.ErrTxRights, tx.Member.Short(), "this node takes its own member's transactions only")
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTime)
+	defer cancel()
+	if err := send(ctx); err != nil {
+		return Submitted{}, refusal(err)
+	}
+	return Submitted{tx.ID}, nil
+}
+
+// refusal gives a refusal by the ledger, which comes with its sentence filled in,
+// the shape of all other failures.
+func refusal(err error) error {
+	if croft.CodeOf(err) != croft.ErrInternal {
+		return err
+	}
+	for code := croft.ErrTxSignature; code.Kind() != 0; code++ {
+		if errors.Is(err, code) {
+			f := newFailure(croft.E(code), err)
+			f.Message = err.Error()
+			return f
+		}
+	}
+	return err
+}
+
+// blocks streams the blocks from a height on, for an auditor: each as its length
+// in four bytes, big-endian, and its canonical encoding.
+func (s Services) blocks(w http.ResponseWriter, r *http.Request) {
+	from, err := strconv.ParseInt(r.URL.Query().Get("from"), 10, 64)
+	if err != nil || from < 1 {
+		fail(w, croft.E(croft.ErrUsage, "blocks are counted from 1", "croft audit export --from 1"))
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	for height, last := from, s.Ledger.Status().Height; height <= last && r.Context().Err() == nil; height++ {
+		block, err := s.Ledger.Block(height)
+		if err != nil {
+			s.Log.Error("export", "height", height, "why", err)
+			panic(http.ErrAbortHandler) // the reader sees that the stream is cut
+		}
+		data := croft.Encode(block)
+		if _, err := w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...)); err != nil {
+			return
+		}
+	}
+}

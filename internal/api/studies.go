@@ -1,0 +1,498 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"croft"
+	"croft/internal/data"
+	"croft/internal/fed"
+	"croft/internal/ledger"
+	"croft/internal/privagg"
+	"croft/internal/store"
+	"croft/internal/study"
+	"croft/internal/table"
+)
+
+// waiting is the answer of a site that gave none yet.
+const waiting = "waiting"
+
+func (s Services) studies(r *http.Request) ([]Summary, error) {
+	ctx := r.Context()
+	network, _, err := record[ledger.Network](ctx, s, ledger.NetworkKey)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Summary, network.Studies)
+	for n := range network.Studies {
+		id, _, err := record[croft.StudyID](ctx, s, ledger.StudyAtKey(n))
+		if err != nil {
+			return nil, err
+		}
+		st, plan, err := s.study(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		out[n] = s.summary(ctx, st, plan)
+	}
+	return out, nil
+}
+
+func (s Services) study(ctx context.Context, id croft.StudyID) (ledger.Study, croft.Study, error) {
+	st, found, err := record[ledger.Study](ctx, s, ledger.StudyKey(id))
+	if err == nil && !found {
+		err = croft.E(croft.ErrNotFound, "study", id.Short(), "croft study ls")
+	}
+	if err != nil {
+		return st, croft.Study{}, err
+	}
+	plan, _, err := record[croft.Study](ctx, s, ledger.PlanKey(id))
+	return st, plan, err
+}
+
+func (s Services) summary(ctx context.Context, st ledger.Study, plan croft.Study) Summary {
+	out := Summary{ID: st.ID, Name: plan.Name, Status: st.Status.String(), Reason: st.Reason, Proposer: s.party(ctx, st.Proposer),
+		Expires: time.Unix(plan.Expires, 0).UTC(), Round: st.Round, Mine: slices.Contains(plan.Sites, s.Self)}
+	for _, id := range plan.Sites {
+		site := Site{Party: s.party(ctx, id), Answer: waiting, Missing: slices.Contains(st.Waiting, id)}
+		for _, a := range st.Answers {
+			switch {
+			case a.Site != id:
+			case a.Approved || a.Pending:
+				site.Answer = "approved"
+			default:
+				site.Answer = a.Refusal.String()
+			}
+		}
+		out.Sites = append(out.Sites, site)
+	}
+	slices.SortFunc(out.Sites, func(a, b Site) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+// find returns the study that a person means: by its id, the beginning of it, or
+// its name. Of several with one name the one that was not stopped counts.
+func (s Services) find(ctx context.Context, ref string) (ledger.Study, croft.Study, error) {
+	if id, err := croft.ParseID[croft.Study](ref); err == nil {
+		return s.study(ctx, id)
+	}
+	network, _, err := record[ledger.Network](ctx, s, ledger.NetworkKey)
+	if err != nil {
+		return ledger.Study{}, croft.Study{}, err
+	}
+	type candidate struct {
+		st   ledger.Study
+		plan croft.Study
+	}
+	var all, alive []candidate
+	for n := range network.Studies {
+		id, _, err := record[croft.StudyID](ctx, s, ledger.StudyAtKey(n))
+		if err != nil {
+			return ledger.Study{}, croft.Study{}, err
+		}
+		st, plan, err := s.study(ctx, id)
+		if err != nil {
+			return st, plan, err
+		}
+		if plan.Name != ref && (len(ref) < 4 || !strings.HasPrefix(id.String(), ref)) {
+			continue
+		}
+		all = append(all, candidate{st, plan})
+		if st.Status != ledger.Stopped {
+			alive = append(alive, candidate{st, plan})
+		}
+	}
+	if len(alive) == 1 {
+		all = alive
+	}
+	switch len(all) {
+	case 1:
+		return all[0].st, all[0].plan, nil
+	case 0:
+		return ledger.Study{}, croft.Study{}, croft.E(croft.ErrNotFound, "study", fmt.Sprintf("%.80q", ref), "croft study ls")
+	}
+	var ids []string
+	for _, c := range all[:min(len(all), 8)] {
+		ids = append(ids, c.st.ID.Short())
+	}
+	return ledger.Study{}, croft.Study{}, croft.E(croft.ErrUsage, fmt.Sprintf("%d studies are called %.80q", len(all), ref), "name one by its id: "+strings.Join(ids, ", "))
+}
+
+func (s Services) show(r *http.Request) (Study, error) {
+	ctx := r.Context()
+	st, plan, err := s.find(ctx, r.PathValue("study"))
+	if err != nil {
+		return Study{}, err
+	}
+	out := Study{Summary: s.summary(ctx, st, plan), Plan: plan, PlanHash: st.Plan, Seats: s.parties(ctx, st.Seats), Threshold: st.Threshold,
+		Quorum: st.Quorum, Readers: s.parties(ctx, plan.Readers), Cohort: s.parties(ctx, st.Cohort)}
+	profile := privagg.Profile{Seats: len(st.Seats), Threshold: int(st.Threshold)}
+	if out.Leaves, err = leaves(plan, profile); err != nil {
+		return Study{}, err
+	}
+	for n := range st.Round + 1 {
+		round, found, err := record[ledger.Round](ctx, s, ledger.RoundKey(st.ID, n))
+		if err != nil {
+			return Study{}, err
+		}
+		if !found {
+			break
+		}
+		out.Rounds = append(out.Rounds, s.round(ctx, round))
+	}
+	model, found, err := record[ledger.Model](ctx, s, ledger.ModelKey(st.ID))
+	if found {
+		out.Model = &Model{model.State, model.Rounds, model.Unchecked}
+	}
+	return out, err
+}
+
+// Approval returns what a site says yes to: the study as it stands, for one of its
+// datasets, until a time in Unix seconds. It is binding once it is signed.
+func (s Study) Approval(dataset croft.DatasetID, until int64) *croft.Approval {
+	a := &croft.Approval{Study: s.ID, Plan: s.PlanHash, Dataset: dataset, Threshold: s.Threshold, Readers: s.Plan.Readers,
+		Releases: uint32(s.Leaves.Rounds), Expires: until, Engine: s.Plan.Engine, Purpose: s.Plan.Purpose, LegalBasis: s.Plan.LegalBasis}
+	for _, seat := range s.Seats {
+		a.Seats = append(a.Seats, seat.ID)
+	}
+	return a
+}
+
+func (s Services) round(ctx context.Context, r ledger.Round) Round {
+	out := Round{Number: r.Number, Phase: r.Phase.String(), Reports: []Report{}, Shares: len(r.Shares), Sum: r.Sum, Next: r.Next,
+		Liars: s.parties(ctx, r.Liars), Unchecked: r.Unchecked}
+	for _, report := range r.Reports {
+		out.Reports = append(out.Reports, Report{s.party(ctx, report.Site), report.Header.Size, len(report.Acks)})
+	}
+	return out
+}
+
+// leaves says what a study lets leave each site, at most: counted from its
+// layouts, which depend on nobody's rows.
+func leaves(plan croft.Study, profile privagg.Profile) (Leaves, error) {
+	compiled, err := compile(plan)
+	if err != nil {
+		return Leaves{}, err
+	}
+	var l Leaves
+	for word := fed.Count; word < fed.Done; word++ {
+		layout := compiled.Layout(fed.State{Word: word}, len(plan.Sites))
+		times := 1
+		if word == fed.Newton {
+			times = int(plan.Model.MaxRounds)
+		}
+		bytes := reportBytes(layout.Elems(), profile)
+		l.Rounds += times
+		l.Numbers, l.AllNumbers = max(l.Numbers, layout.Numbers()), l.AllNumbers+times*layout.Numbers()
+		l.Bytes, l.AllBytes = max(l.Bytes, bytes), l.AllBytes+times*bytes
+	}
+	return l, nil
+}
+
+// reportBytes bounds the size of a sealed report of so many elements: the masked
+// vector; a commitment for each part; for each seat a box with the seeds of the
+// parts that it holds and, while a pipe is new, its encapsulation (1,120 bytes).
+func reportBytes(elems int, p privagg.Profile) int {
+	choose := func(n, k int) int {
+		out := 1
+		for i := range k {
+			out = out * (n - i) / (i + 1)
+		}
+		return out
+	}
+	const frame = 64 // lengths, tags and numbers of an encoded item, generously
+	blob := 8*elems + 16
+	commits := choose(p.Seats, p.Threshold) * 34
+	boxes := p.Seats * (1120 + frame + 34*choose(p.Seats-1, p.Threshold))
+	return blob + commits + boxes + 2*frame
+}
+
+// check computes here what a proposed study would find at this site.
+func (s Services) check(r *http.Request) (Check, error) {
+	st, plan, err := s.find(r.Context(), r.PathValue("study"))
+	if err != nil {
+		return Check{}, err
+	}
+	return s.checkPlan(r.Context(), plan, privagg.Profile{Seats: len(st.Seats), Threshold: int(st.Threshold)}, r.URL.Query().Get("dataset"))
+}
+
+// Draft is a study that nobody has proposed yet.
+type Draft struct {
+	Plan    []byte `json:"plan"` // canonical encoding of a croft.Study
+	Dataset string `json:"dataset,omitempty"`
+}
+
+func (s Services) checkDraft(r *http.Request, d Draft) (Check, error) {
+	var plan croft.Study
+	if err := croft.Decode(d.Plan, &plan); err != nil {
+		return Check{}, err
+	}
+	if err := study.Validate(plan); err != nil {
+		return Check{}, err
+	}
+	members, err := s.members(r)
+	if err != nil {
+		return Check{}, err
+	}
+	seats := 0
+	for _, m := range members {
+		if m.Seat && !m.Revoked {
+			seats++
+		}
+	}
+	var few []string
+	if seats < privagg.MinSeats {
+		few, seats = []string{fmt.Sprintf("a study needs %d members that are seats; the network has %d", privagg.MinSeats, seats)}, privagg.MinSeats
+	}
+	profile, err := privagg.Majority(min(seats, privagg.MaxSeats))
+	if plan.Strict {
+		profile, err = privagg.Strict(min(seats, privagg.MaxSeats))
+	}
+	if err != nil {
+		return Check{}, err
+	}
+	out, err := s.checkPlan(r.Context(), plan, profile, d.Dataset)
+	out.Warnings = append(few, out.Warnings...)
+	return out, err
+}
+
+// checkPlan reads the rows under the study's schema, applies the site's
+// disclosure rules, and fits the model to these rows alone. A file that cannot be
+// read so is an error; rows that the rules withhold are an answer.
+func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile privagg.Profile, dataset string) (out Check, err error) {
+	if out.Leaves, err = leaves(plan, profile); err != nil {
+		return out, err
+	}
+	ds, err := s.dataset(plan, dataset)
+	if err != nil {
+		return out, err
+	}
+	t, commitment, err := s.Data.Open(ctx, ds.ID, plan.Schema)
+	if err != nil {
+		return out, err
+	}
+	if commitment != ds.Commitment {
+		return out, croft.E(croft.ErrDataChanged, ds.Path)
+	}
+	train, test, err := table.Build(t, plan)
+	if err != nil {
+		return out, err
+	}
+	group, _, err := record[ledger.Group](ctx, s, ledger.GroupKey(ds.Group))
+	if err != nil {
+		return out, err
+	}
+	out.Dataset, out.Public, out.Train, out.Test = ds.Name, ds.Policy.Public, len(train.Y), len(test.Y)
+	out.Used, out.Cap = group.Used, ds.Releases
+	for i, n := range t.Dropped() {
+		if n > 0 {
+			out.Dropped = append(out.Dropped, fmt.Sprintf("%s: %d", plan.Schema.Columns[i].Name, n))
+		}
+	}
+	warnings, err := table.Disclose(t, plan, ds.Policy)
+	out.Warnings = append(out.Warnings, warnings...)
+	if errors.Is(err, croft.ErrWithheld) {
+		out.Withheld = err.Error()
+	} else if err != nil {
+		return out, err
+	}
+	if fed.OneClass(train.Y) {
+		out.Warnings = append(out.Warnings, "all rows to train on have the same label: they add nothing to the coefficients")
+	}
+	if need := uint32(out.Leaves.Rounds); out.Used+need > out.Cap {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("the study may need %d releases of this data; you allowed %d, and %d are used", need, out.Cap, out.Used))
+	}
+	score, err := alone(plan, train, test)
+	if err != nil {
+		out.LocalWhy = err.Error()
+	} else {
+		out.Local = &score
+	}
+	return out, nil
+}
+
+// alone fits the study's model to one site's rows and scores it on those that the
+// site holds out.
+func alone(plan croft.Study, train, test *table.Design) (Score, error) {
+	if len(test.Y) == 0 {
+		return Score{}, croft.E(croft.ErrNoRows, "the part held out", 0, 1)
+	}
+	compiled, err := compile(plan)
+	if err != nil {
+		return Score{}, err
+	}
+	state, err := compiled.Run(fed.Site{Train: fed.Rows{X: train.X, Y: train.Y}, Test: fed.Rows{X: test.X, Y: test.Y}})
+	if err != nil {
+		return Score{}, err
+	}
+	result, err := compiled.Result(state)
+	return scoreOf(result.Score), err
+}
+
+func compile(plan croft.Study) (*fed.Plan, error) {
+	return fed.Compile(plan.Model, table.ColumnsOf(plan), plan.PerSiteMetrics)
+}
+
+func scoreOf(s fed.Score) Score {
+	return Score{Rows: s.Rows, Positive: s.Positive, AUC: s.AUC(), LogLoss: s.LogLoss(), Accuracy: s.Accuracy(), Brier: s.Brier.Float()}
+}
+
+// model returns a finished study's model, checked against the ledger's hash.
+func (s Services) model(ctx context.Context, ref string) (st ledger.Study, plan croft.Study, compiled *fed.Plan, state fed.State, err error) {
+	if st, plan, err = s.find(ctx, ref); err != nil {
+		return
+	}
+	if st.Status != ledger.Done {
+		err = croft.E(croft.ErrTxOrder, fmt.Sprintf("study %s has no result, it is %s", plan.Name, st.Status))
+		return
+	}
+	compiled, state, err = s.Study.Model(plan, st.ID)
+	if errors.Is(err, store.ErrAbsent) {
+		if err = croft.E(croft.ErrUse, "its readers", s.Name, "the study file says who reads"); slices.Contains(plan.Readers, s.Self) {
+			err = croft.E(croft.ErrTxOrder, "this node is still opening the last sum of "+plan.Name)
+		}
+	}
+	if err != nil {
+		return
+	}
+	if on, _, readErr := record[ledger.Model](ctx, s, ledger.ModelKey(st.ID)); readErr != nil || on.State != croft.HashOf(state) {
+		err = errors.Join(readErr, croft.E(croft.ErrDiffers, "the model kept here, from the one on the ledger"))
+	}
+	return
+}
+
+func (s Services) result(r *http.Request) (Result, error) {
+	ctx := r.Context()
+	st, plan, compiled, state, err := s.model(ctx, r.PathValue("study"))
+	if err != nil {
+		return Result{}, err
+	}
+	on, _, err := record[ledger.Model](ctx, s, ledger.ModelKey(st.ID))
+	if err != nil {
+		return Result{}, err
+	}
+	of, err := compiled.Result(state)
+	if err != nil {
+		return Result{}, err
+	}
+	out := Result{Study: st.ID, Name: plan.Name, Goal: plan.Model.Goal, Label: plan.Model.Label, PositiveLevel: plan.Model.Positive, Use: plan.Use,
+		Shrunk: of.Shrunk, Unchecked: on.Unchecked, Rows: of.Rows, Positive: of.Positive, TestRows: of.TestRows, TestPositive: of.TestPositive,
+		Rounds: of.Rounds, Deviance: of.Deviance(), Condition: finite(of.Condition), Score: scoreOf(of.Score), State: on.State}
+	for i, site := range of.Sites[:min(len(of.Sites), len(st.Cohort))] {
+		out.Sites = append(out.Sites, SiteScore{s.party(ctx, st.Cohort[i]), scoreOf(site)})
+	}
+	scales := make([]fed.Scale, 0, len(of.SD))
+	for _, scale := range table.Raw(plan) {
+		scales = append(scales, fed.Scale{Mid: scale.Mid, Half: scale.Half})
+	}
+	raw, spread := of.In(scales), of.PerSD()
+	for i, t := range raw.Terms {
+		term := Term{Name: t.Name, Estimate: finite(t.Coef)}
+		if t.SE > 0 && !of.Shrunk {
+			se, p := finite(t.SE), t.P()
+			term.SE, term.P = &se, &p
+			if i > 0 {
+				term.Odds, term.OddsSD = interval(t.OddsRatio()), interval(spread.Terms[i].OddsRatio())
+			}
+		}
+		out.Terms = append(out.Terms, term)
+	}
+	return out, nil
+}
+
+// finite keeps a number within what JSON can say.
+func finite(v float64) float64 { return min(max(v, -math.MaxFloat64), math.MaxFloat64) }
+
+func interval(e fed.Estimate) *fed.Estimate {
+	return &fed.Estimate{Value: finite(e.Value), Low: finite(e.Low), High: finite(e.High)}
+}
+
+// predict gives the rows of a file to a finished model. The file needs the
+// study's features and nothing else of it; no row may lack a value.
+func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
+	ctx := r.Context()
+	st, plan, compiled, state, err := s.model(ctx, r.PathValue("study"))
+	if err != nil {
+		return Prediction{}, err
+	}
+	if site := slices.Contains(plan.Sites, s.Self); plan.Use == croft.UseMembers && !site && st.Proposer != s.Self {
+		return Prediction{}, croft.E(croft.ErrUse, "its sites and its proposer", s.Name, "a new study with use = \"network\"")
+	}
+	if !filepath.IsAbs(p.Path) {
+		return Prediction{}, croft.E(croft.ErrFileOpen, p.Path, "the path must be absolute")
+	}
+	asked := plan
+	asked.HoldOut = croft.HoldOut{}
+	asked.Schema = croft.Schema{UnitColumn: table.RowUnit}
+	for _, c := range plan.Schema.Columns {
+		if c.Name == plan.Model.Label {
+			continue
+		}
+		if c.Missing == croft.MissingDrop {
+			c.Missing = "" // a row left out would shift all answers after it
+		}
+		asked.Schema.Columns = append(asked.Schema.Columns, c)
+	}
+	asked.Model.Label = plan.Model.Features[0] // Build wants one; its values are not used
+	t, _, err := data.Open(p.Path, asked.Schema, data.Limits{})
+	if err != nil {
+		return Prediction{}, err
+	}
+	rows, _, err := table.Build(t, asked)
+	if err != nil {
+		return Prediction{}, err
+	}
+	result, err := compiled.Result(state)
+	if err != nil {
+		return Prediction{}, err
+	}
+	if p.Own {
+		own, err := s.intercept(ctx, st, plan, compiled, state)
+		if err != nil {
+			return Prediction{}, err
+		}
+		result.Terms = slices.Clone(result.Terms)
+		result.Terms[0].Coef = own
+	}
+	out := Prediction{Probability: make([]float64, len(rows.X))}
+	for i, x := range rows.X {
+		out.Probability[i] = result.Predict(x)
+	}
+	return out, nil
+}
+
+// intercept returns this site's own base rate under the model, computed here from
+// the rows that it took part with.
+func (s Services) intercept(ctx context.Context, st ledger.Study, plan croft.Study, compiled *fed.Plan, state fed.State) (float64, error) {
+	at := slices.IndexFunc(st.Answers, func(a ledger.Answer) bool { return a.Site == s.Self && a.Approved })
+	if at < 0 {
+		return 0, croft.E(croft.ErrUsage, s.Name+" took no part in the study, so it has no intercept of its own", "leave out --own")
+	}
+	entry, err := s.Data.Get(st.Answers[at].Dataset)
+	if err != nil {
+		return 0, err
+	}
+	t, commitment, err := s.Data.Open(ctx, entry.ID, plan.Schema)
+	if err != nil {
+		return 0, err
+	}
+	if commitment != entry.Commitment {
+		return 0, croft.E(croft.ErrDataChanged, entry.Path)
+	}
+	train, _, err := table.Build(t, plan)
+	if err != nil {
+		return 0, err
+	}
+	if plan.Model.Intercepts == croft.SiteIntercepts && fed.OneClass(train.Y) {
+		return 0, croft.E(croft.ErrUsage, "all rows here have the same label: the site has no intercept of its own", "leave out --own")
+	}
+	return compiled.Intercept(state, fed.Rows{X: train.X, Y: train.Y}), nil
+}

@@ -1,0 +1,208 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"croft"
+	"croft/internal/ledger"
+)
+
+// Entry is one transaction: who did what, when, and whether it holds.
+type Entry struct {
+	Height int64          `json:"height"`
+	Index  int            `json:"index"` // in the block, from 0
+	Tx     croft.Hash     `json:"tx"`
+	Time   time.Time      `json:"time,omitzero"` // of the next block (protocol: that is when it happened); zero if there is none yet
+	Member croft.MemberID `json:"member"`
+	Name   string         `json:"name"` // the member's; empty if the ledger knows none
+	Word   string         `json:"word"` // the step's word, as in logs and on screens
+	Text   string         `json:"text,omitempty"`
+	Study  croft.StudyID  `json:"study,omitzero"`
+	Title  string         `json:"title,omitempty"` // the study's name
+	Round  *uint32        `json:"round,omitempty"`
+	Code   string         `json:"code,omitempty"` // why it has no effect
+	Reason string         `json:"reason,omitempty"`
+}
+
+// Line returns the entry for people. Names that others chose cannot leave the
+// line or steer the terminal.
+func (e Entry) Line() string {
+	when := "                   "
+	if !e.Time.IsZero() {
+		when = e.Time.UTC().Format("2006-01-02 15:04:05")
+	}
+	name := e.Name
+	if name == "" {
+		name = e.Member.Short()
+	}
+	parts := []string{when, fmt.Sprintf("%-16s", clean(name)), fmt.Sprintf("%-11s", e.Word)}
+	if !e.Study.IsZero() {
+		title := e.Title
+		if title == "" {
+			title = e.Study.Short()
+		}
+		parts = append(parts, clean(title))
+	}
+	if e.Round != nil {
+		parts = append(parts, fmt.Sprintf("round %d", *e.Round))
+	}
+	if e.Text != "" {
+		parts = append(parts, clean(e.Text))
+	}
+	if e.Code != "" {
+		parts = append(parts, fmt.Sprintf("no effect: %s (%s)", clean(e.Reason), e.Code))
+	}
+	return strings.Join(append(parts, fmt.Sprintf("tx %d/%d", e.Height, e.Index)), "  ")
+}
+
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// journal turns blocks into entries, one block late: a transaction happened at
+// the time of the block after its own.
+type journal struct {
+	machine *ledger.Machine
+	tell    func(Entry)
+	waiting []Entry
+}
+
+func (j *journal) block(b ledger.Block, txs [][]byte, results []ledger.Result) {
+	if j.tell == nil {
+		return
+	}
+	j.flush(b.Time)
+	for i, raw := range txs {
+		e := Entry{Height: b.Height, Index: i, Tx: results[i].Tx}
+		j.describe(&e, raw)
+		if r := results[i]; r.Code != 0 {
+			e.Code, e.Reason = r.Code.Error(), r.Log
+		}
+		j.waiting = append(j.waiting, e)
+	}
+}
+
+// flush tells the waiting entries, with a time in Unix milliseconds; 0 if it is
+// not known.
+func (j *journal) flush(ms int64) {
+	for _, e := range j.waiting {
+		if ms != 0 {
+			e.Time = time.UnixMilli(ms).UTC()
+		}
+		j.tell(e)
+	}
+	j.waiting = nil
+}
+
+// describe says what a transaction is about, in the words of the flows.
+func (j *journal) describe(e *Entry, raw []byte) {
+	tx, _, err := ledger.Parse(raw)
+	if err != nil {
+		e.Word = "unreadable"
+		return
+	}
+	e.Member, e.Name = tx.Member, j.member(tx.Member)
+	of := func(study croft.StudyID) { e.Study, e.Title = study, j.title(study) }
+	in := func(study croft.StudyID, round uint32) { of(study); e.Round = &round }
+	switch body := tx.Body.(type) {
+	case *ledger.Vote:
+		e.Word, e.Text = "vote", j.question(body)
+	case *ledger.Ready:
+		e.Word = "ready"
+	case *ledger.Register:
+		e.Word, e.Text = "register", body.Name
+	case *ledger.Propose:
+		of(croft.StudyID(tx.ID))
+		e.Word, e.Title = "propose", body.Plan.Name
+	case *ledger.Enrol:
+		of(body.Study)
+		e.Word = "enrol"
+	case *croft.Approval:
+		of(body.Study)
+		e.Word, e.Text = "approve", count(int64(body.Releases), "round")
+	case *ledger.Refuse:
+		of(body.Study)
+		e.Word, e.Text = "refuse", body.Reason.String()
+	case *ledger.Withdraw:
+		of(body.Study)
+		e.Word = "withdraw"
+	case *ledger.Stop:
+		of(body.Study)
+		e.Word, e.Text = "stop", body.Reason.String()
+	case *ledger.Tick:
+		of(body.Study)
+		e.Word = "tick"
+	case *ledger.Report:
+		in(body.Study, body.Round)
+		e.Word, e.Text = "report", count(int64(body.Header.Size), "byte")
+	case *ledger.Ack:
+		in(body.Study, body.Round)
+		e.Word, e.Text = "acknowledge", j.members(body.Sites)
+	case *ledger.Share:
+		in(body.Study, body.Round)
+		e.Word = "sum"
+	case *ledger.Outturn:
+		in(body.Study, body.Round)
+		e.Word, e.Text = "step", outturn(j, body)
+	case *ledger.Recover:
+		in(body.Study, body.Round)
+		e.Word, e.Text = "recover", j.member(body.Site)
+	}
+}
+
+func outturn(j *journal, body *ledger.Outturn) string {
+	var parts []string
+	if body.Done {
+		parts = append(parts, "done")
+	}
+	if body.Fail != 0 {
+		parts = append(parts, "cannot go on: "+body.Fail.Error())
+	}
+	if len(body.Bad) > 0 {
+		parts = append(parts, "wrong share of "+j.members(body.Bad))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (j *journal) question(v *ledger.Vote) string {
+	switch {
+	case v.Action == ledger.Admit && v.Newcomer != nil:
+		return "admit " + v.Newcomer.Name
+	case v.Action == ledger.Revoke:
+		return "revoke " + j.member(v.Subject)
+	case v.Action == ledger.StopAll:
+		return "stop the network"
+	case v.Action == ledger.Resume:
+		return "resume the network"
+	}
+	return fmt.Sprintf("question %d", v.Action)
+}
+
+func (j *journal) member(id croft.MemberID) string {
+	m, found, err := ledger.Decode[croft.Member](j.machine.Get(ledger.MemberKey(id)))
+	if !found || err != nil {
+		return id.Short()
+	}
+	return m.Name
+}
+
+func (j *journal) members(ids []croft.MemberID) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = j.member(id)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (j *journal) title(id croft.StudyID) string {
+	plan, _, _ := ledger.Decode[croft.Study](j.machine.Get(ledger.PlanKey(id))) // our own record: always readable
+	return plan.Name
+}

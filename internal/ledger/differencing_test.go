@@ -1,0 +1,304 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"croft"
+)
+
+// carry plays a study to its end: the given sites report, everybody's seat does
+// its part, and when nothing moves a patience passes. It tells the end, the size
+// of the cohort, and whether the study paused on the way.
+func (w *world) carry(id croft.StudyID, rounds uint32, sites ...string) string {
+	w.t.Helper()
+	paused := ""
+	for range 12 {
+		st := w.study(id)
+		if st.Status == Paused {
+			paused = "paused, "
+		}
+		switch st.Status {
+		case Done:
+			return fmt.Sprintf("%sdone with %d", paused, len(st.Cohort))
+		case Stopped:
+			return paused + "stopped: " + st.Reason
+		}
+		r := w.round(id, st.Round)
+		if r.Phase == croft.PhaseSum {
+			w.sum(id, st.Round, st.Round+1 == rounds)
+			continue
+		}
+		var here []string
+		for _, name := range sites {
+			if has(r.Sites, w.id(name)) {
+				here = append(here, name)
+			}
+		}
+		before := w.m.AppHash()
+		w.report(id, st.Round, here...)
+		if w.m.AppHash() == before {
+			w.now += 60_000
+			w.nonce++
+			w.must("ada", &Tick{id})
+		}
+	}
+	w.t.Fatalf("no end: %+v", w.study(id))
+	return ""
+}
+
+// report is the reports of sites in one block, then all seats' acknowledgements.
+func (w *world) report(id croft.StudyID, n uint32, sites ...string) {
+	w.t.Helper()
+	var reports, acks [][]byte
+	for _, name := range sites {
+		reports = append(reports, w.seal(name, &Report{Study: id, Round: n, Header: header(name, n)}))
+	}
+	for _, name := range w.names {
+		acks = append(acks, w.seal(name, &Ack{id, n, w.ids(sites...)}))
+	}
+	w.block(100, reports...)
+	w.block(100, acks...)
+	w.block(100)
+}
+
+// sum is all seats' shares and results.
+func (w *world) sum(id croft.StudyID, n uint32, done bool) {
+	w.t.Helper()
+	var shares, results [][]byte
+	for _, name := range w.names {
+		shares = append(shares, w.seal(name, &Share{Study: id, Round: n, Blob: croft.Sum([]byte(name))}))
+		results = append(results, w.seal(name, &Outturn{Study: id, Round: n, Sum: croft.HashOf(n), Next: croft.HashOf(n + 1), Done: done}))
+	}
+	w.block(100, shares...)
+	w.block(100, results...)
+	w.block(100)
+}
+
+// releases checks what the differencing rule is for: of all sums that can be
+// opened on this ledger, no two are over sets that differ by one or two sites.
+func (w *world) releases() {
+	w.t.Helper()
+	var all [][]croft.MemberID
+	for i := range w.m.view().Studies {
+		id, _ := decodeRecord[croft.StudyID](w.m.Get(StudyAtKey(i)))
+		for n := uint32(0); w.m.Get(RoundKey(id, n)) != nil; n++ {
+			if r := w.round(id, n); r.Phase >= croft.PhaseSum {
+				all = append(all, r.Accepted)
+			}
+		}
+	}
+	for i, a := range all {
+		for _, b := range all[:i] {
+			only := func(a, b []croft.MemberID) int {
+				return len(slices.DeleteFunc(slices.Clone(a), func(m croft.MemberID) bool { return has(b, m) }))
+			}
+			if d := only(a, b) + only(b, a); d > 0 && d < MinSites {
+				w.t.Errorf("two sums differ by %d sites", d)
+			}
+		}
+	}
+}
+
+// One site is dropped, vanishes, or a study over the same data is tried again
+// with the same sites, one less or one more: in every phase of a study of four
+// sites and two rounds.
+func TestDifferencing(t *testing.T) {
+	four, three := []string{"ada", "ben", "cleo", "dina"}, []string{"ada", "ben", "cleo"}
+	phases := []struct {
+		name    string
+		prepare func(w *world, id croft.StudyID, data map[string]croft.DatasetID)
+	}{
+		{"proposed", func(w *world, id croft.StudyID, data map[string]croft.DatasetID) {}},
+		{"first report", func(w *world, id croft.StudyID, data map[string]croft.DatasetID) {
+			w.must("cleo", w.approval(id, data["cleo"]))
+		}},
+		{"first report, three are there", func(w *world, id croft.StudyID, _ map[string]croft.DatasetID) { w.report(id, 0, three...) }},
+		{"first sum", func(w *world, id croft.StudyID, _ map[string]croft.DatasetID) { w.report(id, 0, "dina") }},
+		{"first sum, one share is there", func(w *world, id croft.StudyID, _ map[string]croft.DatasetID) {
+			w.must("elif", &Share{Study: id, Blob: croft.Sum([]byte("elif"))})
+		}},
+		{"second report", func(w *world, id croft.StudyID, _ map[string]croft.DatasetID) { w.sum(id, 0, false) }},
+		{"paused", func(w *world, id croft.StudyID, _ map[string]croft.DatasetID) {
+			w.report(id, 1, three...)
+			w.now += 60_000
+			w.must("ada", &Tick{id})
+			if st := w.study(id); st.Status != Paused {
+				w.t.Fatalf("%v", st.Status)
+			}
+		}},
+		{"second sum", func(w *world, id croft.StudyID, _ map[string]croft.DatasetID) { w.report(id, 1, "dina") }},
+		{"done", func(w *world, id croft.StudyID, _ map[string]croft.DatasetID) { w.sum(id, 1, true) }},
+	}
+	// What becomes of the study, and of the second one, in the phases' order.
+	for _, c := range []struct {
+		act    string
+		sites  []string // of the second study
+		here   []string // sites of the first that go on reporting
+		first  []string
+		second []string
+	}{
+		{act: "drop", here: four, first: []string{"done with 3",
+			"stopped: consent", "stopped: consent", "stopped: consent", "stopped: consent", "stopped: consent", "stopped: consent", "stopped: consent", "done with 4"}},
+		{act: "vanish", here: three, first: []string{"done with 3", "done with 3", "done with 3",
+			"paused, stopped: unavailable", "paused, stopped: unavailable", "paused, stopped: unavailable", "paused, stopped: unavailable", "done with 4", "done with 4"}},
+		{act: "retry", here: four, sites: four,
+			first:  []string{"done with 4", "done with 4", "done with 4", "done with 4", "done with 4", "done with 4", "paused, done with 4", "done with 4", "done with 4"},
+			second: []string{"done with 4", "done with 4", "done with 4", "done with 4", "done with 4", "done with 4", "done with 4", "done with 4", "done with 4"}},
+		{act: "remove", here: four, sites: three,
+			first:  []string{"stopped: cohort", "stopped: cohort", "stopped: cohort", "done with 4", "done with 4", "done with 4", "paused, done with 4", "done with 4", "done with 4"},
+			second: []string{"done with 3", "done with 3", "done with 3", "stopped: cohort", "stopped: cohort", "stopped: cohort", "stopped: cohort", "stopped: cohort", "stopped: cohort"}},
+		{act: "add", here: four, sites: append(slices.Clone(four), "elif"),
+			first:  []string{"stopped: cohort", "stopped: cohort", "stopped: cohort", "done with 4", "done with 4", "done with 4", "paused, done with 4", "done with 4", "done with 4"},
+			second: []string{"done with 5", "done with 5", "done with 5", "stopped: cohort", "stopped: cohort", "stopped: cohort", "stopped: cohort", "stopped: cohort", "stopped: cohort"}},
+	} {
+		t.Run(c.act, func(t *testing.T) {
+			w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+			data := w.register(50, w.names...)
+			id := w.open(w.plan(four...), data, "ada", "ben", "dina")
+			for i, phase := range phases {
+				phase.prepare(w, id, data)
+				w := w.copy(t)
+				w.nonce = 1000 // each branch its own transactions
+				if c.act == "drop" {
+					w.must("dina", &Withdraw{id})
+				}
+				if i == 0 {
+					w.must("cleo", w.approval(id, data["cleo"]))
+				}
+				if c.sites != nil {
+					second := w.open(w.plan(c.sites...), data, c.sites...)
+					if got := w.carry(second, 2, c.sites...); got != c.second[i] {
+						t.Errorf("%s: the second study: %s, want %s", phase.name, got, c.second[i])
+					}
+				}
+				if got := w.carry(id, 2, c.here...); got != c.first[i] {
+					t.Errorf("%s: %s, want %s", phase.name, got, c.first[i])
+				}
+				w.releases()
+			}
+		})
+	}
+}
+
+// Whoever wants to keep a study from going on must not be able to by repeating
+// itself: patience is the time without anything new.
+func TestRepeatingIsNoNews(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo", "dina")
+	sites := w.names[:3]
+	data := w.register(9, sites...)
+	id := w.open(w.plan(sites...), data, sites...)
+	w.report(id, 0, "ada", "ben")
+	began := w.study(id).News
+	w.now += 50_000
+	for _, body := range []any{
+		&Ack{id, 0, w.ids("ada")}, &Ack{id, 0, nil}, &Report{Study: id, Header: header("ada", 0)},
+		&Tick{id}, &Recover{id, 0, w.id("ben")},
+	} {
+		w.nonce++
+		w.must("ada", body)
+		if st := w.study(id); st.News != began {
+			t.Errorf("%T: a repetition began a new window", body)
+		}
+	}
+}
+
+// A person's answer is signed once and counts once: whoever sends an old yes
+// again after a no, or an old no after a yes, changes nothing.
+func TestOldAnswersDoNotComeBack(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo", "dina")
+	sites := w.names[:3]
+	data := w.register(9, sites...)
+	id := w.open(w.plan(sites...), data, "ada")
+	answer := func() Answer {
+		return w.study(id).Answers[slices.IndexFunc(w.study(id).Answers, func(a Answer) bool { return a.Site == w.id("ben") })]
+	}
+	yes, no, stop := w.seal("ben", w.approval(id, data["ben"])), w.seal("ben", &Withdraw{id}), w.seal("ben", &Stop{id, croft.RefusedUnavailable})
+	for _, raw := range [][]byte{stop, yes, no} {
+		if err := w.block(100, raw).Results[0].Err(); err != nil {
+			t.Fatal(err)
+		}
+		w.block(100)
+	}
+	w.block(100, yes)
+	w.block(100)
+	if answer().Approved {
+		t.Error("a withdrawn approval was played again and holds")
+	}
+
+	w.nonce++
+	w.must("ben", w.approval(id, data["ben"]))
+	if !answer().Approved {
+		t.Fatal("a new approval after a withdrawal does not hold")
+	}
+	w.must("cleo", w.approval(id, data["cleo"]))
+	for _, old := range [][]byte{no, stop} {
+		w.block(100, old)
+		w.block(100)
+		if st := w.study(id); st.Status != Running {
+			t.Fatalf("an old no was played again: %v %q", st.Status, st.Reason)
+		}
+	}
+}
+
+// Only a site whose data are in the study can end it.
+func TestWhoDidNotAgreeCannotStop(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo", "dina")
+	sites := w.names[:3]
+	data := w.register(9, w.names...)
+	plan := w.plan(w.names...)
+	id := w.open(plan, data, sites...)
+	w.must("dina", &Refuse{id, croft.RefusedPolicy})
+	if st := w.study(id); st.Status != Running {
+		t.Fatalf("%v %q", st.Status, st.Reason)
+	}
+	w.nonce++
+	w.must("dina", &Stop{id, croft.RefusedDiffers})
+	if st := w.study(id); st.Status != Running {
+		t.Errorf("a site that declined stopped the study of the others: %q", st.Reason)
+	}
+}
+
+// What a site released stays on its account when it leaves.
+func TestLeavingKeepsTheAccounts(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo", "dina")
+	sites := w.names[:3]
+	data := w.register(9, sites...)
+	id := w.open(w.plan(sites...), data, sites...)
+	w.play(id, 0, false, sites...)
+	w.must("ben", &Withdraw{id}) // the invariants, checked after each block, count the releases
+	if g, _ := decodeRecord[Group](w.m.Get(GroupKey(croft.Sum([]byte("ben"))))); g.Used != 1 {
+		t.Errorf("%d releases on the account", g.Used)
+	}
+}
+
+// Two members with one validator key would be one validator twice, which halts
+// CometBFT; so would a network without any.
+func TestValidatorsStayASet(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo")
+	thief := w.keep("thief")
+	for name, change := range map[string]func(*croft.Member){
+		"validator key":                  func(m *croft.Member) { m.Validator = w.members["ada"].Validator },
+		"node key":                       func(m *croft.Member) { m.Node = w.members["ada"].Node },
+		"node key as validator key":      func(m *croft.Member) { m.Validator = w.members["ada"].Node },
+		"a member's key as its node key": func(m *croft.Member) { m.Node = w.members["ben"].Key },
+	} {
+		w := w.copy(t)
+		m := thief
+		change(&m)
+		w.must("ada", &Vote{Action: Admit, Newcomer: &m, Sequence: 1})
+		if _, err := w.do("ben", &Vote{Action: Admit, Newcomer: &m, Sequence: 1}); !errors.Is(err, croft.ErrTxDuplicate) {
+			t.Errorf("a newcomer with another's %s: %v", name, err)
+		}
+		g := w.m.genesis
+		g.Members = append(slices.Clone(g.Members), m)
+		if _, err := New(g, NewMemoryTree()); err == nil {
+			t.Errorf("a genesis in which two members share a %s", name)
+		}
+	}
+
+	alone := newWorld(t, "ada")
+	alone.refused(croft.ErrTxRights, "ada", &Vote{Action: Revoke, Subject: alone.id("ada"), Sequence: 1})
+}

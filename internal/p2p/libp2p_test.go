@@ -1,0 +1,434 @@
+package p2p
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"croft"
+)
+
+const (
+	anyTCP  = "/ip4/127.0.0.1/tcp/0"
+	anyQUIC = "/ip4/127.0.0.1/udp/0/quic-v1"
+)
+
+func TestPortInUse(t *testing.T) {
+	first := real(t, 1, all, anyTCP, anyQUIC)
+	for _, addr := range first.Addrs() {
+		listen, _, _ := strings.Cut(addr, "/p2p/")
+		_, err := Listen(Config{Key: secret(2), Listen: []string{anyTCP, listen}, Allow: all})
+		if !errors.Is(err, croft.ErrPortUsed) || !strings.Contains(listen, strings.Fields(err.Error())[1]) {
+			t.Errorf("%s: %v", listen, err)
+		}
+	}
+	for _, bad := range []string{"", "4001", "/ip4/127.0.0.1", "/ip4/127.0.0.1/tcp/0/ws", "/ip4/192.0.2.1/tcp/0"} {
+		if _, err := Listen(Config{Key: secret(2), Listen: []string{bad}}); !errors.Is(err, croft.ErrEncoding) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	if _, err := Listen(Config{}); err == nil {
+		t.Error("a host without a key")
+	}
+	addrs := first.Addrs()
+	first.Close()
+	for _, addr := range addrs {
+		listen, _, _ := strings.Cut(addr, "/p2p/")
+		real(t, 2, all, listen).Close()
+	}
+}
+
+func TestBothTransportsAtOnce(t *testing.T) {
+	b := real(t, 2, all, anyTCP, anyQUIC)
+	if len(b.Addrs()) != 2 {
+		t.Fatal(b.Addrs())
+	}
+	b.Handle("echo/1", 10, echo)
+	a := real(t, 1, all) // only dials
+	if err := a.Learn(b.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLargestMessages(t *testing.T) {
+	for _, listen := range []string{anyTCP, anyQUIC} {
+		a, b := real(t, 1, all), real(t, 2, all, listen)
+		if err := a.Learn(b.Addrs()...); err != nil {
+			t.Fatal(err)
+		}
+		b.Handle("back/1", 1<<30, func(_ context.Context, _ PeerID, request []byte) ([]byte, error) { return request, nil })
+		request := bytes.Repeat([]byte("0123456789abcdef"), MaxAnswer/16)
+		for range 2 { // the second finds the memory of the first given back
+			answer, err := a.Call(t.Context(), b.ID(), "back/1", request)
+			if err != nil || !bytes.Equal(answer, request) {
+				t.Fatalf("%s: %d bytes, %v", listen, len(answer), err)
+			}
+		}
+	}
+}
+
+// A peer that does not keep to the format gets an error or nothing, costs no
+// memory, and does no harm to others.
+func TestHostileStreams(t *testing.T) {
+	b := real(t, 2, all, anyTCP)
+	handled := make(chan []byte, 10)
+	b.Handle("echo/1", 1000, func(_ context.Context, _ PeerID, request []byte) ([]byte, error) {
+		handled <- request
+		return request, nil
+	})
+	a := real(t, 1, all)
+	if err := a.Learn(b.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	size := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+	for what, c := range map[string]struct {
+		send []byte
+		want status
+	}{
+		"a length above the limit": {size(1001), tooLarge},
+		"the largest length":       {size(1<<32 - 1), tooLarge},
+		"half a length":            {[]byte{0, 0}, mute},
+		"half a request":           {append(size(10), "half"...), mute},
+		"nothing":                  {nil, mute},
+	} {
+		s := raw(t, a, b, "echo/1")
+		if _, err := s.Write(c.send); err != nil {
+			t.Fatal(err)
+		}
+		s.CloseWrite()
+		answer, err := io.ReadAll(s)
+		if err != nil || !bytes.Equal(answer, append([]byte{byte(c.want)}, size(0)...)) {
+			t.Errorf("%s: got %x, %v", what, answer, err)
+		}
+	}
+	if len(handled) != 0 {
+		t.Errorf("handled %q", <-handled)
+	}
+	raw(t, a, b, "echo/1").Reset()
+	if _, err := a.Call(t.Context(), b.ID(), "echo/1", []byte("fine")); err != nil || string(<-handled) != "fine" {
+		t.Error(err)
+	}
+}
+
+// A peer that answers nonsense is unreachable, no more.
+func TestHostileAnswers(t *testing.T) {
+	b := real(t, 2, all, anyTCP)
+	var answer []byte
+	var mu sync.Mutex
+	b.accept("bad/1", func(_ PeerID, s network.Stream) {
+		mu.Lock()
+		defer mu.Unlock()
+		io.ReadFull(s, make([]byte, 4))
+		s.Write(answer)
+		s.Close()
+	})
+	a := real(t, 1, all)
+	if err := a.Learn(b.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	frame := func(s status, body []byte) []byte {
+		return append(binary.BigEndian.AppendUint32([]byte{byte(s)}, uint32(len(body))), body...)
+	}
+	for what, bad := range map[string][]byte{
+		"nothing":           nil,
+		"a status alone":    {0},
+		"no such status":    frame(77, nil),
+		"an endless answer": {0, 0xff, 0xff, 0xff, 0xff},
+		"half an answer":    frame(answered, []byte("half"))[:7],
+		"no failure":        frame(failed, []byte("x")),
+		"no such code":      frame(failed, croft.Encode(failure{Code: 9999})),
+		"an internal error": frame(failed, croft.Encode(failure{Code: croft.ErrInternal, Args: []string{"x"}})),
+		"too many words":    frame(failed, croft.Encode(failure{Code: croft.ErrPolicy, Args: make([]string, maxArgs+1)})),
+		"too long":          frame(failed, croft.Encode(failure{Code: croft.ErrPolicy, Args: []string{strings.Repeat("x", maxFailure)}})),
+	} {
+		mu.Lock()
+		answer = bad
+		mu.Unlock()
+		got, err := a.Call(t.Context(), b.ID(), "bad/1", nil)
+		if got != nil {
+			t.Errorf("%s: %q", what, got)
+		}
+		wantPeerError(t, what, err)
+	}
+}
+
+func raw(t *testing.T, from, to *Libp2p, proto string) network.Stream {
+	t.Helper()
+	id, err := peer.Decode(string(to.ID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := from.host.NewStream(t.Context(), id, protocolID(proto))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A peer that ignores its own quota meets ours.
+func TestOnePeerCannotTakeAll(t *testing.T) {
+	b := real(t, 2, all, anyTCP)
+	entered, leave := make(chan bool), make(chan bool)
+	b.Handle("wait/1", 10, func(ctx context.Context, _ PeerID, _ []byte) ([]byte, error) {
+		entered <- true
+		<-leave
+		return nil, nil
+	})
+	b.Handle("echo/1", 10, echo)
+	greedy, modest := real(t, 1, all), real(t, 3, all)
+	for _, h := range []*Libp2p{greedy, modest} {
+		if err := h.Learn(b.Addrs()...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range incoming.atOnce {
+		if _, err := raw(t, greedy, b, "wait/1").Write(make([]byte, 4)); err != nil {
+			t.Fatal(err)
+		}
+		<-entered
+	}
+	s := raw(t, greedy, b, "wait/1")
+	s.Write(make([]byte, 4))
+	code := make([]byte, 1)
+	if _, err := io.ReadFull(s, code); err != nil || status(code[0]) != busy {
+		t.Errorf("call %d: status %d, %v", incoming.atOnce+1, code[0], err)
+	}
+	_, err := greedy.Call(t.Context(), b.ID(), "echo/1", nil)
+	wantPeerError(t, "the greedy one's next call", err)
+	if _, err := modest.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
+		t.Errorf("another peer: %v", err)
+	}
+	close(leave)
+	b.Close() // also waits for the handlers
+}
+
+func TestNothingInTheDefaultRegistry(t *testing.T) {
+	real(t, 1, all, anyTCP)
+	families, err := prometheus.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "go_") && !strings.HasPrefix(f.GetName(), "process_") {
+			t.Errorf("metric %s", f.GetName())
+		}
+	}
+}
+
+// echoServer is a TCP program that answers when its peer has said all.
+func echoServer(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				said, err := io.ReadAll(conn)
+				if err == nil {
+					conn.Write(append([]byte("heard "), said...))
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func dial(t *testing.T, addr string) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn.(*net.TCPConn)
+}
+
+func TestTunnelPassesHalfCloses(t *testing.T) {
+	for _, listen := range []string{anyTCP, anyQUIC} {
+		a, b := real(t, 1, all), real(t, 2, all, listen)
+		if err := a.Learn(b.Addrs()...); err != nil {
+			t.Fatal(err)
+		}
+		b.Expose("comet/1", echoServer(t))
+		addr, err := a.Forward(t.Context(), b.ID(), "comet/1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				conn, said := dial(t, addr), bytes.Repeat([]byte{byte(i)}, 3<<20)
+				go func() {
+					conn.Write(said)
+					conn.CloseWrite() // the answer comes only after this
+				}()
+				heard, err := io.ReadAll(conn)
+				if err != nil || !bytes.Equal(heard, append([]byte("heard "), said...)) {
+					t.Errorf("%s: heard %d bytes, %v", listen, len(heard), err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+func TestTunnelsEnd(t *testing.T) {
+	a, b := real(t, 1, all), real(t, 2, func(p PeerID) bool { return p == PeerOf(public(1)) }, anyTCP)
+	stranger := real(t, 3, all)
+	for _, h := range []*Libp2p{a, stranger} {
+		if err := h.Learn(b.Addrs()...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.Expose("comet/1", echoServer(t))
+	b.Expose("dead/1", "127.0.0.1:1")
+	ends := func(what, addr string) {
+		t.Helper()
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return // not even a listener
+		}
+		defer conn.Close()
+		conn.Write([]byte("hello"))
+		if heard, _ := io.ReadAll(conn); len(heard) > 0 {
+			t.Errorf("%s: heard %q", what, heard)
+		}
+	}
+	forward := func(ctx context.Context, h *Libp2p, proto string) string {
+		t.Helper()
+		addr, err := h.Forward(ctx, b.ID(), proto)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return addr
+	}
+	ends("no target", forward(t.Context(), a, "dead/1"))
+	ends("no such tunnel", forward(t.Context(), a, "none/1"))
+	ends("a stranger", forward(t.Context(), stranger, "comet/1"))
+
+	// With the context ends the listener and what runs.
+	ctx, cancel := context.WithCancel(t.Context())
+	addr := forward(ctx, a, "comet/1")
+	conn := dial(t, addr)
+	conn.Write([]byte("hello"))
+	cancel()
+	if heard, err := io.ReadAll(conn); err == nil && len(heard) > 0 {
+		t.Errorf("after the context: heard %q", heard)
+	}
+	ends("the context is over", addr)
+
+	// And with the host at either end.
+	addr = forward(t.Context(), a, "comet/1")
+	conn = dial(t, addr)
+	conn.Write([]byte("hello"))
+	b.Close()
+	if heard, err := io.ReadAll(conn); err == nil && len(heard) > 0 {
+		t.Errorf("after the host: heard %q", heard)
+	}
+	a.Close()
+	ends("the host is closed", addr)
+	if _, err := a.Forward(t.Context(), b.ID(), "comet/1"); err == nil {
+		t.Error("a closed host forwards")
+	}
+}
+
+func TestOnePeerCannotOpenAllTunnels(t *testing.T) {
+	a, b := real(t, 1, all), real(t, 2, all, anyTCP)
+	if err := a.Learn(b.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // of a program that greets
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			conn.Write([]byte("hi"))
+		}
+	}()
+	b.Expose("comet/1", listener.Addr().String())
+	for i := range tunnelsPerPeer + 1 {
+		s := raw(t, a, b, "comet/1")
+		defer s.Reset()
+		s.Write([]byte("x"))
+		heard := make([]byte, 2)
+		if _, err := io.ReadFull(s, heard); (err == nil) != (i < tunnelsPerPeer) {
+			t.Errorf("tunnel %d: heard %q, %v", i+1, heard, err)
+		}
+	}
+}
+
+// Close leaves nothing of ours running, whatever was under way.
+func TestCloseLeavesNoGoroutines(t *testing.T) {
+	a, b := real(t, 1, all, anyTCP, anyQUIC), real(t, 2, all, anyTCP, anyQUIC)
+	if err := a.Learn(b.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	b.Expose("comet/1", echoServer(t))
+	entered := make(chan bool)
+	b.Handle("wait/1", 10, func(ctx context.Context, _ PeerID, _ []byte) ([]byte, error) {
+		entered <- true
+		<-ctx.Done()
+		return nil, nil
+	})
+	called := make(chan error)
+	go func() { _, err := a.Call(t.Context(), b.ID(), "wait/1", nil); called <- err }()
+	<-entered
+	addr, err := a.Forward(t.Context(), b.ID(), "comet/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := dial(t, addr)
+	conn.Write([]byte("hello"))
+
+	a.Close()
+	b.Close()
+	<-called
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for _, g := range strings.Split(string(stacks), "\n\n") {
+		if strings.Contains(g, "p2p.(*Libp2p)") || strings.Contains(g, "p2p.(*tasks)") || strings.Contains(g, "p2p.pipe") || strings.Contains(g, "p2p.exchange") {
+			t.Errorf("still there:\n%s", g)
+		}
+	}
+}
+
+func TestNothingIsWrittenToDisk(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	t.Setenv("HOME", dir)
+	t.Setenv("TMPDIR", dir)
+	a := real(t, 1, all, anyTCP, anyQUIC)
+	a.Close()
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}

@@ -1,0 +1,209 @@
+package p2p
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"croft"
+)
+
+// pipeEnd is a stream that holds what was written.
+type pipeEnd struct{ bytes.Buffer }
+
+func (*pipeEnd) SetReadDeadline(time.Time) error  { return nil }
+func (*pipeEnd) SetWriteDeadline(time.Time) error { return nil }
+
+func FuzzReadFrame(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 3, 1, 2, 3}, 10)
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff}, MaxAnswer)
+	f.Add([]byte{0, 0, 1}, 0)
+	f.Fuzz(func(t *testing.T, raw []byte, limit int) {
+		limit &= 1<<20 - 1
+		var in, out pipeEnd
+		in.Write(raw)
+		asked := 0
+		data, err := readFrame(&in, limit, func(n int) error { asked = n; return nil })
+		if asked > limit || len(data) > limit {
+			t.Fatalf("%d bytes with a limit of %d", asked, limit)
+		}
+		if err != nil {
+			return
+		}
+		if err := writeFrame(&out, nil, data); err != nil || !bytes.Equal(out.Bytes(), raw[:4+len(data)]) {
+			t.Fatalf("%x became %x", raw, out.Bytes())
+		}
+	})
+}
+
+func TestFrameAsksBeforeItAllocates(t *testing.T) {
+	var in pipeEnd
+	in.Write([]byte{0x03, 0xff, 0xff, 0xff})
+	no := errors.New("no memory")
+	allocs := testing.AllocsPerRun(1, func() {
+		b := bytes.Clone(in.Bytes())
+		if _, err := readFrame(&pipeEnd{*bytes.NewBuffer(b)}, MaxAnswer, func(int) error { return no }); !errors.Is(err, no) {
+			t.Error(err)
+		}
+	})
+	if allocs > 20 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+func FuzzUnpackAnswer(f *testing.F) {
+	_, body := packError(croft.E(croft.ErrPolicy, "at least 20 rows"))
+	f.Add(byte(failed), body)
+	f.Add(byte(answered), []byte("x"))
+	f.Add(byte(200), []byte{})
+	f.Fuzz(func(t *testing.T, s byte, body []byte) {
+		_, err := unpackAnswer("peer", status(s), body)
+		if status(s) == answered {
+			return
+		}
+		e, ok := errors.AsType[*croft.Error](err)
+		if !ok || e.Code.Kind() == 0 || e.Code.Kind() == croft.Internal {
+			t.Fatalf("got %v", err)
+		}
+		for _, arg := range e.Args {
+			if len(arg) > maxArg || printable(arg) != arg {
+				t.Fatalf("%q reaches a screen", arg)
+			}
+		}
+	})
+}
+
+func FuzzParseAddrs(f *testing.F) {
+	f.Add("/ip4/127.0.0.1/tcp/4001/p2p/" + string(PeerOf(croft.PublicKey{})))
+	f.Add("/dns4/example.org/udp/1/quic-v1/p2p/x")
+	f.Fuzz(func(t *testing.T, addr string) {
+		peers, err := parseAddrs([]string{addr})
+		if (err == nil) != (len(peers) == 1) || err != nil && !errors.Is(err, croft.ErrEncoding) {
+			t.Fatalf("%v, %v", peers, err)
+		}
+	})
+}
+
+func TestErrorSurvivesTheWire(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := &croft.Error{Code: rapid.SampledFrom([]croft.Code{croft.ErrPolicy, croft.ErrBlob, croft.ErrTxOrder}).Draw(t, "code")}
+		for range rapid.IntRange(0, maxArgs+3).Draw(t, "arguments") {
+			e.Args = append(e.Args, rapid.StringN(0, 300, -1).Draw(t, "argument"))
+		}
+		code, body := packError(e)
+		_, err := unpackAnswer("peer", code, body)
+		back, ok := errors.AsType[*croft.Error](err)
+		if !ok || back.Code != e.Code || len(back.Args) != min(len(e.Args), maxArgs) {
+			t.Fatalf("%+v became %v", e, err)
+		}
+		for i, arg := range back.Args {
+			if arg != printable(e.Args[i]) || len(arg) > maxArg || !utf8.ValidString(arg) {
+				t.Fatalf("%q became %q", e.Args[i], arg)
+			}
+		}
+	})
+}
+
+// In any second no more calls are admitted than the rate and the burst allow,
+// and whoever waits as told is admitted.
+func TestQuotaKeepsTheRate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := rates{atOnce: 1, perSecond: rapid.IntRange(1, 50).Draw(t, "rate")}
+		l := &lane{tokens: float64(r.perSecond)}
+		now := time.Unix(1e9, 0)
+		start, admitted := now, 0
+		for range rapid.IntRange(1, 300).Draw(t, "calls") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "ms")) * time.Millisecond)
+			d := l.take(r, now, false)
+			if d > 0 && rapid.Bool().Draw(t, "wait") {
+				now = now.Add(d + time.Nanosecond)
+				if d = l.take(r, now, false); d > 0 {
+					t.Fatalf("waited as told, and %v more", d)
+				}
+			}
+			if d == 0 {
+				admitted++
+			}
+			if most := float64(r.perSecond) * (1 + now.Sub(start).Seconds()); float64(admitted) > most+1e-6 {
+				t.Fatalf("%d calls in %v with %d a second", admitted, now.Sub(start), r.perSecond)
+			}
+		}
+	})
+}
+
+// The mesh keeps the pace of a real network, on the bubble's clock.
+func TestMeshInABubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m Mesh
+		a, b := m.Join(PeerOf(public(1)), all), m.Join(PeerOf(public(2)), all)
+		b.Handle("echo/1", 10, echo)
+		if err := a.Learn(b.Addrs()...); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		for range 3 * outgoing.perSecond {
+			if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(start); took < 1900*time.Millisecond || took > 2100*time.Millisecond {
+			t.Errorf("took %v", took)
+		}
+		a.Close()
+		b.Close()
+	})
+}
+
+func TestMeshFaults(t *testing.T) {
+	wrong := errors.New("cut")
+	for _, c := range []struct {
+		delivered bool
+		err       error
+	}{{true, nil}, {true, wrong}, {false, wrong}, {false, nil}} {
+		m := Mesh{Fault: func(from, to PeerID, proto string) (bool, error) {
+			if from != PeerOf(public(1)) || to != PeerOf(public(2)) || proto != "echo/1" {
+				t.Errorf("asked about %s to %s, %s", from, to, proto)
+			}
+			return c.delivered, c.err
+		}}
+		a, b := m.Join(PeerOf(public(1)), all), m.Join(PeerOf(public(2)), all)
+		handled := false
+		b.Handle("echo/1", 10, func(context.Context, PeerID, []byte) ([]byte, error) { handled = true; return nil, nil })
+		if err := a.Learn(b.Addrs()...); err != nil {
+			t.Fatal(err)
+		}
+		_, err := a.Call(t.Context(), b.ID(), "echo/1", nil)
+		b.Close()
+		if handled != c.delivered || (err == nil) != (c.delivered && c.err == nil) || c.err != nil && !errors.Is(err, c.err) {
+			t.Errorf("%+v: handled %v, %v", c, handled, err)
+		}
+	}
+}
+
+func TestMeshHostComesBack(t *testing.T) {
+	var m Mesh
+	a, b := m.Join(PeerOf(public(1)), all), m.Join(PeerOf(public(2)), all)
+	if err := a.Learn(b.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	b.Handle("echo/1", 10, echo)
+	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	if len(a.Connected()) != 0 {
+		t.Error("connected to a closed host")
+	}
+	b = m.Join(PeerOf(public(2)), all)
+	defer b.Close()
+	b.Handle("echo/1", 10, echo)
+	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
+		t.Error(err)
+	}
+}
