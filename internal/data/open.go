@@ -44,15 +44,14 @@ func Open(path string, schema croft.Schema, limits Limits) (*table.Table, croft.
 	return t, croft.Hash(hash.Sum(nil)), nil
 }
 
-// Fingerprints returns a keyed fingerprint of each of a table's people,
-// ascending: HMAC-SHA256 under a key that never leaves the site. The owner keeps
+// Fingerprints returns a keyed fingerprint of each of some people, ascending: HMAC-SHA256 under a key that never leaves the site. The owner keeps
 // them to find datasets that hold the same people, which share one budget
 // (protocol §7). Where a row is a person, a row that is the same in both files is
 // the same person; after a change in any of its cells it is another.
-func Fingerprints(key []byte, t *table.Table) []croft.Hash {
+func Fingerprints(key []byte, people []table.Person) []croft.Hash {
 	mac := hmac.New(sha256.New, key)
-	out := make([]croft.Hash, 0, len(t.People()))
-	for _, p := range t.People() {
+	out := make([]croft.Hash, 0, len(people))
+	for _, p := range people {
 		mac.Reset()
 		mac.Write(p[:])
 		out = append(out, croft.Hash(mac.Sum(nil)))

@@ -212,6 +212,9 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 	if err := f.spend(entry, r.Number); err != nil {
 		return nil, err
 	}
+	if err := f.remember(entry, rows.people); err != nil {
+		return nil, err
+	}
 	f.at("compute")
 	return privagg.Deal(c, encoded, seats, rand.Reader)
 }
@@ -270,6 +273,7 @@ func Consent(a croft.Approval, st ledger.Study, plan croft.Study, now int64) err
 type rows struct {
 	dataset     croft.DatasetID
 	train, test fed.Rows
+	people      [][]croft.Hash // of the two, by keyed fingerprint
 }
 
 // readRows reads the dataset once a run, checks that it is the registered version
@@ -303,7 +307,12 @@ func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.En
 	if err != nil {
 		return nil, err
 	}
-	f.rows = &rows{entry.ID, fed.Rows{X: train.X, Y: train.Y}, fed.Rows{X: test.X, Y: test.Y}}
+	trained, held := t.Split(plan.HoldOut)
+	people := [][]croft.Hash{f.Data.Fingerprints(trained), f.Data.Fingerprints(held)}
+	if err := f.distinct(entry, people); err != nil {
+		return nil, err
+	}
+	f.rows = &rows{entry.ID, fed.Rows{X: train.X, Y: train.Y}, fed.Rows{X: test.X, Y: test.Y}, people}
 	if fed.OneClass(train.Y) && plan.Model.Intercepts == croft.SiteIntercepts {
 		f.say(Event{Word: "warn", Text: "all rows here have the same label: they add nothing to the coefficients"})
 	}

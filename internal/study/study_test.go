@@ -403,3 +403,61 @@ func TestNothingReadableIsPublished(t *testing.T) {
 		}
 	})
 }
+
+// TestAlmostTheSamePeople: an author who shifts the hold-out a little, or lets a
+// code count as missing, would get two sums that differ by a few people.
+func TestAlmostTheSamePeople(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		var sets []croft.DatasetID
+		for i, p := range w.people[:4] {
+			sets = append(sets, p.register(150, uint64(i+1), 200))
+		}
+		run := func(s croft.Study) croft.StudyID {
+			t.Helper()
+			id := croft.StudyID(w.people[0].must(&ledger.Propose{Plan: s}))
+			for i, p := range w.people[:4] {
+				p.approve(id, sets[i], nil)
+			}
+			if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+				t.Fatal(st.Reason)
+			}
+			return id
+		}
+		first := w.plan(4)
+		run(first)
+		again := first
+		again.Name = "the same people again"
+		run(again)
+
+		for name, change := range map[string]func(*croft.Study){
+			"one percent more held out": func(s *croft.Study) { s.HoldOut.Percent++ },
+			"an age counts as missing": func(s *croft.Study) {
+				s.Schema.Columns = slices.Clone(s.Schema.Columns)
+				s.Schema.Columns[0].Missing = croft.MissingDrop
+				text, _ := os.ReadFile(w.people[0].csv)
+				s.Schema.Columns[0].Codes = []string{strings.Split(strings.Split(string(text), "\n")[5], ",")[1]}
+			},
+		} {
+			s := first
+			s.Name = name
+			change(&s)
+			id := croft.StudyID(w.people[0].must(&ledger.Propose{Plan: s}))
+			refused := 0
+			for i, p := range w.people[:4] {
+				if err := p.tryApprove(id, sets[i], nil); errors.Is(err, croft.ErrWithheld) {
+					refused++
+				} else if err != nil {
+					t.Error(err)
+				}
+			}
+			if refused == 0 {
+				t.Errorf("%s: nobody refused", name)
+			}
+		}
+		far := first
+		far.Name, far.HoldOut.Key = "another hold-out", "another key" // differs by many
+		run(far)
+	})
+}

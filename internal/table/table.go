@@ -60,6 +60,19 @@ func (t *Table) Rows() int { return len(t.person) }
 // is the table's own.
 func (t *Table) People() []Person { return t.people }
 
+// Split returns the people to train on and those held out, each in ascending order.
+func (t *Table) Split(h croft.HoldOut) (train, test []Person) {
+	held := t.heldOut(h)
+	for i, p := range t.people {
+		if held[i] {
+			test = append(test, p)
+		} else {
+			train = append(train, p)
+		}
+	}
+	return train, test
+}
+
 // Dropped returns for each column of the schema how many rows were left out
 // because it had no value. A row counts once, for the first such column.
 func (t *Table) Dropped() []int { return slices.Clone(t.dropped) }
