@@ -108,7 +108,7 @@ func TestImportsGoDownOnly(t *testing.T) {
 				t.Errorf("%s imports %s: %s is pure", path, imported, name)
 			}
 			for library, home := range confined {
-				if strings.HasPrefix(imported, library) && !slices.Contains(strings.Fields(home), name) {
+				if !test && strings.HasPrefix(imported, library) && !slices.Contains(strings.Fields(home), name) {
 					t.Errorf("%s imports %s: only %s may", path, imported, home)
 				}
 			}

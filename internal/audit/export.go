@@ -45,7 +45,7 @@ const (
 // header in the file names the state at its end. Otherwise the error is
 // croft.ErrNoQuorum.
 func Export(ctx context.Context, w io.Writer, g croft.Genesis, blocks iter.Seq2[chain.BlockData, error], o Options) (Report, error) {
-	out := exporter{w: bufio.NewWriterSize(w, 64<<10), sum: sha256.New()}
+	out := exporter{w: bufio.NewWriter(w), sum: sha256.New()}
 	out.write([]byte(exportMagic))
 	out.part(croft.Encode(g))
 	report, err := Verify(ctx, g, func(yield func(chain.BlockData, error) bool) {
@@ -96,7 +96,7 @@ func (e *exporter) write(data []byte) {
 // it; with a checkpoint in o not even that. Memory is bounded by the largest block
 // and the state.
 func VerifyExport(ctx context.Context, r io.Reader, o Options) (Report, error) {
-	in := importer{r: bufio.NewReaderSize(r, 64<<10), sum: sha256.New()}
+	in := importer{r: bufio.NewReader(r), sum: sha256.New()}
 	magic, err := in.read(int64(len(exportMagic)))
 	if err != nil || string(magic) != exportMagic {
 		return Report{}, fault("the file is not an export of version 1")

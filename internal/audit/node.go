@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"croft"
@@ -71,7 +72,6 @@ func VerifyNode(ctx context.Context, n Node, o Options) (Report, error) {
 	if err := r.finish(); err != nil {
 		return r.report, err
 	}
-	var damage []string
 	blobs, err := checkBlobs(ctx, n, stored)
 	if err != nil {
 		return r.report, err
@@ -80,7 +80,7 @@ func VerifyNode(ctx context.Context, n Node, o Options) (Report, error) {
 	if err != nil {
 		return r.report, err
 	}
-	if damage = append(blobs, docs...); len(damage) > 0 {
+	if damage := slices.Concat(blobs, docs); len(damage) > 0 {
 		return r.report, faults(damage)
 	}
 	r.report.Stored = stored

@@ -43,6 +43,7 @@ func (w *world) carry(id croft.StudyID, rounds uint32, sites ...string) string {
 			w.now += 60_000
 			w.nonce++
 			w.must("ada", &Tick{id})
+			w.block(100)
 		}
 	}
 	w.t.Fatalf("no end: %+v", w.study(id))
@@ -125,6 +126,7 @@ func TestDifferencing(t *testing.T) {
 			w.report(id, 1, three...)
 			w.now += 60_000
 			w.must("ada", &Tick{id})
+			w.block(100) // by a second proposer
 			if st := w.study(id); st.Status != Paused {
 				w.t.Fatalf("%v", st.Status)
 			}
@@ -279,6 +281,7 @@ func TestLeavingKeepsTheAccounts(t *testing.T) {
 func TestValidatorsStayASet(t *testing.T) {
 	w := newWorld(t, "ada", "ben", "cleo")
 	thief := w.keep("thief")
+	w.block(100)
 	for name, change := range map[string]func(*croft.Member){
 		"validator key":                  func(m *croft.Member) { m.Validator = w.members["ada"].Validator },
 		"node key":                       func(m *croft.Member) { m.Node = w.members["ada"].Node },

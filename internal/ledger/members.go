@@ -74,15 +74,18 @@ func (s *State) member(id croft.MemberID) (croft.Member, bool) {
 	return read[croft.Member](s, MemberKey(id))
 }
 
-// members returns the members that are not revoked, in order of admission.
-func (s *State) members() []croft.Member {
-	var out []croft.Member
+// all returns every member that ever was, in order of admission.
+func (s *State) all() (out []croft.Member) {
 	for _, id := range s.network().Members {
-		if m, _ := s.member(id); !m.Revoked {
-			out = append(out, m)
-		}
+		m, _ := s.member(id)
+		out = append(out, m)
 	}
 	return out
+}
+
+// members returns the members that are not revoked, in order of admission.
+func (s *State) members() []croft.Member {
+	return slices.DeleteFunc(s.all(), func(m croft.Member) bool { return m.Revoked })
 }
 
 func (m *Machine) writeGenesis(s *State) {
@@ -98,7 +101,7 @@ func checkGenesis(g croft.Genesis) error {
 		return croft.E(croft.ErrEncoding, "genesis", "version or number of members")
 	}
 	names := map[string]bool{}
-	for _, m := range g.Members {
+	for i, m := range g.Members {
 		if err := checkMember(m); err != nil {
 			return err
 		}
@@ -106,8 +109,21 @@ func checkGenesis(g croft.Genesis) error {
 			return croft.E(croft.ErrTxDuplicate, "the name "+m.Name)
 		}
 		names[m.Name] = true
+		if sharesKey(m, g.Members[:i]) {
+			return croft.E(croft.ErrTxDuplicate, "a key of "+m.Name)
+		}
 	}
 	return nil
+}
+
+// sharesKey says whether a member has a key that one of the others has, in any
+// role: one validator key twice would halt consensus, one node key twice would
+// let two members speak with one voice.
+func sharesKey(m croft.Member, others []croft.Member) bool {
+	mine := []croft.PublicKey{m.Key, m.Node, m.Validator}
+	return slices.ContainsFunc(others, func(o croft.Member) bool {
+		return slices.Contains(mine, o.Key) || slices.Contains(mine, o.Node) || slices.Contains(mine, o.Validator)
+	})
 }
 
 func checkMember(m croft.Member) error {
@@ -159,6 +175,9 @@ func (s *State) vote(voter croft.MemberID, v *Vote) error {
 		if _, taken := read[croft.MemberID](s, NameKey(v.Newcomer.Name)); taken {
 			return croft.E(croft.ErrTxDuplicate, "the name "+v.Newcomer.Name)
 		}
+		if sharesKey(*v.Newcomer, s.all()) {
+			return croft.E(croft.ErrTxDuplicate, "a key of "+v.Newcomer.Name)
+		}
 		newcomer := *v.Newcomer
 		newcomer.Ready, newcomer.Revoked = false, false // ready is for its own node to say
 		s.admit(newcomer)
@@ -166,6 +185,9 @@ func (s *State) vote(voter croft.MemberID, v *Vote) error {
 		m, known := s.member(v.Subject)
 		if !known || m.Revoked {
 			return croft.E(croft.ErrTxUnknown, "member", v.Subject.Short())
+		}
+		if len(voters) == 1 {
+			return croft.E(croft.ErrTxRights, m.Name, "it is the last member")
 		}
 		m.Revoked = true
 		write(s, MemberKey(m.ID), m)

@@ -216,7 +216,7 @@ func (m *model) play(before *spot, mv move) *spot {
 	b := Block{Height: 2, Time: after.now, Proposer: m.keys[0]}
 	for _, tx := range mv.txs {
 		sub := s.branch()
-		id := croft.HashOf(tx.by)
+		id := croft.HashOf([]any{tx.by, kindOf(tx.body), croft.Encode(tx.body)})
 		if _, proposes := tx.body.(*Propose); proposes {
 			id = croft.Hash(m.studies[slices.IndexFunc(m.studies, func(st modelStudy) bool { return st.plan.Name == tx.body.(*Propose).Plan.Name })].id)
 		}

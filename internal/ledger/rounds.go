@@ -240,12 +240,17 @@ func (s *State) ack(seat croft.MemberID, a *Ack) error {
 		return nil // late: the set is frozen, the seat may still publish its share
 	}
 	r.Reports = slices.Clone(r.Reports)
+	news := false
 	for _, site := range a.Sites {
 		at, found := slices.BinarySearchFunc(r.Reports, site, func(x Accepted, s croft.MemberID) int { return x.Site.Compare(s) })
 		if !found {
 			return croft.E(croft.ErrTxOrder, "no report of that site is here")
 		}
+		news = news || !has(r.Reports[at].Acks, seat)
 		r.Reports[at].Acks = insert(r.Reports[at].Acks, seat)
+	}
+	if !news {
+		return nil // repeating oneself does not begin a new window
 	}
 	// report → freeze: every expected report is acknowledged.
 	if accepted := r.acknowledged(int(st.Quorum)); len(accepted) == len(r.Sites) {
@@ -253,8 +258,8 @@ func (s *State) ack(seat croft.MemberID, a *Ack) error {
 	}
 	write(s, RoundKey(st.ID, r.Number), r)
 	s.put(st)
-	if r.Phase == croft.PhaseReport && st.Status != Stopped {
-		s.due(st.ID, true)
+	if st.Status != Stopped {
+		s.due(st.ID, true) // also when it froze: an approval may have expired before this block
 	}
 	return nil
 }
@@ -317,10 +322,12 @@ func (s *State) late(st *Study, plan croft.Study, b Block, patient bool) {
 	case enough:
 		s.freeze(st, plan, &r, accepted)
 		write(s, RoundKey(st.ID, r.Number), r)
-	case st.Status == Paused && b.Time-st.News >= 2*int64(plan.Patience)*1000:
+	case st.Status == Paused:
 		s.stop(st, croft.RefusedUnavailable.String())
 	default:
-		st.Status, st.Waiting = Paused, nil
+		// The pause is a window of its own: after a night in which all were off, the
+		// missing get as long to come back as anybody.
+		st.Status, st.Waiting, st.News, st.Proposers = Paused, nil, b.Time, nil
 		for _, m := range r.Sites {
 			if !has(accepted, m) {
 				st.Waiting = append(st.Waiting, m)
@@ -353,6 +360,7 @@ func (s *State) share(seat croft.MemberID, p *Share) error {
 	}
 	r.Shares = append(slices.Clone(r.Shares), SeatShare{seat, p.Blob, p.Cost})
 	write(s, RoundKey(st.ID, r.Number), r)
+	s.due(st.ID, true) // an approval may have expired before this block
 	return nil
 }
 

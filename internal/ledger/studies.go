@@ -238,7 +238,19 @@ func (s *State) enrol(member croft.MemberID, e *Enrol) error {
 	return nil
 }
 
-func (s *State) approve(site croft.MemberID, a *croft.Approval) error {
+// once says whether a person's or a node's answer is here for the first time: an old
+// yes that somebody sends again after a no, or the reverse, changes nothing.
+func (s *State) once(tx Tx) bool {
+	key := "answered/" + tx.ID.String()
+	if _, seen := read[bool](s, key); seen {
+		return false
+	}
+	write(s, key, true)
+	return true
+}
+
+func (s *State) approve(tx Tx, a *croft.Approval) error {
+	site := tx.Member
 	st, plan, err := s.study(a.Study)
 	if err != nil {
 		return err
@@ -256,13 +268,17 @@ func (s *State) approve(site croft.MemberID, a *croft.Approval) error {
 		a.Purpose != plan.Purpose || a.LegalBasis != plan.LegalBasis:
 		return croft.E(croft.ErrTxStudy, "the approval is for something else than was proposed")
 	}
-	s.answer(&st, Answer{Site: site, Pending: true, Dataset: a.Dataset, Releases: a.Releases, Expires: a.Expires})
+	if s.once(tx) {
+		s.answer(&st, Answer{Site: site, Pending: true, Dataset: a.Dataset, Releases: a.Releases, Expires: a.Expires, Tx: tx.ID})
+	}
 	return nil
 }
 
 // refuse records a site's no. Before the study opens it is an answer; after, it
-// stops the study, since a cohort never shrinks.
-func (s *State) refuse(site croft.MemberID, id croft.StudyID, reason croft.Refusal) error {
+// stops the study if the site is in it, since a cohort never shrinks. What the
+// site brought stays in its answer: sums that it was in stay on its account.
+func (s *State) refuse(tx Tx, id croft.StudyID, reason croft.Refusal) error {
+	site := tx.Member
 	st, plan, err := s.study(id)
 	if err != nil {
 		return err
@@ -270,17 +286,26 @@ func (s *State) refuse(site croft.MemberID, id croft.StudyID, reason croft.Refus
 	if reason < croft.RefusedPolicy || reason > croft.RefusedUnavailable {
 		return croft.E(croft.ErrTxStudy, "a refusal is one of five words")
 	}
-	switch {
-	case !has(plan.Sites, site):
+	if !has(plan.Sites, site) {
 		return croft.E(croft.ErrTxRights, site.Short(), "it is not a site of the study")
-	case st.Status == Proposed:
-		s.answer(&st, Answer{Site: site, Refusal: reason})
-	case st.Status == Done || st.Status == Stopped:
-		return nil
-	case len(st.Cohort) == 0 || has(st.Cohort, site):
-		s.note(&st, Answer{Site: site, Refusal: reason})
-		s.stop(&st, reason.String())
 	}
+	r, _ := read[Round](s, RoundKey(id, st.Round))
+	if st.Status == Done || st.Status == Stopped || st.Status != Proposed && !has(r.Sites, site) || !s.once(tx) {
+		return nil
+	}
+	no := Answer{Site: site}
+	for _, a := range st.Answers {
+		if a.Site == site {
+			no = a
+		}
+	}
+	no.Approved, no.Pending, no.Refusal, no.Tx = false, false, reason, tx.ID
+	if st.Status == Proposed {
+		s.answer(&st, no)
+		return nil
+	}
+	s.note(&st, no)
+	s.stop(&st, reason.String())
 	return nil
 }
 
@@ -381,7 +406,7 @@ func (s *State) decide(item dueItem, b Block) {
 	}
 	for i, a := range st.Answers {
 		if (a.Approved || a.Pending) && a.Expires*1000 <= b.Time {
-			st.Answers[i] = Answer{Site: a.Site, Refusal: croft.RefusedExpired}
+			st.Answers[i].Approved, st.Answers[i].Pending, st.Answers[i].Refusal = false, false, croft.RefusedExpired
 			if st.Status != Proposed && (len(st.Cohort) == 0 || has(st.Cohort, a.Site)) {
 				s.stop(&st, croft.RefusedExpired.String())
 				return

@@ -92,11 +92,11 @@ func Apply(s *State, tx Tx, b Block) error {
 	case *Enrol:
 		return s.enrol(tx.Member, body)
 	case *croft.Approval:
-		return s.approve(tx.Member, body)
+		return s.approve(tx, body)
 	case *Refuse:
-		return s.refuse(tx.Member, body.Study, body.Reason)
+		return s.refuse(tx, body.Study, body.Reason)
 	case *Withdraw:
-		return s.refuse(tx.Member, body.Study, croft.RefusedConsent)
+		return s.refuse(tx, body.Study, croft.RefusedConsent)
 	case *Report:
 		return s.report(tx.Member, body)
 	case *Ack:
@@ -108,7 +108,7 @@ func Apply(s *State, tx Tx, b Block) error {
 	case *Recover:
 		return s.recover(tx.Member, body)
 	case *Stop:
-		return s.refuse(tx.Member, body.Study, body.Reason)
+		return s.refuse(tx, body.Study, body.Reason)
 	case *Tick:
 		return s.tick(body, b)
 	}

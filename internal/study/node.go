@@ -191,9 +191,6 @@ func (f *follower) tick(ctx context.Context, st ledger.Study, plan croft.Study) 
 		due = due || a.Approved && now >= a.Expires*1000
 	}
 	quiet := st.News + int64(plan.Patience)*1000
-	if st.Status == ledger.Paused {
-		quiet += int64(plan.Patience) * 1000
-	}
 	waits := st.Status != ledger.Running || f.reporting(ctx, st)
 	if due = due || waits && st.News > 0 && now >= quiet; !due {
 		return nil

@@ -140,7 +140,7 @@ func (f *follower) refuse(ctx context.Context, r ledger.Round, err error) error 
 	}
 	f.say(Event{Round: r.Number, Word: "refuse", Text: err.Error()})
 	f.at("refuse")
-	return f.submit(ctx, 0, &ledger.Stop{Study: f.id, Reason: reason})
+	return f.submit(ctx, uint64(time.Now().UnixNano()), &ledger.Stop{Study: f.id, Reason: reason})
 }
 
 // Refusal gives the word under which a failure of this site stands on the ledger;
