@@ -121,10 +121,11 @@ func emptyFolder(dir string) (made bool, err error) {
 	} else if err != nil {
 		return false, croft.E(croft.ErrFolder, dir, reason(err))
 	}
+	if _, err := os.Lstat(filepath.Join(dir, "keys")); err == nil {
+		return false, croft.E(croft.ErrFolderUsed, dir)
+	}
 	for _, e := range entries {
 		switch name := e.Name(); {
-		case name == "keys":
-			return false, croft.E(croft.ErrFolderUsed, dir)
 		case strings.HasPrefix(name, staging):
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 				return false, croft.E(croft.ErrFolder, dir, reason(err))

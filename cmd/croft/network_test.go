@@ -47,8 +47,9 @@ type desk struct {
 func (d desk) croft(input string, args ...string) (code int, out, errs string) {
 	d.Helper()
 	var stdout, stderr bytes.Buffer
-	code = execute(d.Context(), append(args, "--dir", d.dir), strings.NewReader(input), &stdout, &stderr)
-	d.Logf("croft %s\n%s%s", strings.Join(args, " "), &stderr, &stdout)
+	args = append([]string{"--dir", d.dir, "--timeout", "1m"}, args...) // whatever stalls is named
+	code = execute(d.Context(), args, strings.NewReader(input), &stdout, &stderr)
+	d.Logf("croft %s\n%s%s", strings.Join(args[4:], " "), &stderr, &stdout)
 	return code, stdout.String(), stderr.String()
 }
 
@@ -103,7 +104,11 @@ func TestAStudyByCommands(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err := network.Start(t.Context(), slog.New(slog.DiscardHandler), func(croft.MemberID, study.Event) {}); err != nil {
+	events, log := map[croft.MemberID]*api.Events{}, slog.New(slog.DiscardHandler)
+	for _, m := range network.Members {
+		events[m.ID] = api.NewEvents()
+	}
+	if err := network.Start(t.Context(), log, func(id croft.MemberID, e study.Event) { events[id].Add(e) }); err != nil {
 		t.Fatal(err)
 	}
 	var desks []desk
@@ -111,14 +116,16 @@ func TestAStudyByCommands(t *testing.T) {
 	defer stop()
 	for i, m := range network.Members {
 		served := make(chan error, 1)
-		go func() { served <- api.Serve(ctx, m.Dir, m.Node.Services()) }()
+		services := api.Services{Self: m.ID, Dir: m.Dir, Name: m.Name, Ledger: m.Node.Chain, Study: m.Node.Study, Data: m.Node.Data,
+			Peers: m.Node.Peers, Log: log, Events: events[m.ID]}
+		go func() { served <- api.Serve(ctx, m.Dir, services) }()
 		t.Cleanup(func() {
 			stop()
 			if err := <-served; err != nil {
 				t.Error(err)
 			}
 		})
-		if _, err := answering(ctx, m.Dir, served); err != nil {
+		if _, up, err := answering(ctx, m.Dir, served); !up {
 			t.Fatal(err)
 		}
 		d := desk{t, m.Dir, t.TempDir()}
@@ -181,8 +188,8 @@ func TestAStudyByCommands(t *testing.T) {
 	}
 	c.must([]string{"study", "approve", "anaemia", "--json", "--yes"}, `"approved":true`)
 
-	a.must([]string{"study", "watch", "anaemia", "--timeout", "60s"}, "report  count", "newton", "publish")
-	b.must([]string{"study", "watch", "anaemia", "--timeout", "60s"})
+	a.must([]string{"study", "watch", "anaemia"}, "report  count", "newton", "publish")
+	b.must([]string{"study", "watch", "anaemia"})
 	a.must([]string{"study", "show", "anaemia"}, "done", "Round 0", "commit", "Model")
 	a.must([]string{"study", "result", "anaemia"}, "age", "sex=m", "(mean intercept)", "all sites", "<0.001")
 	var result api.Result

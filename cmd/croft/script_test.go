@@ -58,7 +58,7 @@ func up(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.Command("croft", append([]string{"up", "--lan"}, args...)...)
 	var log bytes.Buffer
 	cmd.Stderr = &log
-	cmd.Dir = ts.MkAbs(".")
+	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "CROFT_DIR="+ts.Getenv("CROFT_DIR"))
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())

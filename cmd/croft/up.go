@@ -49,13 +49,16 @@ func (c *cli) up(ctx context.Context, o upOptions) (err error) {
 	if c.quiet {
 		level = slog.LevelWarn
 	}
-	cfg := node.Config{Dir: c.dir, Listen: o.listen, Page: o.page, Socket: true,
+	cfg := node.Config{Dir: c.dir, Listen: o.listen, Page: o.page, Socket: true, At: failpoint(),
 		Log: slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: level}))}
 	if o.lan {
 		cfg.Timing = chain.LAN
 	}
 	if o.page == "none" {
 		cfg.Page = ""
+	}
+	if _, err := node.Genesis(c.dir); err != nil { // it says that there is no node, which a lock would not
+		return err
 	}
 	if cfg.Page != "" { // before anything starts; the node looks again
 		l, err := net.Listen("tcp", cfg.Page)
@@ -76,8 +79,8 @@ func (c *cli) up(ctx context.Context, o upOptions) (err error) {
 
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
-	status, err := answering(ctx, c.dir, ended)
-	if err != nil || ctx.Err() != nil {
+	status, up, err := answering(ctx, c.dir, ended)
+	if !up {
 		return err
 	}
 	r := upResult{Dir: c.dir, Name: n.Member.Name, Socket: filepath.Join(c.dir, "api.sock"), Page: cfg.Page, Listen: n.Host.Addrs(), Height: status.Height}
@@ -99,17 +102,18 @@ func (c *cli) up(ctx context.Context, o upOptions) (err error) {
 	return errors.Join(err, <-ended)
 }
 
-// answering waits until the node that runs in dir answers, or has ended.
-func answering(ctx context.Context, dir string, ended <-chan error) (api.Status, error) {
+// answering waits until the node that runs in dir answers, or has ended: then it
+// is not up, and err says why.
+func answering(ctx context.Context, dir string, ended <-chan error) (status api.Status, up bool, err error) {
 	for {
 		if client, err := api.Dial(dir); err == nil {
 			if status, err := client.Status(ctx); err == nil {
-				return status, nil
+				return status, true, nil
 			}
 		}
 		select {
 		case err := <-ended:
-			return api.Status{}, err
+			return status, false, err
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"net"
@@ -358,6 +359,23 @@ func TestEventsGoOnWhereTheyWere(t *testing.T) {
 			t.Errorf("%d events from %d", len(all), all[0].Seq)
 		}
 	})
+}
+
+// A node that starts again counts from 1 again: whoever followed its earlier life
+// begins anew.
+func TestEventsOfAnotherLife(t *testing.T) {
+	s := Services{Events: NewEvents()}
+	for range 9 {
+		s.Events.Add(study.Event{Word: "open"})
+	}
+	for query, want := range map[string]int{
+		"": 9, "after=7": 9, fmt.Sprintf("after=7&since=%d", s.Events.since): 2, fmt.Sprintf("after=7&since=%d", s.Events.since-1): 9, "after=x": 9,
+	} {
+		feed, err := s.feed(httptest.NewRequest("GET", "/v1/events?"+query, nil))
+		if err != nil || len(feed.Events) != want || feed.Since != s.Events.since {
+			t.Errorf("%q: %d events, %v", query, len(feed.Events), err)
+		}
+	}
 }
 
 func canceled(t *testing.T) context.Context {

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -149,25 +148,9 @@ func (s Services) send(ctx context.Context, tx ledger.Tx, send func(context.Cont
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
 	if err := send(ctx); err != nil {
-		return Submitted{}, refusal(err)
+		return Submitted{}, err
 	}
 	return Submitted{tx.ID}, nil
-}
-
-// refusal gives a refusal by the ledger, which comes with its sentence filled in,
-// the shape of all other failures.
-func refusal(err error) error {
-	if croft.CodeOf(err) != croft.ErrInternal {
-		return err
-	}
-	for code := croft.ErrTxSignature; code.Kind() != 0; code++ {
-		if errors.Is(err, code) {
-			f := newFailure(croft.E(code), err)
-			f.Message = err.Error()
-			return f
-		}
-	}
-	return err
 }
 
 // blocks streams the blocks from a height on, for an auditor: each as its length

@@ -63,7 +63,8 @@ type Node struct {
 
 	cfg    Config
 	events *api.Events
-	stop   context.CancelFunc
+	asked  chan struct{} // closed when somebody asks the node to stop
+	ask    sync.Once
 	close  []func() error // in order of opening; closed in reverse
 }
 
@@ -94,7 +95,8 @@ func Genesis(dir string) (g croft.Genesis, err error) {
 	if err != nil {
 		return g, croft.E(croft.ErrFolder, dir, "no node was made here: croft init")
 	}
-	return g, croft.Decode(raw, &g)
+	err = croft.Decode(raw, &g)
+	return g, err
 }
 
 // Open starts everything in the order in which one needs the other. Run then
@@ -103,7 +105,7 @@ func Open(cfg Config) (n *Node, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n = &Node{cfg: cfg, events: api.NewEvents()}
+	n = &Node{cfg: cfg, events: api.NewEvents(), asked: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -185,9 +187,17 @@ func Open(cfg Config) (n *Node, err error) {
 // Run plays the node's part until ctx ends or the node must stop: its disk fills
 // or fails, CometBFT stops. It returns nil when it was asked to stop.
 func (n *Node) Run(ctx context.Context) error {
-	ctx, n.stop = context.WithCancel(ctx)
-	defer n.stop()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		select {
+		case <-n.asked:
+			stop()
+		case <-ctx.Done():
+		}
+		return nil
+	})
 	group.Go(func() error { return n.meet(ctx) })
 	group.Go(func() error { return n.Study.Run(ctx) })
 	group.Go(func() error { return n.guard(ctx) })
@@ -199,6 +209,9 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	return group.Wait()
 }
+
+// Stop asks a running node to stop; Run then returns.
+func (n *Node) Stop() { n.ask.Do(func() { close(n.asked) }) }
 
 // Close stops what Open started, last first. It may be called once Run returned.
 func (n *Node) Close() error {
@@ -213,7 +226,7 @@ func (n *Node) Close() error {
 // Services is what the local API and the status page show of this node.
 func (n *Node) Services() api.Services {
 	return api.Services{Self: n.Self, Dir: n.cfg.Dir, Name: n.Member.Name, Ledger: n.Chain, Study: n.Study,
-		Data: n.Data, Peers: n.Peers, Stop: n.stop, Log: n.cfg.Log, Events: n.events}
+		Data: n.Data, Peers: n.Peers, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
 }
 
 // guard stops the node cleanly before its disk is full, and when CometBFT gave up.
