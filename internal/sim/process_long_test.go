@@ -1,0 +1,389 @@
+//go:build long && !windows
+
+package sim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"croft/internal/api"
+	"croft/internal/audit"
+	"croft/internal/ledger"
+)
+
+// These tests run the program as people do: one process a member, commands, and
+// SIGKILL. What a process leaves half done is on a real disk, and its ports are
+// real. Everything that can be seen faster is tested elsewhere, under virtual time.
+
+// TestKilledProcesses kills a node at each named line of a study's flows, in each
+// role, starts it again, and wants the model of an undisturbed study.
+func TestKilledProcesses(t *testing.T) {
+	n := newTown(t)
+	want := n.reference()
+	for _, c := range []struct {
+		line  string // and at which pass of it
+		roles string
+	}{
+		{"enrol", "seat only"}, // a site enrols at the same line
+		{"outbox:4", "both"},
+		{"approve", "site and seat"},
+		{"compute", "site and seat"},
+		{"report-kept:2", "site and seat"},
+		{"report:3", "site and seat"},
+		{"hand-kept:6", "both"}, // in the second round
+		{"acknowledge:2", "both"},
+		{"share:2", "both"},
+		{"step:3", "both"},
+	} {
+		for role, p := range map[string]*resident{"site and seat": n.residents[1], "seat only": n.residents[4]} {
+			if c.roles != role && c.roles != "both" {
+				continue
+			}
+			begun := time.Now()
+			p.end(syscall.SIGTERM)
+			dying := p.start("CROFT_FAILPOINT=" + c.line)
+			again := make(chan struct{})
+			go func() {
+				defer close(again)
+				<-dying.gone
+				if dying.signal() == syscall.SIGKILL {
+					p.start()
+				}
+			}()
+			id := n.propose("killed at " + c.line + " " + role)
+			n.approve(id)
+			got := n.result(id) // of the four others too
+			select {
+			case <-again:
+			default:
+				t.Fatalf("%s, %s: the line was never reached", c.line, role)
+			}
+			if dying.signal() != syscall.SIGKILL {
+				t.Fatalf("%s, %s: the node ended by itself: %v", c.line, role, dying.cmd.ProcessState)
+			}
+			if got != want {
+				t.Errorf("%s, %s: another result than undisturbed:\n%s\n%s", c.line, role, got, want)
+			}
+			t.Logf("%-14s %-14s killed, started again, same model, %.1f s", c.line, role, time.Since(begun).Seconds())
+		}
+	}
+	n.pause(want)
+	n.refuse()
+	n.inventory()
+}
+
+// pause kills a site in the middle of a study and leaves it dead for longer than
+// the study's patience: the study waits for it, by name, and goes on.
+func (n *town) pause(want string) {
+	begun := time.Now()
+	p := n.residents[1]
+	p.end(syscall.SIGTERM)
+	dying := p.start("CROFT_FAILPOINT=compute:4")
+	id := n.propose("pause", "60s", "3s")
+	n.approve(id)
+	<-dying.gone
+	n.residents[0].until("the study waits for ben by name", func(c *api.Client) bool {
+		st, err := c.Study(n.ctx, id)
+		return err == nil && st.Status == ledger.Paused.String() && slices.ContainsFunc(st.Sites, func(s api.Site) bool { return s.Name == "ben" && s.Missing })
+	})
+	p.start()
+	if got := n.result(id); got != want {
+		n.Errorf("paused: another result than undisturbed:\n%s\n%s", got, want)
+	}
+	n.Logf("%-29s paused by name, same model, %.1f s", "compute:4, too long away", time.Since(begun).Seconds())
+}
+
+// refuse changes a site's file after its person approved, and kills the node when
+// it is about to say so: it says so when it runs again.
+func (n *town) refuse() {
+	begun := time.Now()
+	p := n.residents[1]
+	p.end(syscall.SIGTERM)
+	dying := p.start("CROFT_FAILPOINT=refuse")
+	id := n.propose("refuse")
+	p.approve(id)
+	visits(n, filepath.Join(p.files, "visits.csv"), 77, 77)
+	for _, site := range n.sites() {
+		if site != p {
+			site.approve(id)
+		}
+	}
+	<-dying.gone
+	if dying.signal() != syscall.SIGKILL {
+		n.Fatalf("refuse: the node ended by itself: %v", dying.cmd.ProcessState)
+	}
+	p.start()
+	for _, r := range n.residents {
+		r.until("the study stopped because the data differ", func(c *api.Client) bool {
+			st, err := c.Study(n.ctx, id)
+			return err == nil && st.Status == ledger.Stopped.String() && st.Reason == "differs"
+		})
+	}
+	n.Logf("%-14s %-14s killed, started again, refused, %.1f s", "refuse", "site and seat", time.Since(begun).Seconds())
+}
+
+// kills is how many processes TestRandomKills kills.
+const kills = 30
+
+// TestRandomKills kills one or two nodes at a time at random moments of studies,
+// also while people propose and approve, and starts them again.
+func TestRandomKills(t *testing.T) {
+	rng := seeded(t)
+	n := newTown(t)
+	want := n.reference()
+	var delays []time.Duration // from a restart to a block that is new to the whole network
+	var mu sync.Mutex
+	studies := 0
+	for done := 0; done < kills; studies++ {
+		var ended atomic.Bool
+		var killer sync.WaitGroup
+		killer.Go(func() {
+			for done < kills && !ended.Load() {
+				time.Sleep(time.Duration(rng.IntN(1500)) * time.Millisecond)
+				victims := rng.Perm(len(n.residents))[:1+min(1, rng.IntN(4)/3)]
+				pause := time.Duration(rng.IntN(1000)) * time.Millisecond
+				for _, i := range victims {
+					n.residents[i].end(syscall.SIGKILL)
+				}
+				done += len(victims)
+				time.Sleep(pause)
+				known := n.height()
+				var starts sync.WaitGroup
+				for _, i := range victims {
+					starts.Go(func() {
+						p, begun := n.residents[i], time.Now()
+						p.start()
+						fresh := false
+						p.until("a block after its restart", func(c *api.Client) bool {
+							s, err := c.Status(n.ctx)
+							fresh = s.Height > known
+							return err == nil && (fresh || ended.Load() && s.Height == known) // nothing more happens then
+						})
+						if mu.Lock(); fresh {
+							delays = append(delays, time.Since(begun))
+						}
+						mu.Unlock()
+					})
+				}
+				starts.Wait()
+			}
+		})
+		id := n.propose(fmt.Sprint("random kills ", studies))
+		n.approve(id)
+		if got := n.result(id); got != want {
+			t.Errorf("study %d: another result than undisturbed:\n%s\n%s", studies, got, want)
+		}
+		ended.Store(true)
+		killer.Wait()
+	}
+	slices.Sort(delays)
+	at := func(p int) time.Duration { return delays[(len(delays)-1)*p/100].Round(time.Millisecond) }
+	t.Logf("%d kills in %d studies, each with the same model; restart to the next height: p50 %v, p95 %v, max %v (of %d)", kills, studies, at(50), at(95), at(100), len(delays))
+	n.inventory()
+}
+
+// TestDemoFoldersGoOn: the chain of the demo's folders goes on as soon as enough
+// of them run, each as a process of its own.
+func TestDemoFoldersGoOn(t *testing.T) {
+	dir := filepath.Join(shortDir(t), "d")
+	n := &town{T: t, ctx: patient(t), dir: dir}
+	code, out, errs := n.croft("demo", "--dir", dir, "--json")
+	var report struct {
+		Nodes []struct {
+			Name, Dir string
+			AppHash   string `json:"app_hash"`
+		}
+		Ledger struct{ Height int64 }
+	}
+	if err := json.Unmarshal(out, &report); code != 0 || err != nil || len(report.Nodes) != 5 {
+		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errs)
+	}
+	for _, node := range report.Nodes {
+		n.residents = append(n.residents, &resident{town: n, name: node.Name, dir: node.Dir, files: t.TempDir()})
+	}
+	begun := n.residents[:2]
+	for _, p := range begun {
+		p.start()
+	}
+	t.Cleanup(n.close)
+	var two [2]api.Status
+	for i, p := range begun {
+		p.until("the demo's ledger", func(c *api.Client) bool {
+			s, err := c.Status(n.ctx)
+			two[i] = s
+			return err == nil && s.Connected == 1
+		})
+		if s := two[i]; s.Height != report.Ledger.Height || s.AppHash.String() != report.Nodes[i].AppHash {
+			t.Errorf("%s: height %d, state %s; the demo's report says %d, %s", p.name, s.Height, s.AppHash, report.Ledger.Height, report.Nodes[i].AppHash)
+		}
+		if _, out, _ := p.croft("status"); strings.Count(string(out), ": away") != 3 {
+			t.Errorf("%s does not say that three are away:\n%s", p.name, out)
+		}
+	}
+	if two[0].AppHash != two[1].AppHash || two[0].Scope != two[1].Scope {
+		t.Errorf("two folders, two ledgers: %+v", two)
+	}
+
+	// Two of five cannot order: what a person does waits, and goes on by itself.
+	file := filepath.Join(begun[0].files, "more.csv")
+	visits(t, file, 50, 5)
+	add := []string{"data", "add", file, "--unit", "patient", "--releases", "100", "--json", "--yes"}
+	if code, out, errs := begun[0].croft(append(add, "--timeout", "5s")...); code != 9 {
+		t.Errorf("two of five nodes: exit code %d: %s%s", code, out, errs)
+	}
+	for _, p := range n.residents[2:] {
+		p.start()
+	}
+	for _, p := range n.residents {
+		p.until("the next block", func(c *api.Client) bool {
+			s, err := c.Status(n.ctx)
+			return err == nil && s.Height > report.Ledger.Height && s.Scope == two[0].Scope
+		})
+	}
+	begun[0].until("what waited is on the ledger", func(c *api.Client) bool {
+		sets, err := c.Datasets(n.ctx)
+		return err == nil && slices.ContainsFunc(sets, func(d api.Dataset) bool { return d.Name == "more" && d.Registered })
+	})
+	n.settle()
+	for _, p := range n.residents {
+		p.audit()
+	}
+	t.Logf("the demo ended at height %d; its folders went on to %d", report.Ledger.Height, n.height())
+}
+
+// TestCtrlCLeavesNothing: the demo without --dir leaves nothing in the temporary,
+// the home and the working folder, however it ends.
+func TestCtrlCLeavesNothing(t *testing.T) {
+	rng := seeded(t)
+	for _, after := range []time.Duration{
+		time.Duration(200+rng.IntN(800)) * time.Millisecond, time.Duration(1000+rng.IntN(2000)) * time.Millisecond,
+		time.Duration(3000+rng.IntN(3000)) * time.Millisecond, 0,
+	} {
+		root := shortDir(t)
+		places := map[string]string{}
+		for _, place := range []string{"tmp", "home", "work"} {
+			places[place] = filepath.Join(root, place)
+			if err := os.Mkdir(places[place], 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := command(patient(t), "demo", "--json")
+		cmd.Dir = places["work"]
+		cmd.Env = []string{"TMPDIR=" + places["tmp"], "HOME=" + places["home"], "PATH=" + os.Getenv("PATH")}
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		begun, want := time.Now(), 0
+		if after > 0 {
+			time.Sleep(after)
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Errorf("after %v: %v", after, err)
+			}
+			begun, want = time.Now(), 1
+		}
+		_ = cmd.Wait() // its exit code says more
+		took := time.Since(begun)
+		if code := cmd.ProcessState.ExitCode(); code != want || after > 0 && (took > 10*time.Second || !strings.Contains(out.String(), "CROFT-1")) {
+			t.Errorf("interrupted after %v: exit code %d, want %d, %v later: %s%s", after, code, want, took, &out, &errs)
+		}
+		for place, dir := range places {
+			left, err := os.ReadDir(dir)
+			if err != nil || len(left) > 0 {
+				t.Errorf("interrupted after %v: left in the %s folder: %v %v", after, place, left, err)
+			}
+		}
+		t.Logf("interrupted after %v (0: not), ended %v later, nothing left", after, took.Round(time.Millisecond))
+	}
+}
+
+// The marks of a node at rest.
+const (
+	atRest     = time.Minute // or $CROFT_IDLE
+	restingRSS = 150 << 20
+)
+
+// TestIdle: after the last transaction at most one more block, then none; and a
+// node at rest is small.
+func TestIdle(t *testing.T) {
+	rest := atRest
+	if text := os.Getenv("CROFT_IDLE"); text != "" {
+		var err error
+		if rest, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := newTown(t)
+	n.reference()
+	n.settle()
+	entries := n.residents[0].log()
+	height, last := n.height(), entries[len(entries)-1].Height
+	if height > last+1 {
+		t.Errorf("%d blocks after the last transaction", height-last)
+	}
+	time.Sleep(rest)
+	for _, p := range n.residents {
+		s, err := p.status()
+		if err != nil || s.Height != height {
+			t.Errorf("%s: height %d after %v, was %d: %v", p.name, s.Height, rest, height, err)
+		}
+		rss, err := p.rss()
+		if os.IsNotExist(err) {
+			t.Logf("%s: no /proc here: its size is not looked at", p.name)
+		} else if err != nil || rss > restingRSS {
+			t.Errorf("%s at rest: %d MB, want at most %d: %v", p.name, rss>>20, restingRSS>>20, err)
+		}
+		t.Logf("%s: height %d, last transaction in %d, no block for %v; RSS %d MB", p.name, s.Height, last, rest, rss>>20)
+	}
+}
+
+// seeded is the randomness of a test: another at each run, printed, and the same
+// again with $CROFT_SEED.
+func seeded(t *testing.T) *rand.Rand {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("CROFT_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("CROFT_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// inventory holds the town's ledger against what was promised: every node audits
+// itself, all have the same ledger, all that a person was told is done is on it,
+// and no node kept a secret of a study that has ended, or something unsent.
+func (n *town) inventory() {
+	n.Helper()
+	n.settle()
+	for _, p := range n.residents {
+		p.audit()
+	}
+	log := n.residents[0].log()
+	for _, done := range n.acknowledged {
+		if !slices.ContainsFunc(log, func(e audit.Entry) bool {
+			return e.Code == "" && e.Name == done.who && e.Word == done.word && (e.Tx.String() == done.id || e.Study.String() == done.id)
+		}) {
+			n.Errorf("lost: %s was told that %s %s is done", done.who, done.word, done.id)
+		}
+	}
+	n.close()
+	for _, p := range n.residents {
+		p.leftovers()
+	}
+	n.Logf("%d acknowledged acts, all on the ledger of %d blocks and %d entries; five audits; no leftovers", len(n.acknowledged), log[len(log)-1].Height, len(log))
+}
