@@ -119,6 +119,9 @@ type follower struct {
 	id croft.StudyID
 
 	rows      *rows           // the site's rows, once read
+	asked     int64           // the last deadline that a tick was sent for, ms
+	askAgain  int64           // when to ask again about it, ms
+	pause     int64           // until the time after that, ms
 	forgotten uint32          // rounds whose leftovers are erased
 	said      map[string]bool // events reported once
 	mu        sync.Mutex
@@ -186,19 +189,35 @@ func (f *follower) advance(ctx context.Context) (ended bool, err error) {
 // The node's clock only decides when to ask; the ledger's time decides.
 func (f *follower) tick(ctx context.Context, st ledger.Study, plan croft.Study) error {
 	now := time.Now().UnixMilli()
-	due := now >= plan.Expires*1000
+	deadlines := []int64{plan.Expires * 1000}
 	for _, a := range st.Answers {
-		due = due || a.Approved && now >= a.Expires*1000
+		if a.Approved {
+			deadlines = append(deadlines, a.Expires*1000)
+		}
 	}
-	quiet := st.News + int64(plan.Patience)*1000
-	waits := st.Status != ledger.Running || f.reporting(ctx, st)
-	if due = due || waits && st.News > 0 && now >= quiet; !due {
+	if waits := st.Status != ledger.Running || f.reporting(ctx, st); waits && st.News > 0 {
+		deadlines = append(deadlines, st.News+int64(plan.Patience)*1000)
+	}
+	passed := int64(0)
+	for _, d := range deadlines {
+		if d <= now {
+			passed = max(passed, d)
+		}
+	}
+	// Asking again about the same deadline only makes blocks, unless clocks differ:
+	// a proposal may wait for its answers for days. So ever more rarely.
+	if passed != f.asked {
+		f.asked, f.askAgain, f.pause = passed, now, askPause.Milliseconds()
+	}
+	if passed == 0 || now < f.askAgain {
 		return nil
 	}
-	// A tick has no content, so equal ticks are one transaction: the nonce is the
-	// deadline's second.
-	return f.submit(ctx, uint64(now/1000), &ledger.Tick{Study: f.id})
+	f.askAgain, f.pause = now+f.pause, 2*f.pause
+	return f.submit(ctx, uint64(now/1000), &ledger.Tick{Study: f.id}) // the nonce tells it from the last one
 }
+
+// askPause is the time between the first two ticks about one deadline; it doubles.
+const askPause = 5 * time.Second
 
 // reporting says whether the open round still waits for reports: only then has
 // patience a meaning.

@@ -367,6 +367,23 @@ func TestApprovalExpiresWhileTheLedgerSleeps(t *testing.T) {
 	})
 }
 
+// TestProposalThatNobodyAnswers: the ledger sleeps while people think.
+func TestProposalThatNobodyAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina")
+		defer w.close()
+		s := w.plan(3)
+		s.Expires = time.Now().Add(10 * 24 * time.Hour).Unix()
+		w.people[0].must(&ledger.Propose{Plan: s})
+		time.Sleep(time.Minute)
+		before := w.people[0].rules.Status().Height
+		time.Sleep(6 * time.Hour)
+		if blocks := w.people[0].rules.Status().Height - before; blocks > 200 {
+			t.Errorf("%d blocks in six hours without news", blocks)
+		}
+	})
+}
+
 // TestNothingReadableIsPublished looks at every blob and transaction for the
 // cells of the files.
 func TestNothingReadableIsPublished(t *testing.T) {
