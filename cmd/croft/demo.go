@@ -70,6 +70,7 @@ type demoScreen struct {
 	reports map[uint32]int // sites that reported, by round
 	bytes   map[uint32]int
 	stepped map[uint32]bool
+	said    map[string]bool
 }
 
 func (s *demoScreen) show(step bench.DemoStep) {
@@ -80,7 +81,7 @@ func (s *demoScreen) show(step bench.DemoStep) {
 		return
 	}
 	if s.reports == nil {
-		s.reports, s.bytes, s.stepped = map[uint32]int{}, map[uint32]int{}, map[uint32]bool{}
+		s.reports, s.bytes, s.stepped, s.said = map[uint32]int{}, map[uint32]int{}, map[uint32]bool{}, map[string]bool{}
 	}
 	switch e := step.Event; e.Word {
 	case "report":
@@ -97,7 +98,10 @@ func (s *demoScreen) show(step bench.DemoStep) {
 		}
 		s.progress("demo.round", fmt.Sprintf("%2d", e.Round+1), fmt.Sprintf("%-8s", e.Text), s.reports[e.Round], loss, s.bytes[e.Round])
 	case "liar", "pause", "refuse", "fail", "stop", "warn":
-		s.progress("demo.trouble", step.Who, e.Word, e.Text)
+		if line := say("demo.trouble", step.Who, e.Word, e.Text); !s.said[line] {
+			s.said[line] = true
+			s.progress("demo.trouble", step.Who, e.Word, e.Text)
+		}
 	}
 }
 
@@ -137,6 +141,7 @@ func (c *cli) demoText(w io.Writer, r *bench.DemoReport) {
 		fmt.Fprintln(w, say("demo.left.site", s.Name, r.Rounds, r.Numbers, s.BytesOut))
 	}
 	fmt.Fprintln(w, say("demo.promise"))
+	fmt.Fprintln(w, say("demo.profile", r.Profile))
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, say("demo.cost", r.Ledger.Height, fmt.Sprintf("%.1f", float64(r.Ledger.Bytes)/1e6), fmt.Sprintf("%.1f", r.CPUSeconds),
 		fmt.Sprintf("%.0f", r.Energy.Joules), r.Energy.How, fmt.Sprintf("%.1f", float64(r.Bytes.Wire)/1e6), r.Steps))

@@ -16,6 +16,7 @@ import (
 	"croft/internal/energy"
 	"croft/internal/fed"
 	"croft/internal/ledger"
+	"croft/internal/privagg"
 	"croft/internal/sim"
 	"croft/internal/study"
 	"croft/internal/table"
@@ -258,6 +259,7 @@ func measure(ctx context.Context, c DemoConfig, network *sim.Network, sites []*s
 	if err != nil {
 		return nil, err
 	}
+	out.Profile = privagg.Profile{Seats: len(st.Seats), Threshold: int(st.Threshold)}.String()
 	for n := range st.Round + 1 {
 		raw, err := first.Node.Chain.Read(ctx, ledger.RoundKey(id, n))
 		if err != nil {
@@ -285,6 +287,9 @@ func measure(ctx context.Context, c DemoConfig, network *sim.Network, sites []*s
 	}
 	out.Breach = DemoBreach{Pooled: out.Rows, Largest: out.Sites[0].Rows, Smallest: out.Sites[len(sites)-1].Rows}
 
+	if err := network.Rest(ctx); err != nil { // what is reported is what the folders hold
+		return nil, err
+	}
 	status := first.Node.Chain.Status()
 	out.Ledger.Height = status.Height
 	if out.Steps, out.BlocksRound, err = steps(first, id, status.Height, out.Rounds); err != nil {
