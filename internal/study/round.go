@@ -11,7 +11,7 @@
 //	seat.go    what a seat does
 //	reader.go  how a sum is opened and the next state taken
 //	node.go    what the flows need of the node; following studies
-//	file.go    the study file that people write
+//	file.go    the study file that people write; draft.go writes one, validate.go checks a study
 package study
 
 import (
