@@ -22,7 +22,7 @@ type world func(t *testing.T, n byte, allow func(PeerID) bool) Host
 func everywhere(t *testing.T, suite func(t *testing.T, join world)) {
 	for name, listen := range map[string]string{"tcp": "/ip4/127.0.0.1/tcp/0", "quic": "/ip4/127.0.0.1/udp/0/quic-v1"} {
 		t.Run(name, func(t *testing.T) {
-			suite(t, func(t *testing.T, n byte, allow func(PeerID) bool) Host { return real(t, n, allow, listen) })
+			suite(t, func(t *testing.T, n byte, allow func(PeerID) bool) Host { return realHost(t, n, allow, listen) })
 		})
 	}
 	t.Run("mesh", func(t *testing.T) {
@@ -43,7 +43,7 @@ func public(n byte) croft.PublicKey {
 	return croft.PublicKey(secret(n).Public().(ed25519.PublicKey))
 }
 
-func real(t *testing.T, n byte, allow func(PeerID) bool, listen ...string) *Libp2p {
+func realHost(t *testing.T, n byte, allow func(PeerID) bool, listen ...string) *Libp2p {
 	t.Helper()
 	h, err := Listen(Config{Key: secret(n), Listen: listen, Allow: allow})
 	if err != nil {

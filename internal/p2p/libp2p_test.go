@@ -26,7 +26,7 @@ const (
 )
 
 func TestPortInUse(t *testing.T) {
-	first := real(t, 1, all, anyTCP, anyQUIC)
+	first := realHost(t, 1, all, anyTCP, anyQUIC)
 	for _, addr := range first.Addrs() {
 		listen, _, _ := strings.Cut(addr, "/p2p/")
 		_, err := Listen(Config{Key: secret(2), Listen: []string{anyTCP, listen}, Allow: all})
@@ -46,17 +46,17 @@ func TestPortInUse(t *testing.T) {
 	first.Close()
 	for _, addr := range addrs {
 		listen, _, _ := strings.Cut(addr, "/p2p/")
-		real(t, 2, all, listen).Close()
+		realHost(t, 2, all, listen).Close()
 	}
 }
 
 func TestBothTransportsAtOnce(t *testing.T) {
-	b := real(t, 2, all, anyTCP, anyQUIC)
+	b := realHost(t, 2, all, anyTCP, anyQUIC)
 	if len(b.Addrs()) != 2 {
 		t.Fatal(b.Addrs())
 	}
 	b.Handle("echo/1", 10, echo)
-	a := real(t, 1, all) // only dials
+	a := realHost(t, 1, all) // only dials
 	if err := a.Learn(b.Addrs()...); err != nil {
 		t.Fatal(err)
 	}
@@ -65,9 +65,67 @@ func TestBothTransportsAtOnce(t *testing.T) {
 	}
 }
 
+// Only the gate keeps strangers from a connection; calls have a check of their
+// own, so this looks at connections.
+func TestStrangersGetNoConnection(t *testing.T) {
+	for _, listen := range []string{anyTCP, anyQUIC} {
+		member, stranger := realHost(t, 1, all), realHost(t, 3, all, listen)
+		b := realHost(t, 2, func(p PeerID) bool { return p == member.ID() }, listen)
+		connected := make(chan PeerID, 10)
+		b.swarm.Notify(&network.NotifyBundle{ConnectedF: func(_ network.Network, c network.Conn) {
+			connected <- PeerID(c.RemotePeer().String())
+		}})
+		b.Handle("echo/1", 10, echo)
+		stranger.Handle("echo/1", 10, echo)
+		for _, h := range []*Libp2p{stranger, member} { // in this order
+			if err := errors.Join(h.Learn(b.Addrs()...), b.Learn(stranger.Addrs()...)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := h.Call(t.Context(), b.ID(), "echo/1", nil)
+			if (err == nil) != (h == member) {
+				t.Errorf("%s: %v", h.ID(), err)
+			}
+		}
+		id, err := peer.Decode(string(stranger.ID()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.host.Connect(t.Context(), peer.AddrInfo{ID: id}); err == nil {
+			t.Error("connected to a stranger")
+		}
+		if first := <-connected; first != member.ID() || len(connected) > 0 {
+			t.Errorf("%s: connected to %s and %d more", listen, first, len(connected))
+		}
+	}
+}
+
+// After a failed call libp2p does not dial that address for a while; Learn says
+// that it is worth trying.
+func TestLearnEndsTheBackoff(t *testing.T) {
+	a, b := realHost(t, 1, all), realHost(t, 2, all, anyTCP)
+	addrs := b.Addrs()
+	b.Close()
+	if err := a.Learn(addrs...); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.Call(t.Context(), b.ID(), "echo/1", nil)
+	wantPeerError(t, "while it is down", err)
+	listen, _, _ := strings.Cut(addrs[0], "/p2p/")
+	b = realHost(t, 2, all, listen)
+	b.Handle("echo/1", 10, echo)
+	_, err = a.Call(t.Context(), b.ID(), "echo/1", nil)
+	wantPeerError(t, "up again, and not tried", err)
+	if err := a.Learn(addrs...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLargestMessages(t *testing.T) {
 	for _, listen := range []string{anyTCP, anyQUIC} {
-		a, b := real(t, 1, all), real(t, 2, all, listen)
+		a, b := realHost(t, 1, all), realHost(t, 2, all, listen)
 		if err := a.Learn(b.Addrs()...); err != nil {
 			t.Fatal(err)
 		}
@@ -85,13 +143,13 @@ func TestLargestMessages(t *testing.T) {
 // A peer that does not keep to the format gets an error or nothing, costs no
 // memory, and does no harm to others.
 func TestHostileStreams(t *testing.T) {
-	b := real(t, 2, all, anyTCP)
+	b := realHost(t, 2, all, anyTCP)
 	handled := make(chan []byte, 10)
 	b.Handle("echo/1", 1000, func(_ context.Context, _ PeerID, request []byte) ([]byte, error) {
 		handled <- request
 		return request, nil
 	})
-	a := real(t, 1, all)
+	a := realHost(t, 1, all)
 	if err := a.Learn(b.Addrs()...); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +185,7 @@ func TestHostileStreams(t *testing.T) {
 
 // A peer that answers nonsense is unreachable, no more.
 func TestHostileAnswers(t *testing.T) {
-	b := real(t, 2, all, anyTCP)
+	b := realHost(t, 2, all, anyTCP)
 	var answer []byte
 	var mu sync.Mutex
 	b.accept("bad/1", func(_ PeerID, s network.Stream) {
@@ -137,7 +195,7 @@ func TestHostileAnswers(t *testing.T) {
 		s.Write(answer)
 		s.Close()
 	})
-	a := real(t, 1, all)
+	a := realHost(t, 1, all)
 	if err := a.Learn(b.Addrs()...); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +240,7 @@ func raw(t *testing.T, from, to *Libp2p, proto string) network.Stream {
 
 // A peer that ignores its own quota meets ours.
 func TestOnePeerCannotTakeAll(t *testing.T) {
-	b := real(t, 2, all, anyTCP)
+	b := realHost(t, 2, all, anyTCP)
 	entered, leave := make(chan bool), make(chan bool)
 	b.Handle("wait/1", 10, func(ctx context.Context, _ PeerID, _ []byte) ([]byte, error) {
 		entered <- true
@@ -190,7 +248,7 @@ func TestOnePeerCannotTakeAll(t *testing.T) {
 		return nil, nil
 	})
 	b.Handle("echo/1", 10, echo)
-	greedy, modest := real(t, 1, all), real(t, 3, all)
+	greedy, modest := realHost(t, 1, all), realHost(t, 3, all)
 	for _, h := range []*Libp2p{greedy, modest} {
 		if err := h.Learn(b.Addrs()...); err != nil {
 			t.Fatal(err)
@@ -218,7 +276,7 @@ func TestOnePeerCannotTakeAll(t *testing.T) {
 }
 
 func TestNothingInTheDefaultRegistry(t *testing.T) {
-	real(t, 1, all, anyTCP)
+	realHost(t, 1, all, anyTCP)
 	families, err := prometheus.DefaultGatherer.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +325,7 @@ func dial(t *testing.T, addr string) *net.TCPConn {
 
 func TestTunnelPassesHalfCloses(t *testing.T) {
 	for _, listen := range []string{anyTCP, anyQUIC} {
-		a, b := real(t, 1, all), real(t, 2, all, listen)
+		a, b := realHost(t, 1, all), realHost(t, 2, all, listen)
 		if err := a.Learn(b.Addrs()...); err != nil {
 			t.Fatal(err)
 		}
@@ -295,8 +353,8 @@ func TestTunnelPassesHalfCloses(t *testing.T) {
 }
 
 func TestTunnelsEnd(t *testing.T) {
-	a, b := real(t, 1, all), real(t, 2, func(p PeerID) bool { return p == PeerOf(public(1)) }, anyTCP)
-	stranger := real(t, 3, all)
+	a, b := realHost(t, 1, all), realHost(t, 2, func(p PeerID) bool { return p == PeerOf(public(1)) }, anyTCP)
+	stranger := realHost(t, 3, all)
 	for _, h := range []*Libp2p{a, stranger} {
 		if err := h.Learn(b.Addrs()...); err != nil {
 			t.Fatal(err)
@@ -355,7 +413,7 @@ func TestTunnelsEnd(t *testing.T) {
 }
 
 func TestOnePeerCannotOpenAllTunnels(t *testing.T) {
-	a, b := real(t, 1, all), real(t, 2, all, anyTCP)
+	a, b := realHost(t, 1, all), realHost(t, 2, all, anyTCP)
 	if err := a.Learn(b.Addrs()...); err != nil {
 		t.Fatal(err)
 	}
@@ -388,7 +446,7 @@ func TestOnePeerCannotOpenAllTunnels(t *testing.T) {
 
 // Close leaves nothing of ours running, whatever was under way.
 func TestCloseLeavesNoGoroutines(t *testing.T) {
-	a, b := real(t, 1, all, anyTCP, anyQUIC), real(t, 2, all, anyTCP, anyQUIC)
+	a, b := realHost(t, 1, all, anyTCP, anyQUIC), realHost(t, 2, all, anyTCP, anyQUIC)
 	if err := a.Learn(b.Addrs()...); err != nil {
 		t.Fatal(err)
 	}
@@ -426,7 +484,7 @@ func TestNothingIsWrittenToDisk(t *testing.T) {
 	t.Chdir(dir)
 	t.Setenv("HOME", dir)
 	t.Setenv("TMPDIR", dir)
-	a := real(t, 1, all, anyTCP, anyQUIC)
+	a := realHost(t, 1, all, anyTCP, anyQUIC)
 	a.Close()
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Errorf("%v, %v", entries, err)

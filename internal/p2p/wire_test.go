@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,6 +61,7 @@ func TestFrameAsksBeforeItAllocates(t *testing.T) {
 func FuzzUnpackAnswer(f *testing.F) {
 	_, body := packError(croft.E(croft.ErrPolicy, "at least 20 rows"))
 	f.Add(byte(failed), body)
+	f.Add(byte(failed), croft.Encode(failure{Code: croft.ErrPolicy, Args: []string{"\x1b[2J" + strings.Repeat("x", maxArg)}}))
 	f.Add(byte(answered), []byte("x"))
 	f.Add(byte(200), []byte{})
 	f.Fuzz(func(t *testing.T, s byte, body []byte) {
@@ -110,6 +112,14 @@ func TestErrorSurvivesTheWire(t *testing.T) {
 	})
 }
 
+func TestWhatStaysHere(t *testing.T) {
+	for _, err := range []error{errors.New("open secret.csv"), croft.E(croft.ErrInternal, "open secret.csv")} {
+		if code, body := packError(err); code != mute || len(body) > 0 {
+			t.Errorf("%v: sent as %d %q", err, code, body)
+		}
+	}
+}
+
 // In any second no more calls are admitted than the rate and the burst allow,
 // and whoever waits as told is admitted.
 func TestQuotaKeepsTheRate(t *testing.T) {
@@ -117,21 +127,25 @@ func TestQuotaKeepsTheRate(t *testing.T) {
 		r := rates{atOnce: 1, perSecond: rapid.IntRange(1, 50).Draw(t, "rate")}
 		l := &lane{tokens: float64(r.perSecond)}
 		now := time.Unix(1e9, 0)
-		start, admitted := now, 0
+		var admitted []time.Time
 		for range rapid.IntRange(1, 300).Draw(t, "calls") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "ms")) * time.Millisecond)
+			now = now.Add(time.Duration(rapid.OneOf(rapid.IntRange(0, 100), rapid.IntRange(0, 5000)).Draw(t, "ms")) * time.Millisecond)
 			d := l.take(r, now, false)
 			if d > 0 && rapid.Bool().Draw(t, "wait") {
-				now = now.Add(d + time.Nanosecond)
+				now = now.Add(d)
 				if d = l.take(r, now, false); d > 0 {
 					t.Fatalf("waited as told, and %v more", d)
 				}
 			}
 			if d == 0 {
-				admitted++
+				admitted = append(admitted, now)
 			}
-			if most := float64(r.perSecond) * (1 + now.Sub(start).Seconds()); float64(admitted) > most+1e-6 {
-				t.Fatalf("%d calls in %v with %d a second", admitted, now.Sub(start), r.perSecond)
+		}
+		for i, from := range admitted {
+			for j, to := range admitted[i:] {
+				if most := float64(r.perSecond) * (1 + to.Sub(from).Seconds()); float64(j+1) > most+1e-6 {
+					t.Fatalf("%d calls in %v with %d a second", j+1, to.Sub(from), r.perSecond)
+				}
 			}
 		}
 	})
