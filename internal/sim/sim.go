@@ -98,6 +98,26 @@ func (n *Network) Start(ctx context.Context, log *slog.Logger, events func(croft
 	return nil
 }
 
+// Rest waits until the ledger is at rest: all nodes have the same last block, and
+// it is empty, as the one that proves the last transaction's effect is.
+func (n *Network) Rest(ctx context.Context) error {
+	first := n.Members[0]
+	return first.Await(ctx, func(context.Context) (bool, error) {
+		height := first.Node.Chain.Status().Height
+		for _, m := range n.Members {
+			if m.Node.Chain.Status().Height != height {
+				return false, nil
+			}
+		}
+		block, err := first.Node.Chain.Block(height)
+		if err != nil {
+			return false, err
+		}
+		_, txs, err := block.Open()
+		return len(txs) == 0, err
+	})
+}
+
 // Stop stops every node and waits for it.
 func (n *Network) Stop() error {
 	if n.stop != nil {
