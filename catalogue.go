@@ -16,6 +16,7 @@ const (
 	ErrNotFound
 	ErrInterrupted
 	ErrTimeout
+	ErrConflict
 )
 
 // Data and study files (table, data, study files).
@@ -36,6 +37,8 @@ const (
 	ErrStudyFile
 	ErrStudyValue
 	ErrPublicData
+	ErrFileMissing
+	ErrFileWrite
 )
 
 // Private sums and plans (tensor, privagg, fed).
@@ -76,6 +79,7 @@ const (
 	ErrTxCohort
 	ErrTxStudy
 	ErrTxQuota
+	ErrInvite
 )
 
 // Node, network, disk.
@@ -92,6 +96,10 @@ const (
 	ErrRunning
 	ErrStoreCorrupt
 	ErrTooLarge
+	ErrInviteCode
+	ErrNotAdmitted
+	ErrGenesis
+	ErrNoNode
 )
 
 // Studies at a site.
@@ -105,6 +113,9 @@ const (
 	ErrPaused
 	ErrUse
 	ErrStopped
+	ErrNotSigned
+	ErrNotSite
+	ErrNoDataset
 )
 
 // Audit.
@@ -124,11 +135,12 @@ var catalogue = map[Code]entry{
 	ErrNotFound:    {NotFound, "there is no {0} called {1}", "see what there is: {2}"},
 	ErrInterrupted: {Internal, "stopped on request", "run the same command again"},
 	ErrTimeout:     {Timeout, "not finished after {0}", "what was begun goes on at the node: run the same command again, or wait longer with --timeout"},
+	ErrConflict:    {Conflict, "{0}", "{1}"},
 
 	ErrFileOpen:      {Invalid, "cannot read {0}: {1}", "check the path and that you may read the file"},
 	ErrQuoting:       {Invalid, "{0}, line {1}: a quoted value does not end or a quote stands inside a value", "close the quote, and write a quote inside a value as two"},
 	ErrHeader:        {Invalid, "{0}: the first line is not a header: {1}", "put each column's name in the first line, each name once"},
-	ErrColumnMissing: {Invalid, "{0} has no column {1}", "the study needs it: rename the column in the file, or decline the study"},
+	ErrColumnMissing: {Invalid, "{0} has no column {1}", "give the column that name in the first line of the file, or name another column"},
 	ErrRowWidth:      {Invalid, "{0}, line {1}: {2} values where the header names {3} columns", "correct the line; often a separator stands inside an unquoted value"},
 	ErrLineTooLong:   {Invalid, "{0}, line {1}: longer than {2} bytes", "check that the file is a CSV with one row a line"},
 	ErrNotNumber:     {Invalid, "{0}, line {1}, column {2}: {3} is not a number", "correct the value, or declare it under missing in the study file"},
@@ -141,6 +153,8 @@ var catalogue = map[Code]entry{
 	ErrStudyFile:     {Invalid, "{0}, line {1}, column {2}: {3}", "correct the line; `croft study new --from data.csv` writes a correct file to compare"},
 	ErrStudyValue:    {Invalid, "{0}: {1}: {2}", "correct the value; `croft study new --from data.csv` writes a correct file to compare"},
 	ErrPublicData:    {NotFound, "{0} is not here: the program does not bring this published data along", "put {1} from {2} into that folder"},
+	ErrFileMissing:   {NotFound, "there is no file {0}", "check the path"},
+	ErrFileWrite:     {Invalid, "cannot write {0}: {1}", "name another file, in a folder that is there and that you may write to"},
 
 	ErrOverflow:      {Invalid, "block {0}, number {1}: {2} does not fit below the bound of {3}", "the vector would exceed its approved bound and nothing was sent; check the data's units and the declared ranges"},
 	ErrShape:         {Invalid, "{0} has {1} elements, expected {2}", "both sides must run the same plan: check their versions with `croft version`"},
@@ -176,6 +190,8 @@ var catalogue = map[Code]entry{
 	ErrTxStudy:     {Invalid, "the study cannot be put on the ledger: {0}", "correct the study file"},
 	ErrTxQuota:     {Exhausted, "{0} has {1} transactions waiting for the next block; no more are taken", "the node hands them in again by itself"},
 
+	ErrInvite: {Denied, "the invite cannot be used: {0}", "the member who invites makes a new one"},
+
 	ErrFolder:       {Invalid, "cannot use the folder {0}: {1}", "choose a folder that you own and may write to: --dir"},
 	ErrFolderUsed:   {Conflict, "{0} holds a node already", "use another folder with --dir; nothing was changed"},
 	ErrKeyFile:      {Denied, "the key file {0} cannot be used: {1}", "it must be a regular file with mode 0600 in a folder with mode 0700"},
@@ -188,6 +204,10 @@ var catalogue = map[Code]entry{
 	ErrRunning:      {Conflict, "a node is running in {0} already", "use it, or stop it: croft down --dir {0}"},
 	ErrStoreCorrupt: {Corrupt, "{0} is damaged: {1}", "restore the folder from a backup, or join again with an empty one"},
 	ErrTooLarge:     {Invalid, "{0} bytes are more than the {1} that one message, blob or document may have", "use fewer columns or a smaller model"},
+	ErrNoNode:       {NotFound, "there is no node in {0}", "croft init --name \"Clinic A\" --dir {0}, or name its folder with --dir"},
+	ErrInviteCode:   {Invalid, "this is not an invite code: {0}", "copy the whole code again, from croft1 to its last character"},
+	ErrNotAdmitted:  {Pending, "{0} is not admitted to the network yet: {1}", "wait until the members have voted, and try again"},
+	ErrGenesis:      {Corrupt, "the genesis of the inviter's node is not that of the network in the code", "do not join; ask who invited you to look into it, and to make a new code"},
 
 	ErrNotApproved: {Pending, "{0} has not approved study {1}", "a person decides: croft study show, then croft study approve or decline"},
 	ErrDiffers:     {Denied, "the study differs from what was approved: {0}", "read it again: croft study show; approve it again if you agree"},
@@ -198,7 +218,10 @@ var catalogue = map[Code]entry{
 	ErrPaused:      {Unavailable, "the study is paused: it waits for {0}", "start their nodes; leaving a site out would show its numbers"},
 	ErrUse:         {Denied, "the study allows its result for {0}, not for {1}", "its sites would have to agree: {2}"},
 
-	ErrStopped: {Denied, "study {0} ended without a model: {1}", "croft study show says why; a new study may be proposed"},
+	ErrStopped:   {Denied, "study {0} ended without a model: {1}", "croft study show says why; a new study may be proposed"},
+	ErrNotSigned: {Pending, "nothing was signed", "the same command asks again"},
+	ErrNotSite:   {Denied, "study {0} does not ask for your rows: you are not one of its sites", "see which sites it has: croft study show {1}"},
+	ErrNoDataset: {NotFound, "you have no dataset with all columns of study {0} in which {1} tells people apart", "see what there is: croft data ls; add one: croft data add FILE.csv --unit {1}"},
 
 	ErrAudit: {Corrupt, "audit: {0}", "keep this copy, and ask another member for theirs: croft audit export"},
 }

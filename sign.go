@@ -9,8 +9,15 @@ type Role uint8
 const (
 	RoleMember    Role = iota + 1 // approvals and votes: used by a person, not by the node
 	RoleNode                      // libp2p identity and the node's own transactions
-	RoleValidator                 // CometBFT votes; never signs anything of ours
+	RoleValidator                 // CometBFT votes; of ours only the proof, at joining, that it is at hand
+	RoleInvite                    // of an invite, no member's: signs one newcomer's application
 )
+
+// JoinDomain tags a newcomer's proofs that it has the keys it names. It is the one
+// domain in which a validator key signs: what is signed begins with a CBOR array and
+// the text "croft/join", which no vote of CometBFT does (a length and a Protobuf
+// field come first there), so that none can be taken for the other.
+const JoinDomain = "join"
 
 // PublicKey is an Ed25519 public key (RFC 8032).
 type PublicKey [ed25519.PublicKeySize]byte

@@ -15,7 +15,6 @@ import (
 	"croft"
 	"croft/internal/api"
 	"croft/internal/audit"
-	"croft/internal/node"
 )
 
 func (c *cli) auditExportVerb() *cobra.Command {
@@ -32,9 +31,9 @@ type auditExportResult struct {
 // elsewhere. It is verified as it is written; what does not hold is not kept.
 func (c *cli) auditExport(ctx context.Context, path string) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return croft.E(croft.ErrUsage, say("exists", path), say("exists.fix"))
+		return croft.E(croft.ErrConflict, say("exists", path), say("exists.fix"))
 	}
-	g, err := node.Genesis(c.dir)
+	g, err := c.genesis()
 	if err != nil {
 		return err
 	}
@@ -45,7 +44,7 @@ func (c *cli) auditExport(ctx context.Context, path string) error {
 	dir := filepath.Dir(path)
 	temp, err := os.CreateTemp(dir, ".croft-export-")
 	if err != nil {
-		return croft.E(croft.ErrFolder, dir, reason(err))
+		return croft.E(croft.ErrFileWrite, path, reason(err))
 	}
 	defer os.Remove(temp.Name()) // gone by then if all went well
 	report, err := export(ctx, temp, g, client)
@@ -54,12 +53,12 @@ func (c *cli) auditExport(ctx context.Context, path string) error {
 		return err
 	}
 	if err := errors.Join(closed, os.Rename(temp.Name(), path)); err != nil {
-		return croft.E(croft.ErrFolder, dir, reason(err))
+		return croft.E(croft.ErrFileWrite, path, reason(err))
 	}
 	return c.result(auditExportResult{path, report.Blocks, report.End}, func(w io.Writer) {
 		fmt.Fprintln(w, say("audit.export.done", count(int(report.Blocks), "block", "blocks"), path))
 		fmt.Fprintln(w, say("audit.export.checkpoint", report.End))
-		fmt.Fprintln(w, say("audit.export.next", path))
+		fmt.Fprintln(w, say("audit.export.next", api.Quote(path)))
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"croft/internal/api"
 	"croft/internal/audit"
-	"croft/internal/node"
 )
 
 type auditLogOptions struct {
@@ -30,7 +29,7 @@ func (c *cli) auditLogVerb() *cobra.Command {
 // auditLog shows who did what, when: every entry of the ledger, each checked by
 // running the chain again.
 func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
-	g, err := node.Genesis(c.dir)
+	g, err := c.genesis()
 	if err != nil {
 		return err
 	}

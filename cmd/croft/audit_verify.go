@@ -63,7 +63,7 @@ func (c *cli) auditVerify(ctx context.Context, o auditVerifyOptions) error {
 func verifyFile(ctx context.Context, path string, options audit.Options) (api.Audited, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return api.Audited{}, croft.E(croft.ErrFileOpen, path, reason(err))
+		return api.Audited{}, unread(path, err)
 	}
 	defer f.Close()
 	report, err := audit.VerifyExport(ctx, f, options)
@@ -74,7 +74,7 @@ func verifyFile(ctx context.Context, path string, options audit.Options) (api.Au
 }
 
 func (c *cli) verifyFolder(ctx context.Context, checkpoints []string, options audit.Options) (done api.Audited, err error) {
-	g, err := node.Genesis(c.dir)
+	g, err := c.genesis()
 	if err != nil {
 		return done, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -29,8 +30,12 @@ const defaultReleases = 100
 
 func (c *cli) dataAddVerb() *cobra.Command {
 	var o dataAddOptions
-	cmd := c.verb("data.add", "add FILE.csv --unit COLUMN", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+	var cmd *cobra.Command
+	cmd = c.verb("data.add", "add FILE.csv --unit COLUMN", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		o.file = args[0]
+		if o.releases == 0 && cmd.Flags().Changed("releases") {
+			return badReleases("0")
+		}
 		return c.dataAdd(ctx, o)
 	})
 	policy := table.DefaultPolicy()
@@ -76,7 +81,7 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 		return err
 	}
 	if add.Releases == 0 {
-		if add.Releases, err = c.askReleases(ctx); err != nil {
+		if add.Releases, err = c.askReleases(ctx, cmp.Or(prepared.Cap, defaultReleases)); err != nil {
 			return err
 		}
 		prepared.Releases = add.Releases
@@ -85,11 +90,14 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 	if !o.dryRun {
 		// The record group of new people is drawn when the file is read: what is
 		// signed is what was prepared.
-		body := prepared.Register()
-		add.Tx = p.seal(0, &body)
-		done, err := p.Add(ctx, add)
+		body, nonce := prepared.Register(), uint64(0)
+		if prepared.Cap != 0 && prepared.Cap != add.Releases { // the same words as an older registration must count anew
+			nonce = now()
+		}
+		add.Tx = p.seal(nonce, &body)
+		done, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Add(ctx, add) })
 		if err != nil {
-			return c.sent(err)
+			return err
 		}
 		r.ID, r.Added = croft.DatasetID(done.ID), true
 	}
@@ -122,26 +130,31 @@ func noUnit(path string) error {
 			fix = say("data.add.nounit.guess", draft.Unit)
 		}
 	} else {
-		return croft.E(croft.ErrFileOpen, path, reason(err))
+		return unread(path, err)
 	}
 	return croft.E(croft.ErrUsage, say("data.add.nounit"), fix)
 }
 
-// askReleases asks the owner for the cap of the record group's budget.
-func (c *cli) askReleases(ctx context.Context) (uint32, error) {
+// askReleases asks the owner for the cap of the record group's budget; usual is
+// what an empty answer means.
+func (c *cli) askReleases(ctx context.Context, usual uint32) (uint32, error) {
 	if c.yes {
-		return defaultReleases, nil
+		return usual, nil
 	}
-	answer, err := c.ask(ctx, "data.add.ask", defaultReleases)
+	answer, err := c.ask(ctx, "data.add.ask", usual)
 	if err != nil {
 		return 0, err
 	}
 	if answer == "" {
-		return defaultReleases, nil
+		return usual, nil
 	}
 	n, err := strconv.ParseUint(answer, 10, 31)
 	if err != nil || n == 0 {
-		return 0, croft.E(croft.ErrUsage, say("data.add.badreleases", fmt.Sprintf("%.40q", answer)), "croft data add --releases 100")
+		return 0, badReleases(answer)
 	}
 	return uint32(n), nil
+}
+
+func badReleases(answer string) error {
+	return croft.E(croft.ErrUsage, say("data.add.badreleases", fmt.Sprintf("%.40q", answer)), "croft data add FILE.csv --releases 100")
 }

@@ -45,7 +45,7 @@ func (c *cli) dataCard(ctx context.Context, name string) error {
 		fmt.Fprintln(w, say("data.card.file", d.Path, day(d.AddedAt)))
 		fmt.Fprintln(w, say("data.card.rows", d.Rows, d.Unit))
 		fmt.Fprintln(w, say("data.card.columns", strings.Join(d.Columns, ", ")))
-		fmt.Fprintln(w, say("data.card.budget", d.Used, d.Releases))
+		fmt.Fprintln(w, say("data.card.budget", d.Used, d.Cap))
 		fmt.Fprintln(w, say("data.card.policy", d.Policy.MinRows, d.Policy.MinCell, d.Policy.MaxRatio))
 		if d.Policy.Public {
 			fmt.Fprintln(w, say("data.public"))

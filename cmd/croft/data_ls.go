@@ -35,7 +35,7 @@ func (c *cli) dataLs(ctx context.Context) error {
 			if !d.Registered {
 				state = "data.unregistered"
 			}
-			fmt.Fprintln(w, say("data.ls.row", d.Name, d.ID.Short(), d.Rows, len(d.Columns), d.Used, d.Releases, d.AddedAt.Format("2006-01-02"), say(state)))
+			fmt.Fprintln(w, say("data.ls.row", d.Name, d.ID.Short(), d.Rows, len(d.Columns), d.Used, d.Cap, d.AddedAt.Format("2006-01-02"), say(state)))
 		}
 	})
 }

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"croft"
+	"croft/internal/api"
 	"croft/internal/bench"
 	"croft/internal/fed"
 )
@@ -31,18 +34,30 @@ func (c *cli) demoVerb() *cobra.Command {
 }
 
 // demo runs a community's first study on this machine. Without a folder of its
-// own it leaves nothing behind, however it ends.
-func (c *cli) demo(ctx context.Context, dir string, seed uint64) (err error) {
-	keep := dir != ""
+// own it leaves nothing behind, however it ends; with one, only a whole network.
+func (c *cli) demo(ctx context.Context, dir string, seed uint64) (failed error) {
+	keep, ran := dir != "", false
 	if !keep {
-		if dir, err = os.MkdirTemp("", "croft-demo-"); err != nil {
-			return croft.E(croft.ErrFolder, os.TempDir(), err)
+		temp, err := os.MkdirTemp("", "croft-demo-")
+		if err != nil {
+			return croft.E(croft.ErrFolder, os.TempDir(), reason(err))
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	} else if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return croft.E(croft.ErrFolderUsed, dir)
-	} else if err := os.MkdirAll(dir, 0o700); err != nil {
-		return croft.E(croft.ErrFolder, dir, err)
+		dir = temp
+		defer func() { failed = errors.Join(failed, os.RemoveAll(dir)) }()
+	} else {
+		entries, err := os.ReadDir(dir)
+		if len(entries) > 0 {
+			return croft.E(croft.ErrFolder, dir, say("demo.notempty", entries[0].Name()))
+		}
+		made := errors.Is(err, fs.ErrNotExist)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return croft.E(croft.ErrFolder, dir, reason(err))
+		}
+		defer func() {
+			if !ran {
+				failed = errors.Join(failed, takeAway(dir, made))
+			}
+		}()
 	}
 	c.progress("demo.intro", bench.Attribution, bench.SplitLabel, seed)
 	screen := &demoScreen{cli: c}
@@ -53,14 +68,27 @@ func (c *cli) demo(ctx context.Context, dir string, seed uint64) (err error) {
 		}
 		return err
 	}
+	ran = true
 	return c.result(report, func(w io.Writer) {
 		c.demoText(w, report)
 		if keep {
-			fmt.Fprintln(w, say("demo.next.kept", report.Nodes[0].Dir, report.Nodes[1].Dir))
+			fmt.Fprintln(w, say("demo.next.kept", api.Quote(report.Nodes[0].Dir), api.Quote(report.Nodes[1].Dir)))
 		} else {
 			fmt.Fprintln(w, say("demo.next"))
 		}
 	})
+}
+
+// takeAway empties a folder that was empty before, or removes it if it was made.
+func takeAway(dir string, made bool) error {
+	if made {
+		return os.RemoveAll(dir)
+	}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
 }
 
 // demoScreen turns what the five nodes do into one line a round.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"croft"
+	"croft/internal/api"
 	"croft/internal/ledger"
 	"croft/internal/node"
 	"croft/internal/store"
@@ -48,6 +49,9 @@ func (c *cli) init(o initOptions) (err error) {
 	}
 	if o.network == "" {
 		o.network = say("init.network", o.name)
+	}
+	if err := api.CheckDir(c.dir); err != nil {
+		return err
 	}
 	made, err := emptyFolder(c.dir)
 	defer func() {
@@ -157,5 +161,5 @@ func (c *cli) dirFlag() string {
 	if c.dir == defaultDir() {
 		return ""
 	}
-	return " --dir " + c.dir
+	return " --dir " + api.Quote(c.dir)
 }

@@ -35,6 +35,7 @@ func process() int {
 	ctx, stop := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE) // a reader that goes away is a failed write, after which a verb cleans up
 	go func() {
 		<-signals
 		signal.Stop(signals)
@@ -49,6 +50,9 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	err := c.run(ctx, args)
 	if err == nil {
 		return 0
+	}
+	if errors.Is(err, syscall.EPIPE) { // nobody reads on: nothing to say
+		return croft.Internal.Exit()
 	}
 	f := api.FailureOf(err)
 	if errors.Is(err, croft.ErrInterrupted) && context.Cause(ctx) != nil {

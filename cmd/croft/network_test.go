@@ -164,8 +164,12 @@ func TestAStudyByCommands(t *testing.T) {
 
 	// Nothing happens without a yes; what leaves is said before the question.
 	code, out, errs := a.croft("n\n", "study", "approve", "anaemia")
-	if code != 5 || !strings.Contains(errs, "Approve anaemia? [y/N]") {
+	if code != 5 || !strings.Contains(errs, "nothing was signed") || !strings.Contains(errs, "Approve anaemia? [y/N]") {
 		t.Errorf("a no: %d %s", code, errs)
+	}
+	code, cut, errs := a.croft("y", "study", "approve", "anaemia", "--json") // a line that was cut off
+	if code != 2 || !strings.Contains(errs, "rows stay on your machine") || !strings.Contains(cut, "the input ended") {
+		t.Errorf("an answer without its end: %d %s %s", code, cut, errs)
 	}
 	for _, promise := range []string{"rows stay on your machine", "one sealed report a round", "unless 3 of these 4 collude", "a, b, c, d read the totals", "its sites and its proposer",
 		"who falls ill", "research", "2100-01-01", "at most 29 sealed reports, each of at most", "totals can still say something about people"} {
@@ -179,8 +183,8 @@ func TestAStudyByCommands(t *testing.T) {
 	if code, _, _ := a.croft("", "study", "decline", "anaemia"); code != 2 {
 		t.Errorf("a no without a reason: %d", code)
 	}
-	a.must([]string{"study", "decline", "anaemia", "--reason", "policy"}, "Declined anaemia: policy")
-	d.soon(network.Members[3], []string{"study", "ls"}, "a: policy")
+	a.must([]string{"study", "decline", "anaemia", "--reason", "policy"}, "Declined anaemia: policy", "Nothing of your rows has left")
+	d.soon(network.Members[3], []string{"study", "ls"}, "a: declined (policy)")
 	a.must([]string{"study", "approve", "anaemia", "--yes", "--until", "2098-01-01", "--quiet"}, "until 2098-01-02", "✓ Approved")
 	b, c := desks[1], desks[2]
 	if code, _, errs := b.croft("y\n", "study", "approve", "anaemia"); code != 0 {
@@ -190,7 +194,7 @@ func TestAStudyByCommands(t *testing.T) {
 
 	a.must([]string{"study", "watch", "anaemia"}, "report  count", "newton", "publish")
 	b.must([]string{"study", "watch", "anaemia"})
-	a.must([]string{"study", "show", "anaemia"}, "done", "Round 0", "commit", "Model")
+	a.must([]string{"study", "show", "anaemia"}, "done", "Round 1", "commit", "Model")
 	a.must([]string{"study", "result", "anaemia"}, "age", "sex=m", "(mean intercept)", "all sites", "<0.001")
 	var result api.Result
 	if err := json.Unmarshal([]byte(a.must([]string{"study", "result", "anaemia", "--json"})), &result); err != nil || result.Rows+result.TestRows != 600 {
@@ -211,9 +215,10 @@ func TestAStudyByCommands(t *testing.T) {
 		code int
 	}{
 		"a use that is not allowed":  {d, []string{"model", "predict", "anaemia", patients}, 6},
-		"over an old file":           {a, []string{"model", "predict", "anaemia", patients, "--out", risks}, 2},
+		"over an old file":           {a, []string{"model", "predict", "anaemia", patients, "--out", risks}, 1},
 		"a file without the columns": {a, []string{"model", "predict", "anaemia", draft}, 4},
 		"to take part too late":      {a, []string{"study", "approve", "anaemia", "--yes"}, 1},
+		"to decline too late":        {a, []string{"study", "decline", "anaemia", "--reason", "policy"}, 1},
 		"to leave what has ended":    {a, []string{"study", "withdraw", "anaemia", "--yes"}, 1},
 		"a model that is not there":  {a, []string{"model", "show", "gout"}, 3},
 		"an unknown study":           {a, []string{"study", "watch", "gout"}, 3},
@@ -230,7 +235,7 @@ func TestAStudyByCommands(t *testing.T) {
 	}
 	a.must([]string{"study", "propose", second})
 	a.must([]string{"study", "withdraw", "second", "--yes"}, "Withdrawn from second")
-	d.soon(network.Members[3], []string{"study", "ls"}, "a: consent")
+	d.soon(network.Members[3], []string{"study", "ls"}, "a: declined (consent)")
 	a.must([]string{"audit", "log", "--study", "anaemia", "--member", "a"}, "propose", "approve", "report")
 	a.must([]string{"audit", "verify"}, "every signature and link holds", "2 studies", "1 model")
 	export := filepath.Join(a.files, "valley.croft")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -69,7 +70,8 @@ func (c *cli) root() *cobra.Command {
 		c.versionVerb(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.DisableSuggestions = true
+	root.Version = "see build()" // cobra's sign that there is a --version
+	root.SetVersionTemplate(build().line() + "\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetIn(c.in)
 	root.SetOut(c.out)
@@ -94,10 +96,15 @@ func misuse(cmd *cobra.Command, err error) error {
 func (c *cli) noun(name string, verbs ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: name, Short: say(name + ".short"), Long: say(name + ".long"), Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return misuse(cmd, fmt.Errorf("there is no command %q", cmd.CommandPath()+" "+args[0]))
+			if len(args) == 0 {
+				return cmd.Help()
 			}
-			return cmd.Help()
+			fix := cmd.CommandPath() + " --help"
+			cmd.SuggestionsMinimumDistance = 2
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				fix = say("near", cmd.CommandPath()+" "+near[0])
+			}
+			return croft.E(croft.ErrUsage, say("nocommand", fmt.Sprintf("%.80q", cmd.CommandPath()+" "+args[0])), fix)
 		}}
 	cmd.AddCommand(verbs...)
 	return cmd
@@ -106,7 +113,7 @@ func (c *cli) noun(name string, verbs ...*cobra.Command) *cobra.Command {
 // verb is a command that does something: use is its name and arguments, args says
 // which it takes. Its words are in the catalogue under key.
 func (c *cli) verb(key, use string, args cobra.PositionalArgs, run func(ctx context.Context, args []string) error) *cobra.Command {
-	return &cobra.Command{Use: use, Short: say(key + ".short"), Long: say(key + ".long"), Example: say(key + ".example"), Args: args,
+	return &cobra.Command{Use: use, Short: say(key + ".short"), Long: say(key + ".long"), Example: say(key + ".example"), Args: inWords(use, args),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.running = true
 			ctx := cmd.Context()
@@ -117,6 +124,21 @@ func (c *cli) verb(key, use string, args cobra.PositionalArgs, run func(ctx cont
 			}
 			return run(ctx, args)
 		}}
+}
+
+// inWords says what a command wants where its arguments are too few or too many.
+func inWords(use string, args cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if args(cmd, given) == nil {
+			return nil
+		}
+		_, wants, _ := strings.Cut(use, " ")
+		wants, _, _ = strings.Cut(wants, "--")
+		if wants = strings.TrimSpace(wants); wants == "" {
+			return errors.New(say("args.none", cmd.CommandPath(), fmt.Sprintf("%.80q", given[0])))
+		}
+		return errors.New(say("args.wants", cmd.CommandPath(), wants, len(given)))
+	}
 }
 
 // defaultDir is where a node's folder is unless --dir says otherwise: $CROFT_DIR,
@@ -154,7 +176,12 @@ func (c *cli) result(value any, text func(w io.Writer)) error {
 		_, err = fmt.Fprintf(c.out, "%s\n", line)
 		return err
 	}
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	return columns(c.out, text)
+}
+
+// columns writes text in which tabs part columns.
+func columns(out io.Writer, text func(w io.Writer)) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	text(w)
 	return w.Flush()
 }
@@ -175,7 +202,8 @@ func (c *cli) confirm(ctx context.Context, key string, args ...any) (bool, error
 	return answer == "y" || answer == "yes", err
 }
 
-// ask asks a question and returns the answer in lower case.
+// ask asks a question and returns the answer in lower case. The end of the input
+// is no answer: a line that was cut off must not sign anything.
 func (c *cli) ask(ctx context.Context, key string, args ...any) (string, error) {
 	fmt.Fprint(c.errs, say(key, args...)+" ")
 	if c.lines == nil {
@@ -183,14 +211,20 @@ func (c *cli) ask(ctx context.Context, key string, args ...any) (string, error) 
 	}
 	answer := make(chan string, 1)
 	go func() { // reading a terminal cannot be interrupted; the process ends without it
-		line, _ := c.lines.ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
+		defer close(answer)
+		if line, err := c.lines.ReadString('\n'); err == nil {
+			answer <- strings.ToLower(strings.TrimSpace(line))
+		}
 	}()
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(c.errs)
 		return "", context.Cause(ctx)
-	case line := <-answer:
+	case line, answered := <-answer:
+		if !answered {
+			fmt.Fprintln(c.errs)
+			return "", croft.E(croft.ErrUsage, say("noanswer"), say("noanswer.fix"))
+		}
 		return line, nil
 	}
 }
@@ -207,7 +241,7 @@ type person struct {
 // sign loads the member key and finds the node. What is signed is for the network
 // whose genesis is in the folder, whatever the node says.
 func (c *cli) sign() (*person, error) {
-	g, err := node.Genesis(c.dir)
+	g, err := c.genesis()
 	if err != nil {
 		return nil, err
 	}
@@ -230,23 +264,65 @@ func (p *person) seal(nonce uint64, body any) []byte {
 
 func now() uint64 { return uint64(time.Now().UnixNano()) }
 
-// sent says what it means that a signed transaction did not get into a block: the
-// node has it and goes on.
-func (c *cli) sent(err error) error {
+// slow is how long a transaction may take before a person is told why.
+const slow = 5 * time.Second
+
+// hand gives a signed transaction to the node and waits for its block. A person
+// who waits long is told if the ledger cannot move; one that did not get into a
+// block is not lost: the node has it and goes on.
+func (c *cli) hand(ctx context.Context, p *person, send func() (api.Submitted, error)) (done api.Submitted, err error) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		done, err = send()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(slow):
+		if s, trouble := p.Status(ctx); trouble == nil && !s.Moves {
+			c.progress("stands", stands(s))
+		}
+		<-ended
+	}
 	if errors.Is(err, croft.ErrTimeout) || errors.Is(err, croft.ErrNoQuorum) {
 		c.progress("sent.later")
 	}
-	return err
+	return done, err
 }
 
-// absolute makes a file's path one that the node understands, whatever its own
-// working folder is.
+// stands says why the ledger does not move.
+func stands(s api.Status) string {
+	return say("status.stands", s.Needed, len(s.Orderers), len(s.Orderers)-len(s.Away), names(s.Away))
+}
+
+// genesis reads the genesis of the folder's network. It fails with
+// croft.ErrNoNode where there is none.
+func (c *cli) genesis() (croft.Genesis, error) {
+	if _, err := os.Lstat(filepath.Join(c.dir, "genesis.cbor")); errors.Is(err, fs.ErrNotExist) {
+		return croft.Genesis{}, croft.E(croft.ErrNoNode, api.Quote(c.dir))
+	}
+	return node.Genesis(c.dir)
+}
+
+// absolute makes the path of a file that is there one that the node understands,
+// whatever its own working folder is.
 func absolute(path string) (string, error) {
 	full, err := filepath.Abs(path)
 	if err != nil {
 		return "", croft.E(croft.ErrFileOpen, path, err)
 	}
+	if _, err := os.Stat(full); errors.Is(err, fs.ErrNotExist) {
+		return "", croft.E(croft.ErrFileMissing, path)
+	}
 	return full, nil
+}
+
+// unread says why a file that a person named cannot be read.
+func unread(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return croft.E(croft.ErrFileMissing, path)
+	}
+	return croft.E(croft.ErrFileOpen, path, reason(err))
 }
 
 // count says how many there are of a thing.

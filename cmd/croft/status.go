@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"croft/internal/api"
+	"croft/internal/audit"
 )
 
 func (c *cli) statusVerb() *cobra.Command {
@@ -16,7 +17,8 @@ func (c *cli) statusVerb() *cobra.Command {
 
 type statusResult struct {
 	api.Status
-	Nodes []api.Peer `json:"peers"`
+	Nodes      []api.Peer       `json:"peers"`
+	Checkpoint audit.Checkpoint `json:"checkpoint"` // for another member to compare
 }
 
 // status says where the node and its network stand, and what waits for a person.
@@ -33,17 +35,21 @@ func (c *cli) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.result(statusResult{s, peers}, func(w io.Writer) {
+	r := statusResult{s, peers, audit.Checkpoint{Network: s.Scope.Network, Height: s.Height, AppHash: s.AppHash}}
+	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("status.member", s.Member.Name, s.Member.ID.Short()))
 		fmt.Fprintln(w, say("status.network", s.NetworkName, s.Scope.Network.Short(), count(s.Members, "member", "members")))
-		state := "status.current"
+		state := say("status.current")
 		switch {
 		case s.Stopped:
-			state = "status.stopped"
+			state = say("status.stopped")
+		case !s.Moves:
+			state = stands(s)
 		case s.CatchingUp:
-			state = "status.catching"
+			state = say("status.catching")
 		}
-		fmt.Fprintln(w, say("status.ledger", s.Height, day(s.BlockTime), say(state)))
+		fmt.Fprintln(w, say("status.ledger", s.Height, day(s.BlockTime), state))
+		fmt.Fprintln(w, say("status.checkpoint", r.Checkpoint))
 		order := "status.many"
 		if len(s.Orderers) == 1 {
 			order = "status.one"
@@ -57,7 +63,7 @@ func (c *cli) status(ctx context.Context) error {
 			fmt.Fprintln(w, say("status.peer", p.Name, say(state)))
 		}
 		for _, st := range s.Studies {
-			fmt.Fprintln(w, say("status.study", st.Name, st.Status, st.Round, st.ID.Short()))
+			fmt.Fprintln(w, say("status.study", st.Name, standing(st), st.ID.Short()))
 		}
 		if len(s.Waiting) == 0 {
 			fmt.Fprintln(w, say("status.nothing"))
@@ -66,4 +72,12 @@ func (c *cli) status(ctx context.Context) error {
 			fmt.Fprintln(w, say("status.waiting", st.Name, st.Proposer.Name, st.ID.Short()))
 		}
 	})
+}
+
+// standing is a study's status and, once it has begun, its round.
+func standing(st api.Summary) string {
+	if round := st.Current(); round > 0 {
+		return say("status.round", st.Status, round)
+	}
+	return st.Status
 }

@@ -52,10 +52,10 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 		return err
 	}
 	if !st.Mine {
-		return croft.E(croft.ErrTxRights, say("you"), say("study.approve.notsite", st.Name))
+		return croft.E(croft.ErrNotSite, st.Name, st.ID.Short())
 	}
 	if st.Status != ledger.Proposed.String() {
-		return croft.E(croft.ErrTxOrder, say("study.approve.late", st.Name, st.Status))
+		return croft.E(croft.ErrConflict, say("study.approve.late", st.Name, st.Status), say("study.ended.fix", st.ID.Short()))
 	}
 	if err := study.Validate(st.Plan); err != nil { // somebody put it on the ledger without this program
 		return err
@@ -83,15 +83,20 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 		return err
 	}
 	r := studyApproveResult{Study: st.ID, Name: st.Name, Approval: *st.Approval(dataset, until), Check: check}
-	if !c.json {
-		if err := c.result(nil, func(w io.Writer) {
-			printStudy(w, st)
-			printCheck(w, check)
-			fmt.Fprintln(w, say("study.approve.binds", day(time.Unix(until, 0)), r.Approval.Releases))
-			fmt.Fprintln(w, say("promise"))
-		}); err != nil {
-			return err
-		}
+	described := func(w io.Writer) {
+		printStudy(w, st)
+		printCheck(w, check)
+		fmt.Fprintln(w, say("study.approve.binds", day(time.Unix(until, 0)), r.Approval.Releases))
+		fmt.Fprintln(w, say("promise"))
+	}
+	switch {
+	case !c.json:
+		err = columns(c.out, described)
+	case !c.yes && !o.dryRun: // nobody is asked about what was not shown
+		err = columns(c.errs, described)
+	}
+	if err != nil {
+		return err
 	}
 	if o.dryRun {
 		return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("dry")) })
@@ -101,10 +106,11 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 		return err
 	}
 	if !yes {
-		return croft.E(croft.ErrNotApproved, say("you"), st.Name)
+		return croft.E(croft.ErrNotSigned)
 	}
-	if _, err := p.Approve(ctx, p.seal(now(), &r.Approval)); err != nil {
-		return c.sent(err)
+	tx := p.seal(now(), &r.Approval)
+	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Approve(ctx, tx) }); err != nil {
+		return err
 	}
 	r.Approved = true
 	return c.result(r, func(w io.Writer) {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"croft"
+	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
@@ -53,11 +55,45 @@ func (c *cli) studyDecline(ctx context.Context, o studyDeclineOptions) error {
 		return err
 	}
 	if !st.Mine {
-		return croft.E(croft.ErrTxRights, say("you"), say("study.approve.notsite", st.Name))
+		return croft.E(croft.ErrNotSite, st.Name, st.ID.Short())
+	}
+	if err := tooLate(st, p.self); err != nil {
+		return err
 	}
 	r := studyDeclineResult{Study: st.ID, Name: st.Name, Reason: o.reason}
-	if _, err := p.Submit(ctx, p.seal(now(), &ledger.Refuse{Study: st.ID, Reason: refusal})); err != nil {
-		return c.sent(err)
+	tx := p.seal(now(), &ledger.Refuse{Study: st.ID, Reason: refusal})
+	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+		return err
 	}
-	return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("study.decline.done", st.Name, r.Reason)) })
+	if st, err = p.Study(ctx, st.ID.String()); err != nil {
+		return err
+	}
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("study.decline.done", st.Name, r.Reason))
+		if len(st.Rounds) == 0 { // else it began at this very moment
+			fmt.Fprintln(w, say("study.decline.nothing"))
+		}
+	})
+}
+
+// tooLate says why a study cannot be declined any more.
+func tooLate(st api.Study, self croft.MemberID) error {
+	switch st.Status {
+	case ledger.Proposed.String():
+		return nil
+	case ledger.Done.String(), ledger.Stopped.String():
+		return croft.E(croft.ErrConflict, say("study.withdraw.ended", st.Name, st.Status), say("study.ended.fix", st.ID.Short()))
+	}
+	if !takesPart(st, self) {
+		return croft.E(croft.ErrConflict, say("study.decline.without", st.Name, st.Status), say("study.ended.fix", st.ID.Short()))
+	}
+	return croft.E(croft.ErrConflict, say("study.decline.late", st.Name, st.Status, count(st.SumsWith(self), "sum", "sums")), "croft study withdraw "+st.ID.Short())
+}
+
+// takesPart says whether a running study counts on a site.
+func takesPart(st api.Study, self croft.MemberID) bool {
+	if len(st.Cohort) > 0 {
+		return slices.ContainsFunc(st.Cohort, func(p api.Party) bool { return p.ID == self })
+	}
+	return slices.ContainsFunc(st.Sites, func(s api.Site) bool { return s.ID == self && s.Answer == "approved" })
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"croft"
 	"croft/internal/api"
 )
 
@@ -34,6 +36,13 @@ func (c *cli) studyLs(ctx context.Context) error {
 		for _, st := range list {
 			fmt.Fprintln(w, say("study.ls.row", st.Name, st.ID.Short(), status(st), st.Proposer.Name, answers(st)))
 		}
+		var said []string
+		for _, st := range list { // the words that end studies, explained once each
+			if st.Reason != "" && !slices.Contains(said, st.Reason) {
+				said = append(said, st.Reason)
+				fmt.Fprintln(w, say("study.why", st.Reason, because(st.Reason)))
+			}
+		}
 	})
 }
 
@@ -45,13 +54,29 @@ func status(st api.Summary) string {
 	return st.Status
 }
 
+// because explains the word with which a study was stopped: one of the ledger's
+// closed list, or the code of a plan that could not go on.
+func because(reason string) string {
+	if sentence, known := sentences["because."+reason]; known {
+		return sentence
+	}
+	var code uint16
+	if n, err := fmt.Sscanf(reason, "CROFT-%04d", &code); n == 1 && err == nil && croft.Code(code).Kind() != 0 {
+		return croft.E(croft.Code(code), "…", "…", "…", "…").Error() // its particulars are not on the ledger
+	}
+	return say("because.unknown")
+}
+
 // answers says who answered what.
 func answers(st api.Summary) string {
 	var out []string
 	for _, site := range st.Sites {
 		answer := site.Answer
-		if site.Missing {
+		switch {
+		case site.Missing:
 			answer = say("study.missing")
+		case answer != "approved" && answer != "waiting":
+			answer = say("study.declined", answer)
 		}
 		out = append(out, say("study.answer", site.Name, answer))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"croft"
+	"croft/internal/api"
 	"croft/internal/data"
 	"croft/internal/study"
 )
@@ -45,11 +46,11 @@ func (c *cli) studyNew(o studyNewOptions) error {
 		err = errors.New("it is not a regular file")
 	}
 	if err != nil {
-		return croft.E(croft.ErrFileOpen, o.from, reason(err))
+		return unread(o.from, err)
 	}
 	f, err := os.Open(o.from)
 	if err != nil {
-		return croft.E(croft.ErrFileOpen, o.from, reason(err))
+		return unread(o.from, err)
 	}
 	defer f.Close()
 	draft, err := data.Guess(f, o.from)
@@ -73,7 +74,7 @@ func (c *cli) studyNew(o studyNewOptions) error {
 	}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("study.new.done", r.File, count(r.Columns, "column", "columns"), len(r.LeftOut)))
-		fmt.Fprintln(w, say("study.new.next", r.File))
+		fmt.Fprintln(w, say("study.new.next", api.Quote(r.File)))
 	})
 }
 
@@ -81,14 +82,14 @@ func (c *cli) studyNew(o studyNewOptions) error {
 func writeNew(path string, text []byte) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return croft.E(croft.ErrUsage, say("exists", path), say("exists.fix"))
+		return croft.E(croft.ErrConflict, say("exists", path), say("exists.fix"))
 	} else if err != nil {
-		return croft.E(croft.ErrFolder, filepath.Dir(path), reason(err))
+		return croft.E(croft.ErrFileWrite, path, reason(err))
 	}
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		os.Remove(path)
-		return croft.E(croft.ErrFolder, filepath.Dir(path), reason(err))
+		return croft.E(croft.ErrFileWrite, path, reason(err))
 	}
 	return nil
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,6 +50,9 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 	text, err := readSmall(o.file)
 	if err != nil {
 		return err
+	}
+	if keys := unfilled(text); len(keys) > 0 {
+		return croft.E(croft.ErrStudyValue, o.file, strings.Join(keys, ", "), say("study.propose.unfilled"))
 	}
 	file, err := study.Parse(text, o.file)
 	if err != nil {
@@ -95,13 +100,31 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 			fmt.Fprintln(w, say("study.propose.known", known.Name, known.ID.Short(), known.Status))
 		})
 	}
-	if _, err := p.Submit(ctx, tx); err != nil {
-		return c.sent(err)
+	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+		return err
 	}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("study.propose.done", r.Plan.Name, r.ID.Short()))
 		fmt.Fprintln(w, say("study.propose.next", r.ID.Short()))
 	})
+}
+
+// empty matches a line of a draft that nobody has filled in yet, or the head of a
+// table.
+var empty = regexp.MustCompile(`(?m)^(?:(\w+) *= *(?:""|\[\]) *#.*REQUIRED|\[+(\w+)\])`)
+
+// unfilled lists the keys that a draft marks as REQUIRED and that are still empty:
+// all at once, where study.Parse would stop at the first.
+func unfilled(text []byte) (keys []string) {
+	table := ""
+	for _, m := range empty.FindAllStringSubmatch(string(text), -1) {
+		if m[1] == "" {
+			table = m[2] + "."
+			continue
+		}
+		keys = append(keys, table+m[1])
+	}
+	return keys
 }
 
 // proposal signs the study. The same file is the same study, however often it is
@@ -150,7 +173,7 @@ const maxStudyFile = 1 << 20
 func readSmall(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, croft.E(croft.ErrFileOpen, path, reason(err))
+		return nil, unread(path, err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxStudyFile))

@@ -44,9 +44,9 @@ func printResult(w io.Writer, r api.Result) {
 			se, p = short(*t.SE), probability(*t.P)
 		}
 		if t.Odds != nil {
-			odds, oddsSD = estimate(*t.Odds), estimate(*t.OddsSD)
+			odds, oddsSD = ofOneUnit(*t.Odds), estimate(*t.OddsSD)
 		}
-		fmt.Fprintln(w, say("result.term", t.Name, short(t.Estimate), se, odds, oddsSD, p))
+		fmt.Fprintln(w, say("result.term", t.Name, short(t.Estimate), se, oddsSD, odds, p))
 	}
 	fmt.Fprintln(w, say("result.fit", short(r.Deviance), short(r.Condition)))
 	fmt.Fprintln(w, say("result.scores"))
@@ -58,6 +58,15 @@ func printResult(w io.Writer, r api.Result) {
 
 // short writes a number with four digits.
 func short(v float64) string { return fmt.Sprintf("%.4g", v) }
+
+// ofOneUnit writes an odds ratio of one unit more, unless that unit is so large or
+// so small for the column that the number would only confuse.
+func ofOneUnit(e fed.Estimate) string {
+	if e.Value < 1e-3 || e.Value > 1e3 {
+		return "–"
+	}
+	return estimate(e)
+}
 
 // estimate writes a number with its interval.
 func estimate(e fed.Estimate) string {

@@ -59,7 +59,7 @@ func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
 			fmt.Fprintln(w, say("check.none", r.CheckWhy))
 		}
 		for _, round := range st.Rounds {
-			fmt.Fprintln(w, say("study.show.round", round.Number, round.Phase, len(round.Reports), round.Shares, round.Sum.Short()))
+			fmt.Fprintln(w, say("study.show.round", round.Number+1, round.Phase, len(round.Reports), round.Shares, round.Sum.Short()))
 		}
 		if st.Model != nil {
 			fmt.Fprintln(w, say("study.show.model", st.Model.State, st.Model.Rounds))
@@ -77,6 +77,12 @@ func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
 func printStudy(w io.Writer, st api.Study) {
 	p := st.Plan
 	fmt.Fprintln(w, say("study.name", p.Name, st.ID.Short(), status(st.Summary), st.Proposer.Name))
+	if st.Reason != "" {
+		fmt.Fprintln(w, say("study.because", because(st.Reason)))
+	}
+	if missing := missing(st.Summary); len(missing) > 0 {
+		fmt.Fprintln(w, say("study.because", say("study.paused", names(missing))))
+	}
 	fmt.Fprintln(w, say("study.purpose", p.Purpose))
 	fmt.Fprintln(w, say("study.basis", p.LegalBasis))
 	fmt.Fprintln(w, say("study.contact", p.Contact))
@@ -101,6 +107,16 @@ func printStudy(w io.Writer, st api.Study) {
 		export = "study.export"
 	}
 	fmt.Fprintln(w, say("study.use", uses(p.Use), say(export)))
+}
+
+// missing returns the sites for which a study waits.
+func missing(st api.Summary) (sites []api.Party) {
+	for _, s := range st.Sites {
+		if s.Missing {
+			sites = append(sites, s.Party)
+		}
+	}
+	return sites
 }
 
 // uses says in words who may use a result.

@@ -61,7 +61,7 @@ func (c *cli) studyWatch(ctx context.Context, ref string) error {
 func (c *cli) ended(ctx context.Context, client *api.Client, st api.Study) (bool, error) {
 	switch st.Status {
 	case ledger.Stopped.String():
-		return true, croft.E(croft.ErrStopped, st.Name, st.Reason)
+		return true, croft.E(croft.ErrStopped, st.Name, say("study.why", st.Reason, because(st.Reason)))
 	case ledger.Done.String():
 		if _, err := client.Result(ctx, st.ID.String()); errors.Is(err, croft.ErrTxOrder) {
 			return false, nil // its last sum is still being opened here
@@ -76,7 +76,14 @@ func (c *cli) ended(ctx context.Context, client *api.Client, st api.Study) (bool
 func last(e api.Event) bool { return e.Word == "publish" || e.Word == "stop" || e.Word == "fail" }
 
 func printEvent(w io.Writer, e api.Event) {
-	line := say("study.watch.event", e.At.Local().Format("15:04:05"), e.Round, e.Word, e.Text)
+	text := e.Text
+	switch e.Word {
+	case "stop":
+		text = say("study.why", text, because(text))
+	case "pause":
+		text = say("study.paused", text)
+	}
+	line := say("study.watch.event", e.At.Local().Format("15:04:05"), e.Round+1, e.Word, text)
 	if e.Bytes > 0 {
 		line += say("study.watch.bytes", size(e.Bytes))
 	}

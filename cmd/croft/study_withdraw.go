@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"croft"
+	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
@@ -45,18 +46,17 @@ func (c *cli) studyWithdraw(ctx context.Context, o studyWithdrawOptions) error {
 		return err
 	}
 	if !st.Mine {
-		return croft.E(croft.ErrTxRights, say("you"), say("study.approve.notsite", st.Name))
+		return croft.E(croft.ErrNotSite, st.Name, st.ID.Short())
 	}
 	if st.Status == ledger.Done.String() || st.Status == ledger.Stopped.String() {
-		return croft.E(croft.ErrTxOrder, say("study.withdraw.ended", st.Name, st.Status))
+		return croft.E(croft.ErrConflict, say("study.withdraw.ended", st.Name, st.Status), say("study.ended.fix", st.ID.Short()))
 	}
-	r := studyWithdrawResult{Study: st.ID, Name: st.Name}
-	for _, round := range st.Rounds {
-		if round.Phase == croft.PhaseCommit.String() {
-			r.Rounds++
-		}
+	r := studyWithdrawResult{Study: st.ID, Name: st.Name, Rounds: st.SumsWith(p.self)}
+	if st.Status == ledger.Proposed.String() {
+		c.progress("study.withdraw.early", st.Name)
+	} else {
+		c.progress("study.withdraw.means", st.Name, count(r.Rounds, "sum", "sums"))
 	}
-	c.progress("study.withdraw.means", st.Name, count(r.Rounds, "sum", "sums"))
 	if o.dryRun {
 		return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("dry")) })
 	}
@@ -65,10 +65,11 @@ func (c *cli) studyWithdraw(ctx context.Context, o studyWithdrawOptions) error {
 		return err
 	}
 	if !yes {
-		return croft.E(croft.ErrInterrupted)
+		return croft.E(croft.ErrNotSigned)
 	}
-	if _, err := p.Submit(ctx, p.seal(now(), &ledger.Withdraw{Study: st.ID})); err != nil {
-		return c.sent(err)
+	tx := p.seal(now(), &ledger.Withdraw{Study: st.ID})
+	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+		return err
 	}
 	r.Withdrawn = true
 	return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("study.withdraw.done", st.Name)) })

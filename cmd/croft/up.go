@@ -57,7 +57,7 @@ func (c *cli) up(ctx context.Context, o upOptions) (err error) {
 	if o.page == "none" {
 		cfg.Page = ""
 	}
-	if _, err := node.Genesis(c.dir); err != nil { // it says that there is no node, which a lock would not
+	if _, err := c.genesis(); err != nil { // it says that there is no node, which a lock would not
 		return err
 	}
 	if cfg.Page != "" { // before anything starts; the node looks again

@@ -27,7 +27,11 @@ type versionResult struct {
 // version says what this program was built from.
 func (c *cli) version() error {
 	r := build()
-	return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("version", r.Version, r.Commit, r.Engine, r.Go, r.System)) })
+	return c.result(r, func(w io.Writer) { fmt.Fprintln(w, r.line()) })
+}
+
+func (r versionResult) line() string {
+	return say("version", r.Version, r.Commit, r.Engine, r.Go, r.System)
 }
 
 // build reads what the Go tool wrote into the program.

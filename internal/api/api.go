@@ -9,6 +9,7 @@
 //	api.go      what crosses the socket
 //	server.go   the socket, the routes, the limits
 //	ledger.go   the network as the ledger holds it; transactions
+//	council.go  votes, newcomers, invites
 //	data.go     datasets of the node's owner
 //	studies.go  studies, what they let leave, their results
 //	audit.go    what the node has stored, verified
@@ -41,6 +42,7 @@ type Services struct {
 	Study  *study.Node
 	Data   *data.Registry
 	Peers  func() []Peer
+	Addrs  func() []string // where others reach the node; may be nil
 	Stop   func() // ends the node; nil: it cannot be stopped from here
 	Log    *slog.Logger
 	Events *Events
@@ -85,8 +87,11 @@ type Status struct {
 	Members     int        `json:"members"`
 	Connected   int        `json:"connected"` // other members' nodes
 	Orderers    []Party    `json:"orderers"`
-	Studies     []Summary  `json:"studies"` // those that have not ended
-	Waiting     []Summary  `json:"waiting"` // those that wait for this member's answer
+	Needed      int        `json:"orderers_needed"` // so many orderers must be up for the ledger to move
+	Away        []Party    `json:"away,omitempty"`  // orderers whose nodes are not connected
+	Moves       bool       `json:"moves"`           // enough orderers are up
+	Studies     []Summary  `json:"studies"`         // those that have not ended
+	Waiting     []Summary  `json:"waiting"`         // those that wait for this member's answer
 	Engine      string     `json:"engine"`
 }
 
@@ -101,12 +106,14 @@ type Dataset struct {
 	data.Entry
 	Registered bool   `json:"registered"` // its registration is on the ledger
 	Used       uint32 `json:"used"`       // releases that its record group was in, by the ledger
+	Cap        uint32 `json:"cap"`        // releases allowed to its record group, as last declared there
 }
 
 // Prepared is what registering a file would put on the ledger.
 type Prepared struct {
 	data.Prepared
-	People int `json:"people"` // distinct ones
+	People int    `json:"people"` // distinct ones
+	Cap    uint32 `json:"cap"`    // releases allowed to its record group so far; 0: the group is new
 }
 
 // Add asks to register a file.

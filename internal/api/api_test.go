@@ -207,7 +207,7 @@ func TestRefusalsCrossTheSocket(t *testing.T) {
 		"a relative path": {func() error { _, err := a.client.Prepare(t.Context(), Add{Path: "a.csv", Name: "x"}); return err },
 			croft.ErrFileOpen, 4, "absolute"},
 		"an endless body":     {func() error { _, err := a.client.Prepare(t.Context(), tooMuch); return err }, croft.ErrTooLarge, 4, "1048576"},
-		"a site without data": {func() error { _, err := b.client.Check(t.Context(), "anaemia", ""); return err }, croft.ErrNotFound, 3, "dataset with the columns"},
+		"a site without data": {func() error { _, err := b.client.Check(t.Context(), "anaemia", ""); return err }, croft.ErrNoDataset, 3, "no dataset with all columns"},
 		"another registration": {func() error {
 			_, err := a.client.Add(t.Context(), Add{Path: a.csv, Name: "visits", Options: data.Options{Unit: "id", Releases: 200},
 				Tx: a.seal(&ledger.Register{Name: "visits", Group: croft.Hash{1}, Releases: 200})})

@@ -9,11 +9,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"croft"
 	"croft/internal/chain"
@@ -27,7 +32,8 @@ type Client struct {
 	http *http.Client
 }
 
-// Dial finds the node that runs in dir. It fails with croft.ErrNodeDown.
+// Dial finds the node that runs in dir. It fails with croft.ErrNodeDown, with
+// croft.ErrNoNode where no node was made, or with croft.ErrFolder.
 func Dial(dir string) (*Client, error) {
 	path, err := socketPath(dir)
 	if err != nil {
@@ -35,8 +41,13 @@ func Dial(dir string) (*Client, error) {
 	}
 	var d net.Dialer
 	conn, err := d.Dial("unix", path)
-	if err != nil {
-		return nil, croft.E(croft.ErrNodeDown, dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, croft.E(croft.ErrFolder, dir, "it belongs to another user")
+	} else if err != nil {
+		if _, err := os.Lstat(filepath.Join(dir, "keys")); errors.Is(err, fs.ErrNotExist) {
+			return nil, croft.E(croft.ErrNoNode, Quote(dir))
+		}
+		return nil, croft.E(croft.ErrNodeDown, Quote(dir))
 	}
 	conn.Close()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -116,7 +127,7 @@ func (c *Client) Approve(ctx context.Context, tx []byte) (Submitted, error) {
 	return tell[Submitted](ctx, c, "approvals", Tx{tx})
 }
 
-// Submit hands over a signed vote, proposal, refusal or withdrawal, and returns
+// Submit hands over a signed vote, invite, proposal, refusal or withdrawal, and returns
 // when the ledger has it.
 func (c *Client) Submit(ctx context.Context, tx []byte) (Submitted, error) {
 	return tell[Submitted](ctx, c, "tx", Tx{tx})
@@ -254,5 +265,16 @@ func (c *Client) trouble(ctx context.Context, err error) error {
 	if _, syntax := errors.AsType[*json.SyntaxError](err); syntax {
 		return croft.E(croft.ErrEncoding, "answer of the node", err)
 	}
-	return croft.E(croft.ErrNodeDown, c.dir)
+	return croft.E(croft.ErrNodeDown, Quote(c.dir))
+}
+
+// Quote writes a path so that a shell takes it as one word: advice is copied.
+func Quote(path string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || r == filepath.Separator || strings.ContainsRune("/._-+:,@%=", r)
+	}
+	if path != "" && !strings.ContainsFunc(path, func(r rune) bool { return !plain(r) }) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -26,14 +26,14 @@ func (s Services) datasets(r *http.Request) ([]Dataset, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[i].Used = group.Used
+		out[i].Used, out[i].Cap = group.Used, group.Cap
 	}
 	return out, nil
 }
 
 // prepare reads a file and says what registering it would put on the ledger. It
 // changes nothing.
-func (s Services) prepare(_ *http.Request, add Add) (Prepared, error) {
+func (s Services) prepare(r *http.Request, add Add) (Prepared, error) {
 	if !filepath.IsAbs(add.Path) {
 		return Prepared{}, croft.E(croft.ErrFileOpen, add.Path, "the path must be absolute")
 	}
@@ -41,7 +41,11 @@ func (s Services) prepare(_ *http.Request, add Add) (Prepared, error) {
 		return Prepared{}, croft.E(croft.ErrUsage, "a dataset's name has 1 to 64 bytes", "choose one with --name")
 	}
 	p, err := s.Data.Prepare(add.Path, add.Name, add.Options)
-	return Prepared{p, len(p.People)}, err
+	if err != nil {
+		return Prepared{}, err
+	}
+	group, _, err := record[ledger.Group](r.Context(), s, ledger.GroupKey(p.Group))
+	return Prepared{p, len(p.People), group.Cap}, err
 }
 
 // maxName is what the ledger takes as a dataset's name, in bytes.
@@ -104,5 +108,5 @@ func (s Services) dataset(plan croft.Study, name string) (ds Dataset, err error)
 			return Dataset{Entry: e}, nil
 		}
 	}
-	return ds, croft.E(croft.ErrNotFound, "dataset with the columns of", plan.Name, "croft data ls; then croft data add")
+	return ds, croft.E(croft.ErrNoDataset, plan.Name, plan.Schema.UnitColumn)
 }

@@ -66,8 +66,12 @@ func (s Services) status(r *http.Request) (Status, error) {
 	for _, p := range s.Peers() {
 		if p.Connected {
 			out.Connected++
+		} else if i := slices.IndexFunc(out.Orderers, func(o Party) bool { return o.ID == p.Member }); i >= 0 {
+			out.Away = append(out.Away, out.Orderers[i])
 		}
 	}
+	out.Needed = len(out.Orderers)*2/3 + 1 // a block needs more than two thirds of them
+	out.Moves = len(out.Orderers)-len(out.Away) >= out.Needed
 	for _, st := range studies {
 		if st.Status != ledger.Done.String() && st.Status != ledger.Stopped.String() {
 			out.Studies = append(out.Studies, st)
@@ -77,6 +81,15 @@ func (s Services) status(r *http.Request) (Status, error) {
 		}
 	}
 	return out, nil
+}
+
+// Current is the round that is open, or was last, as people count: from 1; 0
+// before the first.
+func (s Summary) Current() uint32 {
+	if s.Status == ledger.Proposed.String() {
+		return 0
+	}
+	return s.Round + 1
 }
 
 // waitsFor says whether a person of this member still has to answer.
@@ -125,7 +138,7 @@ func (s Services) submit(r *http.Request, body Tx) (Submitted, error) {
 		return Submitted{}, err
 	}
 	switch kind {
-	case ledger.KindVote, ledger.KindPropose, ledger.KindRefuse, ledger.KindWithdraw:
+	case ledger.KindVote, ledger.KindInvite, ledger.KindPropose, ledger.KindRefuse, ledger.KindWithdraw:
 	default:
 		return Submitted{}, croft.E(croft.ErrTxUnknown, "transaction for this call, kind", kind)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -113,6 +114,19 @@ func socketPath(dir string) (string, error) {
 	return path, nil
 }
 
+// CheckDir refuses a folder whose path is too long for the node's socket, wherever
+// commands are started from. It fails with croft.ErrFolder.
+func CheckDir(dir string) error {
+	path, err := filepath.Abs(filepath.Join(dir, socketName))
+	if err != nil {
+		return croft.E(croft.ErrFolder, dir, err)
+	}
+	if len(path) > maxSocket {
+		return croft.E(croft.ErrFolder, dir, fmt.Sprintf("its path has %d bytes, and a node's socket leaves room for %d", len(path)-len(socketName)-1, maxSocket-len(socketName)-1))
+	}
+	return nil
+}
+
 // handler routes every call. A path says what it asks for; a POST changes
 // something, or carries what does not fit a path.
 func (s Services) handler() http.Handler {
@@ -120,6 +134,7 @@ func (s Services) handler() http.Handler {
 	get(mux, "/v1/status", s.status)
 	get(mux, "/v1/members", s.members)
 	get(mux, "/v1/peers", s.peers)
+	get(mux, "/v1/council", s.council)
 	get(mux, "/v1/data", s.datasets)
 	post(mux, "/v1/data/prepare", s.prepare)
 	post(mux, "/v1/data", s.addData)

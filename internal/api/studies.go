@@ -155,6 +155,19 @@ func (s Services) show(r *http.Request) (Study, error) {
 	return out, err
 }
 
+// SumsWith counts the sums, readable by the study's readers, that a site is in.
+func (s Study) SumsWith(site croft.MemberID) (n int) {
+	if !slices.ContainsFunc(s.Cohort, func(p Party) bool { return p.ID == site }) {
+		return 0
+	}
+	for _, r := range s.Rounds {
+		if r.Phase == croft.PhaseCommit.String() {
+			n++
+		}
+	}
+	return n
+}
+
 // Approval returns what a site says yes to: the study as it stands, for one of its
 // datasets, until a time in Unix seconds. It is binding once it is signed.
 func (s Study) Approval(dataset croft.DatasetID, until int64) *croft.Approval {
@@ -291,7 +304,7 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 		return out, err
 	}
 	out.Dataset, out.Public, out.Train, out.Test = ds.Name, ds.Policy.Public, len(train.Y), len(test.Y)
-	out.Used, out.Cap = group.Used, ds.Releases
+	out.Used, out.Cap = group.Used, group.Cap
 	for i, n := range t.Dropped() {
 		if n > 0 {
 			out.Dropped = append(out.Dropped, fmt.Sprintf("%s: %d", plan.Schema.Columns[i].Name, n))

@@ -115,6 +115,10 @@ func (j *journal) describe(e *Entry, raw []byte) {
 	switch body := tx.Body.(type) {
 	case *ledger.Vote:
 		e.Word, e.Text = "vote", j.question(body)
+	case *ledger.Invite:
+		e.Word, e.Text = "invite", count(int64(body.Uses), "use")
+	case *ledger.Join:
+		e.Word, e.Text = "join", "asks to become a member as "+body.Newcomer.Name
 	case *ledger.Ready:
 		e.Word = "ready"
 	case *ledger.Register:

@@ -62,9 +62,6 @@ type Prepared struct {
 	People   []croft.Hash `json:"-"`
 }
 
-// minCellFloor is DataSHIELD's nfilter.tab: no site goes below it.
-const minCellFloor = 3
-
 // NewRegistry opens the registry in a node's documents, with a fresh secret key
 // the first time.
 func NewRegistry(docs *store.Docs) (*Registry, error) {
@@ -93,8 +90,8 @@ func (r *Registry) Prepare(path, name string, o Options) (Prepared, error) {
 		o.Policy = table.DefaultPolicy()
 		o.Policy.Public = public
 	}
-	if floor := table.DefaultPolicy(); !o.Policy.Public && (o.Policy.MinRows < floor.MinRows || o.Policy.MinCell < minCellFloor || o.Policy.MaxRatio > floor.MaxRatio) {
-		return Prepared{}, croft.E(croft.ErrPolicy, fmt.Sprintf("a policy can only tighten: min_rows at least %d, min_cell at least %d, parameters per row at most %g", floor.MinRows, minCellFloor, floor.MaxRatio))
+	if floor := table.DefaultPolicy(); !o.Policy.Public && (o.Policy.MinRows < floor.MinRows || o.Policy.MinCell < floor.MinCell || o.Policy.MaxRatio > floor.MaxRatio) {
+		return Prepared{}, croft.E(croft.ErrPolicy, fmt.Sprintf("a policy can only tighten: min_rows at least %d, min_cell at least %d, parameters per row at most %g", floor.MinRows, floor.MinCell, floor.MaxRatio))
 	}
 	t, commitment, err := r.read(path, croft.Schema{UnitColumn: o.Unit})
 	if err != nil {

@@ -129,11 +129,11 @@ func (k *Keys) Member(name string, seat bool) croft.Member {
 }
 
 // Sign signs body in a scope under a domain tag, with the member or the node key.
-// The validator key signs nothing of ours, so that no message of ours can be
-// taken for a vote.
+// The validator key signs one thing of ours, the proof at joining that it is at
+// hand, so that no message of ours can be taken for a vote.
 func (k *Keys) Sign(role croft.Role, scope croft.Scope, domain string, body []byte) croft.Signature {
-	if role == croft.RoleValidator {
-		panic("keys: the validator key signs CometBFT's votes only")
+	if role == croft.RoleValidator && domain != croft.JoinDomain {
+		panic("keys: the validator key signs CometBFT's votes and a proof at joining only")
 	}
 	return croft.Signature(ed25519.Sign(k.key(role), scope.Preimage(domain, body)))
 }

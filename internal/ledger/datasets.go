@@ -30,6 +30,8 @@ type Cohort struct {
 	Study   croft.StudyID `cbor:"1,keyasint"`
 	Groups  []croft.Hash  `cbor:"2,keyasint"` // sorted
 	Columns []string      `cbor:"3,keyasint"` // sorted: features and label
+	// MinSites is how many sites the study promised to hide each one among.
+	MinSites uint8 `cbor:"4,keyasint"`
 }
 
 // DatasetKey names a dataset's record.
@@ -81,17 +83,19 @@ func (s *State) charge(groups []croft.Hash) {
 }
 
 // joinable keeps the cohort rule (protocol §1): two un-noised releases over a
-// common column have equal cohorts, or cohorts that differ by at least minSites.
-// Otherwise the difference of two sums would show one or two sites.
-func (s *State) joinable(c Cohort, minSites int) error {
+// common column have equal cohorts, or cohorts that differ by at least min_sites,
+// the larger one of the two studies. Otherwise the difference of two sums would
+// show fewer sites than was promised to one of them.
+func (s *State) joinable(c Cohort) error {
 	for _, hash := range c.Groups {
 		g, _ := read[Group](s, GroupKey(hash))
 		if len(g.Cohorts) >= maxCohorts {
 			return croft.E(croft.ErrTxBudget, maxCohorts, len(g.Cohorts))
 		}
 		for _, old := range g.Cohorts {
-			if d := s.difference(old.Groups, c.Groups); common(old.Columns, c.Columns) && d != 0 && d < minSites {
-				return croft.E(croft.ErrTxCohort, d, minSites)
+			least := int(max(old.MinSites, c.MinSites))
+			if d := s.difference(old.Groups, c.Groups); common(old.Columns, c.Columns) && d != 0 && d < least {
+				return croft.E(croft.ErrTxCohort, d, least)
 			}
 		}
 	}

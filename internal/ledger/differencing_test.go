@@ -207,6 +207,62 @@ func TestRepeatingIsNoNews(t *testing.T) {
 	}
 }
 
+// Nor by changing its mind: a study that waits for answers opens a patience after
+// the last site spoke for the first time.
+func TestChangingOnesMindIsNoNews(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+	data := w.register(9, w.names...)
+	id := w.open(w.plan(w.names...), data, "ada", "ben", "cleo", "dina")
+	for i := 0; i < 4 && w.study(id).Status == Proposed; i++ {
+		w.now += 20_000
+		w.nonce++
+		if i%2 == 0 {
+			w.must("dina", &Refuse{id, croft.RefusedConsent})
+		} else {
+			w.must("dina", w.approval(id, data["dina"]))
+		}
+	}
+	if st := w.study(id); st.Status != Running {
+		t.Errorf("%v: one site keeps the others waiting", st.Status)
+	}
+}
+
+// A study that asked for a larger crowd to hide its sites in keeps it: the larger
+// min_sites of the two counts, whichever came first.
+func TestTheLargerMinSitesCounts(t *testing.T) {
+	five, eight := []string{"ada", "ben", "cleo", "dina", "elif"}, []string{"ada", "ben", "cleo", "dina", "elif", "femi", "gus", "hana"}
+	for _, c := range []struct {
+		first, second uint8
+		want          string
+	}{{3, 3, "done with 8"}, {5, 3, "stopped: cohort"}, {3, 5, "stopped: cohort"}} {
+		w := newWorld(t, eight...)
+		data := w.register(9, eight...)
+		plan := w.plan(five...)
+		plan.MinSites = c.first
+		if got := w.carry(w.open(plan, data, five...), 1, five...); got != "done with 5" {
+			t.Fatal(got)
+		}
+		plan = w.plan(eight...)
+		plan.MinSites = c.second
+		if got := w.carry(w.open(plan, data, eight...), 1, eight...); got != c.want {
+			t.Errorf("min_sites %d, then %d, three sites more: %s, want %s", c.first, c.second, got, c.want)
+		}
+	}
+}
+
+// A study that ends where its next round would have begun names its last round.
+func TestAStoppedStudyNamesItsLastRound(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo")
+	data := w.register(1, w.names...)
+	id := w.open(w.plan(w.names...), data, w.names...)
+	if got := w.carry(id, 2, w.names...); got != "stopped: budget" {
+		t.Fatal(got)
+	}
+	if st := w.study(id); w.m.Get(RoundKey(id, st.Round)) == nil {
+		t.Errorf("it names round %d, which never was", st.Round)
+	}
+}
+
 // A person's answer is signed once and counts once: whoever sends an old yes
 // again after a no, or an old no after a yes, changes nothing.
 func TestOldAnswersDoNotComeBack(t *testing.T) {
@@ -261,6 +317,21 @@ func TestWhoDidNotAgreeCannotStop(t *testing.T) {
 	if st := w.study(id); st.Status != Running {
 		t.Errorf("a site that declined stopped the study of the others: %q", st.Reason)
 	}
+
+	// Neither can one that agreed and was not there when the cohort was fixed.
+	four := w.open(w.plan(w.names...), data, w.names...)
+	w.report(four, 0, sites...)
+	w.now += 60_000
+	w.must("ada", &Tick{four})
+	w.block(100)
+	if st := w.study(four); len(st.Cohort) != 3 {
+		t.Fatalf("%v %q, a cohort of %d", st.Status, st.Reason, len(st.Cohort))
+	}
+	w.nonce++
+	w.must("dina", &Withdraw{four})
+	if st := w.study(four); st.Status != Running {
+		t.Errorf("a site outside the cohort stopped it: %q", st.Reason)
+	}
 }
 
 // What a site released stays on its account when it leaves.
@@ -291,8 +362,9 @@ func TestValidatorsStayASet(t *testing.T) {
 		w := w.copy(t)
 		m := thief
 		change(&m)
-		w.must("ada", &Vote{Action: Admit, Newcomer: &m, Sequence: 1})
-		if _, err := w.do("ben", &Vote{Action: Admit, Newcomer: &m, Sequence: 1}); !errors.Is(err, croft.ErrTxDuplicate) {
+		w.refused(croft.ErrTxUnknown, "ada", &Vote{Action: Admit, Newcomer: &m, Sequence: 1})
+		w.members["thief"], w.keys["thief"] = m, w.stolen(m) // even with the secret half
+		if _, err := w.send(w.application("thief", w.invite("ada", false))); !errors.Is(err, croft.ErrTxDuplicate) {
 			t.Errorf("a newcomer with another's %s: %v", name, err)
 		}
 		g := w.m.genesis

@@ -12,12 +12,14 @@ import (
 // Tests call it after every block, the audit after its last one.
 //
 //   - every record stands under its own key, every name and id leads somewhere
+//   - who is no founder applied, with an invite that was not used up, for exactly
+//     the record that it has
 //   - at most one sum for each (study, step); rounds follow without a gap, each on
 //     the state that the one before agreed
 //   - from the first freeze on a study's accepted set is its cohort
 //   - no accepted report without q acknowledgements, no commit without t+1 seats
 //   - no record group above its cap; its count is the number of its releases
-//   - no two releases over a common column differ by 1 to min_sites − 1 groups
+//   - no two releases over a common column differ by 1 to min_sites − 1 members
 //   - a model only of a finished study
 func CheckInvariants(t *Tree) error {
 	s := newState(t)
@@ -30,6 +32,9 @@ func CheckInvariants(t *Tree) error {
 	}
 	if want := orderers(s.members()); len(want) != len(n.Orderers) {
 		return fmt.Errorf("%d orderers, the rule gives %d", len(n.Orderers), len(want))
+	}
+	if err := s.checkInvites(t); err != nil {
+		return err
 	}
 	released := map[croft.Hash]uint32{}
 	for i := range n.Studies {
@@ -50,7 +55,7 @@ func CheckInvariants(t *Tree) error {
 		}
 		for i, a := range g.Cohorts {
 			for _, b := range g.Cohorts[:i] {
-				if d := s.difference(a.Groups, b.Groups); common(a.Columns, b.Columns) && d > 0 && d < MinSites {
+				if d := s.difference(a.Groups, b.Groups); common(a.Columns, b.Columns) && d > 0 && d < int(max(a.MinSites, b.MinSites)) {
 					err = fmt.Errorf("group %s: two releases differ by %d sites", hash.Short(), d)
 				}
 			}

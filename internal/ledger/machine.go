@@ -9,6 +9,7 @@
 //	machine.go  a block, top to bottom: head → transactions → hash → commit
 //	tx.go       the transactions, their signatures, and the one type switch
 //	members.go  who belongs to the network, votes, validators, the emergency stop
+//	invites.go  how somebody new comes to be voted on
 //	datasets.go registered versions of data and the budget of their record groups
 //	studies.go  proposal, answers, opening, end
 //	rounds.go   report → freeze → sum → commit, moved by guards
@@ -136,7 +137,7 @@ func (m *Machine) Execute(b Block, txs [][]byte) Outcome {
 // apply runs one transaction; a refused one leaves no trace in the state.
 func (m *Machine) apply(s *State, b Block, raw []byte) Result {
 	r := Result{Tx: croft.Sum(raw)}
-	tx, err := m.open(s, raw)
+	tx, _, err := m.open(s, raw)
 	if err == nil {
 		sub := s.branch()
 		if err = Apply(sub, tx, b); err == nil {
@@ -153,10 +154,15 @@ func (m *Machine) apply(s *State, b Block, raw []byte) Result {
 func (m *Machine) Commit() error { return m.tree.Save() }
 
 // Check says whether a transaction may wait for a block: size, form, scope,
-// membership, signature. It runs against the last committed state.
+// membership, signature. It returns the member on whose account it waits, and runs
+// against the last committed state.
 func (m *Machine) Check(raw []byte) (croft.MemberID, error) {
-	tx, err := m.open(m.state(), raw)
-	return tx.Member, err
+	s := m.state()
+	tx, answers, err := m.open(s, raw)
+	if _, vote := tx.Body.(*Vote); err == nil && !vote && s.network().Stopped {
+		err = croft.E(croft.ErrTxStopped) // or each try would make a block
+	}
+	return answers, err
 }
 
 // Get reads one key of the last committed state; nil if it is absent.

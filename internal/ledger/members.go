@@ -14,7 +14,7 @@ import (
 // played again after the question was decided.
 //
 // Keys: network → Network · member/ID → croft.Member · name/NAME → MemberID ·
-// ballot/ACTION/HASH → Ballot · sequence/ID → last vote number
+// ballot/HASH → Ballot · sequence/ID → last vote number
 
 // Network is the record of the network itself.
 type Network struct {
@@ -61,6 +61,15 @@ func NameKey(name string) string { return "name/" + name }
 
 // SequenceKey holds the number of a member's last vote.
 func SequenceKey(id croft.MemberID) string { return "sequence/" + id.String() }
+
+// BallotKey holds the Ballot of the question that a vote answers, whoever casts it.
+func BallotKey(v Vote) string {
+	return "ballot/" + croft.HashOf(Vote{Action: v.Action, Subject: v.Subject, Newcomer: v.Newcomer}).String()
+}
+
+// Majority returns how many of so many members have to say yes: more than half,
+// which of one or two is all.
+func Majority(members int) int { return members/2 + 1 }
 
 // NetworkKey holds the network's record.
 const NetworkKey = "network"
@@ -126,10 +135,19 @@ func sharesKey(m croft.Member, others []croft.Member) bool {
 	})
 }
 
-func checkMember(m croft.Member) error {
-	printable := func(r rune) bool { return !unicode.IsPrint(r) }
-	if m.Name == "" || len(m.Name) > 40 || strings.ContainsFunc(m.Name, printable) || strings.TrimSpace(m.Name) != m.Name {
+// CheckName says whether a member may have this name: 1 to 40 bytes of printable
+// characters without space at the ends. It fails with croft.ErrTxRights.
+func CheckName(name string) error {
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	if name == "" || len(name) > 40 || strings.ContainsFunc(name, unprintable) || strings.TrimSpace(name) != name {
 		return croft.E(croft.ErrTxRights, "a member", "its name must have 1 to 40 printable characters")
+	}
+	return nil
+}
+
+func checkMember(m croft.Member) error {
+	if err := CheckName(m.Name); err != nil {
+		return err
 	}
 	if m.ID != croft.IDOf(m.Key) || m.Key == m.Node || m.Node == m.Validator || m.Key == m.Validator {
 		return croft.E(croft.ErrTxRights, m.Name, "its id or keys do not belong together")
@@ -143,9 +161,20 @@ func (s *State) vote(voter croft.MemberID, v *Vote) error {
 		return croft.E(croft.ErrTxOrder, "this vote's number does not follow the member's last vote")
 	}
 	write(s, SequenceKey(voter), v.Sequence)
+	return s.ballot(voter, v)
+}
 
-	question := croft.HashOf(Vote{Action: v.Action, Subject: v.Subject, Newcomer: v.Newcomer})
-	key := "ballot/" + question.String()
+// ballot counts a member's yes, and does what was asked once it is the last that
+// was needed.
+func (s *State) ballot(voter croft.MemberID, v *Vote) error {
+	var application Application
+	if v.Action == Admit {
+		var err error
+		if application, err = s.votable(v.Newcomer); err != nil {
+			return err
+		}
+	}
+	key := BallotKey(*v)
 	ballot, _ := read[Ballot](s, key)
 	ballot.Yes = insert(ballot.Yes, voter)
 	voters, yes := s.members(), 0
@@ -154,7 +183,7 @@ func (s *State) vote(voter croft.MemberID, v *Vote) error {
 			yes++
 		}
 	}
-	if decided := yes*2 > len(voters) && (len(voters) > 2 || yes == len(voters)); !decided {
+	if yes < Majority(len(voters)) {
 		write(s, key, ballot)
 		return nil
 	}
@@ -163,24 +192,9 @@ func (s *State) vote(voter croft.MemberID, v *Vote) error {
 	n := s.network()
 	switch v.Action {
 	case Admit:
-		if v.Newcomer == nil {
-			return croft.E(croft.ErrTxRights, "nobody", "the vote names no newcomer")
-		}
-		if err := checkMember(*v.Newcomer); err != nil {
-			return err
-		}
-		if _, known := s.member(v.Newcomer.ID); known {
-			return croft.E(croft.ErrTxDuplicate, "member "+v.Newcomer.Name)
-		}
-		if _, taken := read[croft.MemberID](s, NameKey(v.Newcomer.Name)); taken {
-			return croft.E(croft.ErrTxDuplicate, "the name "+v.Newcomer.Name)
-		}
-		if sharesKey(*v.Newcomer, s.all()) {
-			return croft.E(croft.ErrTxDuplicate, "a key of "+v.Newcomer.Name)
-		}
-		newcomer := *v.Newcomer
-		newcomer.Ready, newcomer.Revoked = false, false // ready is for its own node to say
-		s.admit(newcomer)
+		s.admit(application.Newcomer)
+		application.Standing = Admitted
+		write(s, ApplicationKey(application.Newcomer.ID), application)
 	case Revoke:
 		m, known := s.member(v.Subject)
 		if !known || m.Revoked {

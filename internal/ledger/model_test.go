@@ -214,9 +214,9 @@ func (m *model) play(before *spot, mv move) *spot {
 	after := &spot{writes: maps.Clone(before.writes), now: before.now, slept: before.slept, from: before, by: mv.name, deep: before.deep + 1}
 	s := &State{parent: m.base, writes: after.writes}
 	b := Block{Height: 2, Time: after.now, Proposer: m.keys[0]}
-	for _, tx := range mv.txs {
+	for i, tx := range mv.txs {
 		sub := s.branch()
-		id := croft.HashOf([]any{tx.by, kindOf(tx.body), croft.Encode(tx.body)})
+		id := croft.HashOf([]int{before.deep, i}) // signed anew: who changes its mind says so
 		if _, proposes := tx.body.(*Propose); proposes {
 			id = croft.Hash(m.studies[slices.IndexFunc(m.studies, func(st modelStudy) bool { return st.plan.Name == tx.body.(*Propose).Plan.Name })].id)
 		}
@@ -851,7 +851,7 @@ func TestModel(t *testing.T) {
 		t.Run("two retries: "+name, func(t *testing.T) {
 			t.Parallel()
 			m := retryModel(t, 20, sites...)
-			m.sleeps, m.depth = 1, 4
+			m.sleeps, m.depth = 1, 5
 			m.report(t, m.begin())
 		})
 	}

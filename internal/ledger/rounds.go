@@ -128,7 +128,7 @@ func EvidenceKey(id croft.StudyID, n uint32, seat croft.MemberID) string {
 
 // number keeps keys in the order of their numbers.
 func number(n uint32) string {
-	digits := strconv.Itoa(int(n))
+	digits := strconv.FormatUint(uint64(n), 10)
 	return "0000000000"[len(digits):] + digits
 }
 
@@ -150,13 +150,13 @@ func (s *State) openRound(st *Study, n uint32, parent croft.Hash, length uint32)
 			}
 		}
 	}
-	st.Round = n
 	switch {
 	case n > maxRounds:
 		s.stop(st, "rounds")
 	case s.affordable(*st, r) != nil:
 		s.stop(st, "budget")
 	default:
+		st.Round = n
 		write(s, RoundKey(st.ID, n), r)
 		s.put(*st)
 		s.due(st.ID, true)
@@ -286,8 +286,8 @@ func (s *State) freeze(st *Study, plan croft.Study, r *Round, accepted []croft.M
 	if r.Number == 0 {
 		columns := append(slices.Clone(plan.Model.Features), plan.Model.Label)
 		slices.Sort(columns)
-		cohort := Cohort{Study: st.ID, Groups: groups, Columns: columns}
-		if len(groups) < int(plan.MinSites) || s.joinable(cohort, int(plan.MinSites)) != nil {
+		cohort := Cohort{Study: st.ID, Groups: groups, Columns: columns, MinSites: plan.MinSites}
+		if len(groups) < int(plan.MinSites) || s.joinable(cohort) != nil {
 			s.stop(st, "cohort")
 			return
 		}
@@ -441,7 +441,7 @@ func (s *State) commit(st *Study, plan croft.Study, r Round, agreed SeatResult) 
 	}
 	st.Status = Done
 	s.put(*st)
-	s.settled(st.ID)
+	s.settled(st)
 	unchecked := false
 	for n := range r.Number + 1 {
 		past, _ := read[Round](s, RoundKey(st.ID, n))

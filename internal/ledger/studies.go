@@ -176,8 +176,12 @@ func (s *State) propose(tx Tx, p *Propose) error {
 		return croft.E(croft.ErrTxStudy, "its version is unknown")
 	case plan.MinSites < MinSites || int(plan.MinSites) > len(plan.Sites) || len(plan.Sites) > 32:
 		return croft.E(croft.ErrTxStudy, "min_sites must be at least 3 and at most the number of sites, which is at most 32")
-	case plan.Patience == 0 || plan.Expires <= 0:
-		return croft.E(croft.ErrTxStudy, "patience and expiry must be set")
+	case plan.Patience == 0 || plan.Patience > maxPatience || plan.Expires <= 0 || plan.Expires > maxTime:
+		return croft.E(croft.ErrTxStudy, "patience and expiry must be set, patience to at most 30 days")
+	case len(plan.Readers) > 64:
+		return croft.E(croft.ErrTxStudy, "it has more than 64 readers")
+	case s.openStudies(tx.Member) >= maxOpen:
+		return croft.E(croft.ErrTxStudy, "its proposer has 8 studies that have not ended; one of them must end first")
 	case plan.Name == "" || len(plan.Name) > 64 || len(plan.Model.Features) == 0:
 		return croft.E(croft.ErrTxStudy, "it needs a name of at most 64 bytes and features")
 	}
@@ -200,6 +204,7 @@ func (s *State) propose(tx Tx, p *Propose) error {
 	write(s, PlanKey(id), plan)
 	s.put(Study{ID: id, Proposer: tx.Member, Plan: plan.PlanHash(), Status: Proposed,
 		Seats: seats, Threshold: uint8(t), Quorum: uint8(q)})
+	write(s, openKey(tx.Member), s.openStudies(tx.Member)+1)
 	n := s.network()
 	write(s, StudyAtKey(n.Studies), id)
 	n.Studies++
@@ -207,6 +212,22 @@ func (s *State) propose(tx Tx, p *Propose) error {
 	s.due(id, true)
 	return nil
 }
+
+// What one member may make everybody do: each study that has not ended is a key, a
+// record and some work at every node with a part in it.
+const (
+	maxOpen     = 8
+	maxPatience = 30 * 24 * 3600 // seconds
+	maxTime     = 1 << 40        // Unix seconds
+)
+
+// openStudies counts a proposer's studies that have not ended.
+func (s *State) openStudies(proposer croft.MemberID) int {
+	n, _ := read[int](s, openKey(proposer))
+	return n
+}
+
+func openKey(m croft.MemberID) string { return "open/" + m.String() }
 
 // MinSites is the protocol's floor: a sum over fewer sites is never opened.
 const MinSites = 3
@@ -289,8 +310,7 @@ func (s *State) refuse(tx Tx, id croft.StudyID, reason croft.Refusal) error {
 	if !has(plan.Sites, site) {
 		return croft.E(croft.ErrTxRights, site.Short(), "it is not a site of the study")
 	}
-	r, _ := read[Round](s, RoundKey(id, st.Round))
-	if st.Status == Done || st.Status == Stopped || st.Status != Proposed && !has(r.Sites, site) || !s.once(tx) {
+	if st.Status == Done || st.Status == Stopped || st.Status != Proposed && !s.takesPart(st, site) || !s.once(tx) {
 		return nil
 	}
 	no := Answer{Site: site}
@@ -309,10 +329,23 @@ func (s *State) refuse(tx Tx, id croft.StudyID, reason croft.Refusal) error {
 	return nil
 }
 
+// takesPart says whether a site is in an opened study: in its cohort or, before
+// that is fixed, among the sites of the first round.
+func (s *State) takesPart(st Study, site croft.MemberID) bool {
+	if len(st.Cohort) > 0 {
+		return has(st.Cohort, site)
+	}
+	r, _ := read[Round](s, RoundKey(st.ID, 0))
+	return has(r.Sites, site)
+}
+
+// answer notes what a site says of a proposal. Its first word is news; a changed
+// mind is not, or one site could keep the others waiting.
 func (s *State) answer(st *Study, a Answer) {
+	spoken := slices.ContainsFunc(st.Answers, func(old Answer) bool { return old.Site == a.Site })
 	s.note(st, a)
 	s.put(*st)
-	s.due(st.ID, true)
+	s.due(st.ID, !spoken)
 }
 
 // note replaces the site's answer, keeping the list sorted.
@@ -331,7 +364,7 @@ func (s *State) note(st *Study, a Answer) {
 func (s *State) stop(st *Study, reason string) {
 	st.Status, st.Reason, st.Waiting = Stopped, reason, nil
 	s.put(*st)
-	s.settled(st.ID)
+	s.settled(st)
 }
 
 func (s *State) tick(t *Tick, b Block) error {
@@ -367,9 +400,11 @@ func (s *State) due(id croft.StudyID, news bool) {
 	write(s, dueKey, append(list, dueItem{id, news}))
 }
 
-// settled takes an ended study off the list: after its last transaction the chain
+// settled takes an ended study off its proposer's count and off the list: after its last transaction the chain
 // makes one block that proves it, and then none.
-func (s *State) settled(id croft.StudyID) {
+func (s *State) settled(st *Study) {
+	id := st.ID
+	write(s, openKey(st.Proposer), s.openStudies(st.Proposer)-1)
 	list, _ := read[[]dueItem](s, dueKey)
 	if kept := slices.DeleteFunc(slices.Clone(list), func(d dueItem) bool { return d.Study == id }); len(kept) < len(list) {
 		write(s, dueKey, kept)
@@ -379,8 +414,9 @@ func (s *State) settled(id croft.StudyID) {
 // head answers, at the head of a block, what the block before could not know.
 func head(s *State, b Block) {
 	if s.network().Stopped {
-		return // the list waits
+		return // the lists wait
 	}
+	s.receive(b)
 	list, _ := read[[]dueItem](s, dueKey)
 	if len(list) == 0 {
 		return
@@ -407,7 +443,7 @@ func (s *State) decide(item dueItem, b Block) {
 	for i, a := range st.Answers {
 		if (a.Approved || a.Pending) && a.Expires*1000 <= b.Time {
 			st.Answers[i].Approved, st.Answers[i].Pending, st.Answers[i].Refusal = false, false, croft.RefusedExpired
-			if st.Status != Proposed && (len(st.Cohort) == 0 || has(st.Cohort, a.Site)) {
+			if st.Status != Proposed && s.takesPart(st, a.Site) {
 				s.stop(&st, croft.RefusedExpired.String())
 				return
 			}
@@ -454,10 +490,12 @@ func (s *State) tryOpen(st *Study, plan croft.Study, b Block, patient bool) {
 	for _, a := range st.Answers {
 		all = all && (!a.Approved || has(sites, a.Site))
 	}
-	seats := 0
+	seats, readers := 0, 0 // that can receive boxes; of them that can agree on a sum
 	for _, m := range st.Seats {
 		if has(st.Enrolled, m) {
-			seats++
+			if seats++; has(plan.Readers, m) {
+				readers++
+			}
 		}
 	}
 	for _, m := range plan.Readers {
@@ -468,7 +506,7 @@ func (s *State) tryOpen(st *Study, plan croft.Study, b Block, patient bool) {
 			return
 		}
 	}
-	if len(sites) < int(plan.MinSites) || seats < int(st.Quorum) || patient && !(all && seats == len(st.Seats)) {
+	if len(sites) < int(plan.MinSites) || seats < int(st.Quorum) || readers <= int(st.Threshold) || patient && !(all && seats == len(st.Seats)) {
 		return
 	}
 	st.Status = Running

@@ -11,7 +11,8 @@ const MaxTx = 16 << 10
 type Kind uint8
 
 // The transactions. The first group is signed by a person with the member key,
-// the second by the member's node.
+// the second by the member's node, the last with an invite's key by somebody who
+// is no member yet.
 const (
 	KindVote Kind = iota + 1
 	KindRegister
@@ -19,8 +20,9 @@ const (
 	KindApprove
 	KindRefuse
 	KindWithdraw
+	KindInvite
 
-	KindReady Kind = iota + 10
+	KindReady Kind = iota + 9 // 16
 	KindEnrol
 	KindReport
 	KindAck
@@ -29,6 +31,8 @@ const (
 	KindRecover
 	KindStop
 	KindTick
+
+	KindJoin Kind = iota + 16 // 32
 )
 
 // Tx is a transaction after its signature was checked.
@@ -53,6 +57,8 @@ func newBody(k Kind) (any, croft.Role) {
 		return new(Refuse), croft.RoleMember
 	case KindWithdraw:
 		return new(Withdraw), croft.RoleMember
+	case KindInvite:
+		return new(Invite), croft.RoleMember
 	case KindReady:
 		return new(Ready), croft.RoleNode
 	case KindEnrol:
@@ -71,6 +77,8 @@ func newBody(k Kind) (any, croft.Role) {
 		return new(Stop), croft.RoleNode
 	case KindTick:
 		return new(Tick), croft.RoleNode
+	case KindJoin:
+		return new(Join), croft.RoleInvite
 	}
 	return nil, 0
 }
@@ -111,6 +119,10 @@ func Apply(s *State, tx Tx, b Block) error {
 		return s.refuse(tx, body.Study, body.Reason)
 	case *Tick:
 		return s.tick(body, b)
+	case *Invite:
+		return s.invite(tx.Member, body)
+	case *Join:
+		return s.newcomer(tx.Member, body)
 	}
 	return croft.E(croft.ErrTxUnknown, "transaction", "kind")
 }
@@ -161,6 +173,8 @@ func kindOf(body any) Kind {
 		return KindRefuse
 	case *Withdraw:
 		return KindWithdraw
+	case *Invite:
+		return KindInvite
 	case *Ready:
 		return KindReady
 	case *Enrol:
@@ -179,6 +193,8 @@ func kindOf(body any) Kind {
 		return KindStop
 	case *Tick:
 		return KindTick
+	case *Join:
+		return KindJoin
 	}
 	panic("ledger: not a transaction body")
 }
@@ -211,22 +227,36 @@ func parse(raw []byte) (tx Tx, payload Payload, signed Signed, err error) {
 }
 
 // open decodes a transaction and checks that a member signed it for this chain
-// with the key that its kind wants.
-func (m *Machine) open(s *State, raw []byte) (Tx, error) {
+// with the key that its kind wants. One kind comes from somebody who is no member:
+// the invite's key signs it then. It also returns the member who answers for the
+// transaction: its sender, or who made the invite.
+func (m *Machine) open(s *State, raw []byte) (tx Tx, answers croft.MemberID, err error) {
 	tx, payload, signed, err := parse(raw)
 	if err != nil {
-		return tx, err
+		return tx, answers, err
 	}
-	member, ok := s.member(tx.Member)
+	answers = tx.Member
+	join, joins := tx.Body.(*Join)
+	if joins {
+		v, err := s.invitation(join.Invite)
+		if err != nil {
+			return tx, answers, err
+		}
+		answers = v.By
+	}
+	member, ok := s.member(answers)
 	if !ok || member.Revoked {
-		return tx, croft.E(croft.ErrTxRights, tx.Member.Short(), "it is not a member of this network")
+		return tx, answers, croft.E(croft.ErrTxRights, answers.Short(), "it is not a member of this network")
 	}
 	key := member.Node
-	if _, role := newBody(payload.Kind); role == croft.RoleMember {
+	switch _, role := newBody(payload.Kind); {
+	case role == croft.RoleMember:
 		key = member.Key
+	case joins:
+		key = join.Invite
 	}
-	if !m.scope.Verify(key, domain, signed.Payload, signed.Signature) {
-		return tx, croft.E(croft.ErrTxSignature)
+	if !m.scope.Verify(key, domain, signed.Payload, signed.Signature) || joins && !join.proven(m.scope) {
+		return tx, answers, croft.E(croft.ErrTxSignature)
 	}
-	return tx, nil
+	return tx, answers, nil
 }

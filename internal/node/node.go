@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,11 +62,13 @@ type Node struct {
 	Docs   *store.Docs
 	Blobs  *store.Blobs
 
-	cfg    Config
-	events *api.Events
-	asked  chan struct{} // closed when somebody asks the node to stop
-	ask    sync.Once
-	close  []func() error // in order of opening; closed in reverse
+	cfg     Config
+	genesis croft.Genesis
+	joined  joined // zero for a founder
+	events  *api.Events
+	asked   chan struct{} // closed when somebody asks the node to stop
+	ask     sync.Once
+	close   []func() error // in order of opening; closed in reverse
 }
 
 const genesisFile = "genesis.cbor"
@@ -76,14 +79,24 @@ func Init(dir string) (*keys.Keys, error) { return keys.Create(dir) }
 
 // Found writes the genesis of the network that the folder's member belongs to.
 func Found(dir string, g croft.Genesis) error {
-	path := filepath.Join(dir, genesisFile)
-	if _, err := os.Lstat(path); err == nil {
+	if _, err := os.Lstat(filepath.Join(dir, genesisFile)); err == nil {
 		return croft.E(croft.ErrFolderUsed, dir)
 	}
-	if err := os.WriteFile(path+".new", croft.Encode(g), 0o600); err != nil {
+	return replace(dir, genesisFile, croft.Encode(g))
+}
+
+// replace writes a file of the folder: a reader sees the old content or the new.
+func replace(dir, name string, content []byte) error {
+	path := filepath.Join(dir, name)
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
 		return croft.E(croft.ErrFolder, dir, err)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
 		return croft.E(croft.ErrFolder, dir, err)
 	}
 	return nil
@@ -128,6 +141,14 @@ func Open(cfg Config) (n *Node, err error) {
 	if err != nil {
 		return n, err
 	}
+	n.genesis = g
+	if n.joined, _, err = readJoined(cfg.Dir); err != nil {
+		return n, err
+	}
+	if n.Member, err = n.find(k.Public(croft.RoleNode)); err != nil {
+		return n, err
+	}
+	n.Self = n.Member.ID
 	if n.Docs, err = store.OpenDocs(filepath.Join(cfg.Dir, "docs")); err != nil {
 		return n, err
 	}
@@ -145,17 +166,14 @@ func Open(cfg Config) (n *Node, err error) {
 		return n, err
 	}
 	n.close = append(n.close, n.Chain.Close)
-	if n.Member, err = n.find(k.Public(croft.RoleNode), g); err != nil {
-		return n, err
-	}
-	n.Self = n.Member.ID
 
-	// 4. The network: one port for everything, members only.
+	// 4. The network: one port for everything, members only; and a door for whom this
+	// node's member has invited.
 	listen := cfg.Listen
 	if len(listen) == 0 {
 		listen = n.lastListen()
 	}
-	n.Host, err = p2p.Listen(p2p.Config{Key: k.NodeSecret(), Listen: listen, Allow: n.admits})
+	n.Host, err = p2p.Listen(p2p.Config{Key: k.NodeSecret(), Listen: listen, Allow: n.admits, Guest: n.expects})
 	if err != nil {
 		return n, err
 	}
@@ -163,6 +181,7 @@ func Open(cfg Config) (n *Node, err error) {
 	if err = n.rememberListen(); err != nil {
 		return n, err
 	}
+	n.hear(n.joined.Addrs) // for the first start after joining; later ones know better
 
 	// 5. The owner's data and the part that this node plays in studies.
 	if n.Data, err = data.NewRegistry(n.Docs); err != nil {
@@ -200,6 +219,7 @@ func (n *Node) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return n.meet(ctx) })
 	group.Go(func() error { return n.Study.Run(ctx) })
+	group.Go(func() error { return n.volunteer(ctx) })
 	group.Go(func() error { return n.guard(ctx) })
 	if n.cfg.Socket {
 		group.Go(func() error { return api.Serve(ctx, n.cfg.Dir, n.Services()) })
@@ -226,7 +246,7 @@ func (n *Node) Close() error {
 // Services is what the local API and the status page show of this node.
 func (n *Node) Services() api.Services {
 	return api.Services{Self: n.Self, Dir: n.cfg.Dir, Name: n.Member.Name, Ledger: n.Chain, Study: n.Study,
-		Data: n.Data, Peers: n.Peers, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
+		Data: n.Data, Peers: n.Peers, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
 }
 
 // guard stops the node cleanly before its disk is full, and when CometBFT gave up.
@@ -268,14 +288,13 @@ func (n *Node) servePage(ctx context.Context) error {
 	return err
 }
 
-// find returns the member that a node key belongs to.
-func (n *Node) find(key croft.PublicKey, g croft.Genesis) (croft.Member, error) {
-	for _, m := range n.members() {
-		if m.Node == key {
-			return m, nil
-		}
+// find returns the member that the folder's node key belongs to: a founder, or one
+// that has joined.
+func (n *Node) find(key croft.PublicKey) (croft.Member, error) {
+	if n.joined.Newcomer.Node == key && len(n.joined.Members) == 0 {
+		return croft.Member{}, croft.E(croft.ErrNotAdmitted, n.joined.Newcomer.Name, "its members vote")
 	}
-	for _, m := range g.Members { // before the first block
+	for _, m := range append(slices.Clip(n.genesis.Members), n.joined.Newcomer) {
 		if m.Node == key {
 			return m, nil
 		}

@@ -35,14 +35,16 @@ const (
 
 // hello is what two nodes tell each other when they meet.
 type hello struct {
-	Comet string   `json:"comet"`           // CometBFT node id
-	Addrs []string `json:"addrs,omitempty"` // where to reach the sender
+	Comet  string   `json:"comet"`            // CometBFT node id
+	Addrs  []string `json:"addrs,omitempty"`  // where to reach the sender
+	Others []string `json:"others,omitempty"` // in an answer: where to reach other members
 }
 
 // maxHello bounds a greeting.
 const maxHello = 16 << 10
 
-// serve answers what other members may ask. The host admits members only.
+// serve answers what other members may ask. The host admits members only, and
+// strangers to joining alone.
 func (n *Node) serve() {
 	n.Host.Handle(helloProtocol, maxHello, func(_ context.Context, from p2p.PeerID, request []byte) ([]byte, error) {
 		var h hello
@@ -50,7 +52,7 @@ func (n *Node) serve() {
 			return nil, croft.E(croft.ErrEncoding, "greeting", err)
 		}
 		n.learn(from, h.Addrs)
-		return json.Marshal(hello{Comet: n.Chain.NodeID(), Addrs: n.Host.Addrs()})
+		return json.Marshal(hello{Comet: n.Chain.NodeID(), Addrs: n.Host.Addrs(), Others: n.others(from)})
 	})
 	n.Host.Handle(study.SeedsProtocol, maxHello, func(ctx context.Context, from p2p.PeerID, request []byte) ([]byte, error) {
 		m, known := n.memberOf(from)
@@ -67,6 +69,7 @@ func (n *Node) serve() {
 		}
 		return nil, nil
 	})
+	n.Host.Welcome(joinProtocol, maxKnock, n.welcome)
 	p2p.ServeBlobs(n.Host, n.Blobs.Get)
 	n.Host.Expose(cometProtocol, n.Chain.P2PAddr())
 }
@@ -74,12 +77,27 @@ func (n *Node) serve() {
 // meet greets every member again and again: at once those that are new, from time
 // to time all. Of two nodes the one with the smaller id dials for CometBFT.
 func (n *Node) meet(ctx context.Context) error {
-	linked := map[p2p.PeerID]bool{}
+	type link struct {
+		comet string    // CometBFT id
+		ends  time.Time // set once it is no member: it still gets the block that says so
+	}
+	linked := map[p2p.PeerID]link{}
 	moved := n.Chain.Watch(ctx)
 	for {
+		for peer, l := range linked {
+			switch {
+			case n.admits(peer):
+			case l.ends.IsZero():
+				linked[peer] = link{l.comet, time.Now().Add(farewell)}
+			case time.Now().After(l.ends):
+				n.Chain.Disconnect(l.comet)
+				n.Host.Drop(peer)
+				delete(linked, peer)
+			}
+		}
 		for _, m := range n.everybody() {
 			peer := p2p.PeerOf(m.Node)
-			if m.ID == n.Self || linked[peer] {
+			if m.ID == n.Self || linked[peer].comet != "" {
 				continue
 			}
 			if addrs := n.book(peer); len(addrs) > 0 {
@@ -90,22 +108,26 @@ func (n *Node) meet(ctx context.Context) error {
 			answer, err := n.Host.Call(within, peer, helloProtocol, greeting)
 			cancel()
 			var h hello
-			if err != nil || json.Unmarshal(answer, &h) != nil {
+			if err != nil || len(answer) > maxHello || json.Unmarshal(answer, &h) != nil || h.Comet == "" {
 				n.cfg.Log.Debug("meet", "peer", m.Name, "why", err)
 				continue
 			}
 			n.learn(peer, h.Addrs)
+			n.hear(h.Others)
 			if n.Host.ID() < peer {
-				addr, err := n.Host.Forward(ctx, peer, cometProtocol)
-				if err != nil {
-					return err
+				link, unlink := context.WithCancel(ctx)
+				context.AfterFunc(ctx, unlink)
+				addr, err := n.Host.Forward(link, peer, cometProtocol)
+				if err == nil {
+					err = n.Chain.Connect(h.Comet, addr)
 				}
-				if err := n.Chain.Connect(h.Comet, addr); err != nil {
+				if err != nil {
+					unlink()
 					n.cfg.Log.Warn("meet", "peer", m.Name, "why", err)
 					continue
 				}
 			}
-			linked[peer] = true
+			linked[peer] = link{comet: h.Comet}
 		}
 		select {
 		case <-ctx.Done():
@@ -115,6 +137,10 @@ func (n *Node) meet(ctx context.Context) error {
 		}
 	}
 }
+
+// farewell is how long a revoked member's connections stay. It can call nobody any
+// more, only hear why.
+const farewell = 2 * time.Second
 
 // learn takes note of a peer's addresses, now and for the next start.
 func (n *Node) learn(peer p2p.PeerID, addrs []string) {
@@ -128,6 +154,35 @@ func (n *Node) learn(peer p2p.PeerID, addrs []string) {
 	book, _ := json.Marshal(addrs)
 	if err := n.Docs.Put(addressKind, strings.ToLower(croft.Sum([]byte(peer)).String()), book); err != nil {
 		n.cfg.Log.Warn("address", "why", err)
+	}
+}
+
+// maxOthers bounds what one member tells of the addresses of others.
+const maxOthers = 64
+
+// others returns where other members were last reached, for one who is new or was
+// away for long.
+func (n *Node) others(asker p2p.PeerID) (addrs []string) {
+	for _, m := range n.everybody() {
+		if peer := p2p.PeerOf(m.Node); peer != asker && m.ID != n.Self {
+			addrs = append(addrs, n.book(peer)...)
+		}
+	}
+	return addrs[:min(len(addrs), maxOthers)]
+}
+
+// hear takes note of members' addresses that another member told. What a peer said
+// of itself counts more; whoever answers there proves that it is that peer.
+func (n *Node) hear(addrs []string) {
+	told := map[p2p.PeerID][]string{}
+	for _, a := range addrs[:min(len(addrs), maxOthers)] {
+		peer := p2p.PeerID(a[strings.LastIndexByte(a, '/')+1:])
+		told[peer] = append(told[peer], a)
+	}
+	for peer, addrs := range told {
+		if peer != n.Host.ID() && n.admits(peer) && len(n.book(peer)) == 0 {
+			n.learn(peer, addrs)
+		}
 	}
 }
 
@@ -179,17 +234,20 @@ func (n *Node) memberOf(peer p2p.PeerID) (croft.Member, bool) {
 	return croft.Member{}, false
 }
 
-// everybody returns the members; before the first block, which holds them, the
-// founders.
+// everybody returns the members. A ledger that does not know this node's own member
+// is young, or its old blocks are still being fetched: the founders count then, and
+// whom the inviter's node named.
 func (n *Node) everybody() []croft.Member {
-	if members := n.members(); len(members) > 0 {
+	members := n.members()
+	if _, known, _ := read[croft.Member](context.Background(), n, ledger.MemberKey(n.Self)); known {
 		return members
 	}
-	g, err := Genesis(n.cfg.Dir)
-	if err != nil {
-		return nil
+	for _, m := range slices.Concat(n.genesis.Members, n.joined.Members) {
+		if !slices.ContainsFunc(members, func(o croft.Member) bool { return o.ID == m.ID }) {
+			members = append(members, m)
+		}
 	}
-	return g.Members
+	return members
 }
 
 // Peers says who is connected, for screens.
@@ -236,15 +294,22 @@ func (p persistent) Submit(ctx context.Context, tx []byte) error {
 type peers struct{ n *Node }
 
 func (p peers) Fetch(ctx context.Context, hash croft.Hash, from ...croft.MemberID) ([]byte, error) {
-	var ids []p2p.PeerID
-	for _, m := range p.n.everybody() {
-		if slices.Contains(from, m.ID) {
-			ids = append(ids, p2p.PeerOf(m.Node))
+	members := p.n.everybody()
+	err := error(croft.E(croft.ErrBlob, hash.Short()))
+	for _, id := range from { // in the caller's order, each with a time of its own: one that is silent must not cost the others
+		at := slices.IndexFunc(members, func(m croft.Member) bool { return m.ID == id })
+		if at < 0 {
+			continue
+		}
+		within, cancel := context.WithTimeout(ctx, 10*time.Second)
+		var data []byte
+		data, err = p2p.Fetch(within, p.n.Host, hash, p2p.PeerOf(members[at].Node))
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return data, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	return p2p.Fetch(ctx, p.n.Host, hash, ids...)
+	return nil, err
 }
 
 func (p peers) Call(ctx context.Context, to croft.MemberID, protocol string, request []byte) ([]byte, error) {
@@ -252,7 +317,11 @@ func (p peers) Call(ctx context.Context, to croft.MemberID, protocol string, req
 		if m.ID == to {
 			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
-			return p.n.Host.Call(ctx, p2p.PeerOf(m.Node), protocol, request)
+			answer, err := p.n.Host.Call(ctx, p2p.PeerOf(m.Node), protocol, request)
+			if err != nil { // a peer chooses its words, not what they make of us
+				return nil, croft.E(croft.ErrPeer, m.Name, err.Error())
+			}
+			return answer, nil
 		}
 	}
 	return nil, croft.E(croft.ErrPeer, to.Short(), "it is not a member")

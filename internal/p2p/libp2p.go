@@ -48,6 +48,9 @@ type Config struct {
 	// and again at each call and tunnel, so a member that is revoked is cut off at
 	// its next one. It must be quick. nil admits nobody.
 	Allow func(PeerID) bool
+	// Guest says who else may connect for a moment and call the protocols of
+	// Welcome, and nothing more. nil: nobody.
+	Guest func(PeerID) bool
 }
 
 // Libp2p is a Host on real sockets: TCP with TLS 1.3 or Noise, and QUIC.
@@ -57,6 +60,7 @@ type Libp2p struct {
 	allow func(PeerID) bool
 	out   *quota
 	in    *quota
+	lobby *lobby
 	sent  *metrics.BandwidthCounter
 
 	ctx  context.Context // ends at Close
@@ -77,6 +81,10 @@ func Listen(c Config) (*Libp2p, error) {
 	if allow == nil {
 		allow = func(PeerID) bool { return false }
 	}
+	guest := c.Guest
+	if guest == nil {
+		guest = func(PeerID) bool { return false }
+	}
 	limits, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits()), rcmgr.WithMetricsDisabled())
 	if err != nil {
 		return nil, fmt.Errorf("p2p: %w", err)
@@ -93,7 +101,7 @@ func Listen(c Config) (*Libp2p, error) {
 		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport(), tcp.WithConnectionTimeout(dialTime)),
 		libp2p.Transport(libp2pquic.NewTransport),
 		libp2p.WithDialTimeout(dialTime),
-		libp2p.ConnectionGater(gate{allow}),
+		libp2p.ConnectionGater(gate{allow, guest}),
 		libp2p.ResourceManager(limits),
 		libp2p.ConnectionManager(connmgr.NullConnMgr{}), // members stay connected
 		libp2p.DisableRelay(),
@@ -107,7 +115,9 @@ func Listen(c Config) (*Libp2p, error) {
 		return nil, fmt.Errorf("p2p: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Libp2p{host: h, swarm: h.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming), sent: sent, ctx: ctx, stop: stop}
+	l := &Libp2p{host: h, swarm: h.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming),
+		lobby: newLobby(allow, guest), sent: sent, ctx: ctx, stop: stop}
+	l.swarm.Notify(l.lobby)
 	for _, text := range c.Listen {
 		if err := l.listen(text); err != nil {
 			l.Close()
@@ -272,8 +282,11 @@ func exchange(s network.Stream, request []byte) ([]byte, status, error) {
 }
 
 // Handle implements Host.
-func (l *Libp2p) Handle(proto string, limit int, h Handler) {
-	l.accept(proto, func(from PeerID, s network.Stream) {
+func (l *Libp2p) Handle(proto string, limit int, h Handler) { l.handle(l.allow, proto, limit, h) }
+
+// handle answers calls of a protocol by those who may.
+func (l *Libp2p) handle(may func(PeerID) bool, proto string, limit int, h Handler) {
+	l.acceptFrom(may, proto, func(from PeerID, s network.Stream) {
 		code, answer := l.serve(from, s, limit, h)
 		if reserve(s)(len(answer)) != nil {
 			code, answer = busy, nil
@@ -288,7 +301,7 @@ func (l *Libp2p) Handle(proto string, limit int, h Handler) {
 
 // serve reads one request and runs its handler, as long as the caller waits.
 func (l *Libp2p) serve(from PeerID, s network.Stream, limit int, h Handler) (status, []byte) {
-	release, ok := l.in.try(from)
+	release, ok := l.admit(from)
 	if !ok {
 		return busy, nil
 	}
@@ -332,16 +345,29 @@ func reserve(s network.Stream) func(n int) error {
 	return func(n int) error { return s.Scope().ReserveMemory(n, network.ReservationPriorityAlways) }
 }
 
-// accept runs f for each incoming stream of an admitted peer, and cuts off a
-// peer that is no longer admitted.
+// admit takes a call on the account of its peer. All guests share one.
+func (l *Libp2p) admit(from PeerID) (release func(), ok bool) {
+	if !l.allow(from) {
+		return l.lobby.calls.try("")
+	}
+	return l.in.try(from)
+}
+
+// accept runs f for each incoming stream of an admitted peer.
 func (l *Libp2p) accept(proto string, f func(from PeerID, s network.Stream)) {
+	l.acceptFrom(l.allow, proto, f)
+}
+
+// acceptFrom runs f for each incoming stream of a peer that may, and cuts off one
+// that may not, or may no longer.
+func (l *Libp2p) acceptFrom(may func(PeerID) bool, proto string, f func(from PeerID, s network.Stream)) {
 	id := protocolID(proto)
 	if slices.Contains(l.host.Mux().Protocols(), id) {
 		panic("p2p: two handlers for " + proto)
 	}
 	l.host.SetStreamHandler(id, func(s network.Stream) {
 		from := PeerID(s.Conn().RemotePeer().String())
-		if !l.allow(from) {
+		if !may(from) {
 			s.Reset()
 			s.Conn().Close()
 			return
@@ -414,12 +440,14 @@ func why(err error) error {
 }
 
 // gate admits the peers of a network to connections, both ways: an outgoing one
-// before it is dialled, an incoming one as soon as the peer has proved its id.
-type gate struct{ allow func(PeerID) bool }
+// before it is dialled, an incoming one, which may also be a guest's, as soon as
+// the peer has proved its id.
+type gate struct{ allow, guest func(PeerID) bool }
 
 func (g gate) InterceptPeerDial(p peer.ID) bool { return g.allow(PeerID(p.String())) }
-func (g gate) InterceptSecured(_ network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
-	return g.allow(PeerID(p.String()))
+func (g gate) InterceptSecured(d network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
+	id := PeerID(p.String())
+	return g.allow(id) || d == network.DirInbound && g.guest(id)
 }
 func (gate) InterceptAddrDial(peer.ID, multiaddr.Multiaddr) bool { return true }
 func (gate) InterceptAccept(network.ConnMultiaddrs) bool         { return true }

@@ -117,9 +117,9 @@ func shortDir(t *testing.T) string {
 }
 
 // patient is a context that ends before the test binary's patience does, so that
-// what stalls is named.
+// what stalls is named. It outlives t.Context: nodes are ended kindly at the end.
 func patient(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -195,11 +195,23 @@ func (p *resident) start(env ...string) *process {
 	return node
 }
 
+// endTime is how long a node may take to end when it is asked to.
+const endTime = 20 * time.Second
+
 // end sends a signal to the node and waits for its end.
 func (p *resident) end(signal syscall.Signal) {
 	node := p.running()
 	_ = node.cmd.Process.Signal(signal) // one that has ended already is what is wanted
-	<-node.gone
+	select {
+	case <-node.gone:
+	case <-time.After(endTime):
+		_ = node.cmd.Process.Signal(syscall.SIGQUIT)
+		<-node.gone
+		log, _ := os.ReadFile(filepath.Join(p.files, "log"))
+		_, hangs, _ := bytes.Cut(log, []byte("SIGQUIT: quit"))
+		p.Errorf("%s still ran %v after %v:\n%s", p.name, endTime, signal, hangs)
+		return
+	}
 	if code := node.cmd.ProcessState.ExitCode(); signal != syscall.SIGKILL && code != 0 {
 		p.Errorf("%s: exit code %d on %v", p.name, code, signal)
 	}
@@ -220,11 +232,16 @@ func (p *process) signal() syscall.Signal {
 func (n *town) close() {
 	for _, p := range n.residents {
 		if node := p.running(); node != nil {
-			_ = node.cmd.Process.Signal(syscall.SIGTERM)
-			<-node.gone
+			select {
+			case <-node.gone:
+			default:
+				p.end(syscall.SIGTERM)
+			}
 		}
+	}
+	for _, p := range n.residents {
 		if log, err := os.ReadFile(filepath.Join(p.files, "log")); err == nil && n.Failed() {
-			n.Logf("%s:\n%s", p.name, log[max(0, len(log)-4000):])
+			n.Logf("%s:\n%s", p.name, log[max(0, len(log)-8000):])
 		}
 	}
 }
@@ -434,7 +451,10 @@ func (p *resident) log() (entries []audit.Entry) {
 // audit has the node verify all that it has stored.
 func (p *resident) audit() {
 	p.Helper()
-	var report audit.Report
+	var report struct {
+		Blocks int64
+		Stored *audit.Stored
+	}
 	p.must(&report, "audit", "verify")
 	if report.Blocks == 0 || report.Stored == nil {
 		p.Errorf("%s: an audit of nothing: %+v", p.name, report)

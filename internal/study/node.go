@@ -66,6 +66,16 @@ type Node struct {
 	// At is called at each named line with its name; nil in the product. Tests stop
 	// the process there.
 	At func(line string)
+
+	// accounts is held from looking at what was released of a record group to
+	// writing down the next release: two studies over the same people would
+	// otherwise each find the other not yet there.
+	accounts sync.Mutex
+	// pipes is held while a pipe is made: the last of two would win, and what the
+	// other sealed would never open.
+	pipes sync.Mutex
+
+	sending inFlight
 }
 
 // Event is one step of one study at this node.
@@ -89,9 +99,7 @@ const glance = time.Second
 // error means that this node can no longer be trusted to go on (its disk fails).
 func (n *Node) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	if err := n.resend(ctx, group); err != nil {
-		return err
-	}
+	group.Go(func() error { return n.resend(ctx, group) })
 	moved := n.Ledger.Watch(ctx)
 	next := uint32(0)
 	for {
@@ -158,6 +166,10 @@ func (f *follower) follow(ctx context.Context) error {
 
 // advance does what this node owes the study now.
 func (f *follower) advance(ctx context.Context) (ended bool, err error) {
+	network, _, err := get[ledger.Network](ctx, f.Node, ledger.NetworkKey)
+	if err != nil || network.Stopped {
+		return false, err // the emergency stop: nobody does anything until a vote ends it
+	}
 	st, plan, err := f.study(ctx)
 	if err != nil {
 		return false, err
@@ -171,9 +183,10 @@ func (f *follower) advance(ctx context.Context) (ended bool, err error) {
 		if st.Status == ledger.Paused {
 			f.say(Event{Round: st.Round, Word: "pause", Text: f.names(ctx, st.Waiting)})
 		}
-		if err = f.round(ctx); err == nil {
-			err = f.tick(ctx, st, plan)
-		}
+		// Deadlines first, and whatever keeps the round from going on: after a night in
+		// which all were off, an expired approval must end the study before it opens
+		// another sum.
+		err = errors.Join(f.tick(ctx, st, plan), f.round(ctx))
 	case ledger.Done:
 		if err = f.round(ctx); err == nil {
 			return true, f.erase(ctx, st)

@@ -3,12 +3,14 @@ package study
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"croft"
 	"croft/internal/ledger"
+	"croft/internal/store"
 )
 
 // The outbox: a signed transaction is a document before it is sent, and stays one
@@ -28,6 +30,7 @@ func (n *Node) submit(ctx context.Context, nonce uint64, body any) error {
 // wait ended; in that case it is sent again at the next start.
 func (n *Node) Send(ctx context.Context, tx []byte) error {
 	name := croft.Sum(tx).String()
+	defer n.sending.begin(name)()
 	if err := n.Docs.Put(outboxKind, name, tx); err != nil {
 		return err
 	}
@@ -39,40 +42,74 @@ func (n *Node) Send(ctx context.Context, tx []byte) error {
 	return err
 }
 
-// resend hands in again what a crash left in the outbox.
+// resend hands in again what nobody is sending any more: at the start what a crash
+// left, later what a person sent and did not wait for.
 func (n *Node) resend(ctx context.Context, group *errgroup.Group) error {
-	names, err := n.Docs.List(outboxKind)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		tx, err := n.Docs.Get(outboxKind, name)
+	for {
+		names, err := n.Docs.List(outboxKind)
 		if err != nil {
 			return err
 		}
-		group.Go(func() error {
-			for ctx.Err() == nil {
-				err := n.Send(ctx, tx)
-				if err == nil || refused(err) {
-					return nil // refused: the ledger has moved on without it
-				}
-				if fatal(err) {
+		for _, name := range names {
+			if n.sending.has(name) {
+				continue
+			}
+			tx, err := n.Docs.Get(outboxKind, name)
+			if errors.Is(err, store.ErrAbsent) {
+				continue // it arrived just now
+			} else if err != nil {
+				return err
+			}
+			group.Go(func() error {
+				if err := n.Send(ctx, tx); fatal(err) {
 					return err
 				}
-				select {
-				case <-ctx.Done():
-				case <-time.After(retry):
-				}
-			}
+				return nil // refused: the ledger has moved on without it; else it is tried again
+			})
+		}
+		select {
+		case <-ctx.Done():
 			return nil
-		})
+		case <-time.After(resendPause):
+		}
 	}
-	return nil
+}
+
+// resendPause is how often the outbox is looked at.
+const resendPause = 10 * time.Second
+
+// inFlight is the set of transactions that are being sent, by document name.
+type inFlight struct {
+	mu  sync.Mutex
+	set map[string]int
+}
+
+func (f *inFlight) begin(name string) (end func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.set == nil {
+		f.set = map[string]int{}
+	}
+	f.set[name]++
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.set[name]--; f.set[name] == 0 {
+			delete(f.set, name)
+		}
+	}
+}
+
+func (f *inFlight) has(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.set[name] > 0
 }
 
 // refused says whether the ledger's rules turned a transaction down: sending it
 // again is of no use.
 func refused(err error) bool {
 	code := croft.CodeOf(err)
-	return code >= 4000 && code < 5000
+	later := code == croft.ErrTxQuota || code == croft.ErrTxStopped
+	return code >= 4000 && code < 5000 && !later
 }

@@ -6,22 +6,65 @@ import (
 
 	"croft"
 	"croft/internal/data"
+	"croft/internal/table"
 )
 
-// Two exact sums over almost the same people show the few in whom they differ, and
-// a study's author can choose them: by a code that counts as missing, by the share
-// held out, by a new version of the file. The ledger cannot see that, it knows
-// sites only. So the site keeps, for each record group, which people were in its
-// sums, and refuses a study whose people differ from an earlier one's by fewer
-// than min_cell, but not by none. Pairs are compared; longer combinations only
-// noise can bound (docs/threats.md).
+// Two exact sums over almost the same people, or over almost the same values of
+// them, show the few in whom they differ, and a study's author can choose them: by
+// a code that counts as missing, by what is put in for it, by the share held out,
+// by a new version of the file. The ledger cannot see that, it knows sites only.
+// So the site keeps, for each record group, what was in its sums, and refuses a
+// study that differs from an earlier one in fewer than min_cell people, but not in
+// none. Pairs are compared; longer combinations only noise can bound
+// (docs/threats.md).
 
-// usedKind is the kind of the documents that hold one set of people each: keyed
-// fingerprints, ascending. A document's name is its record group and its content.
+// counted is a set of what a sum is over, by keyed fingerprint, ascending: people,
+// or the values of a column. Sets of one label are compared.
+type counted struct {
+	label string
+	set   []croft.Hash
+	least int // a difference below this, but not 0, describes a few
+}
+
+// usedKind is the kind of the documents that hold one set each. A document's name
+// is its record group, its label and its content.
 const usedKind = "used"
 
-// distinct checks sets of people against all that were in sums before.
-func (f *follower) distinct(entry data.Entry, sets [][]croft.Hash) error {
+// countedIn returns the sets that a study's sums over a table are about.
+func (f *follower) countedIn(t *table.Table, plan croft.Study, policy table.Policy) ([]counted, error) {
+	trained, held := t.Split(plan.HoldOut)
+	out := []counted{{"people", f.Data.Fingerprints(trained), policy.MinCell}}
+	if len(held) > 0 { // totals of both are published: so is their sum, over everybody
+		out = append(out, counted{"people", f.Data.Fingerprints(held), policy.MinCell},
+			counted{"people", f.Data.Fingerprints(t.People()), policy.MinCell})
+	}
+	for _, column := range append(slices.Clone(plan.Model.Features), plan.Model.Label) {
+		entries, err := t.Entries(column)
+		if err != nil {
+			return nil, err
+		}
+		// A changed value differs twice: the old is gone and the new has come.
+		out = append(out, counted{"column " + column, f.Data.Fingerprints(entries), 2 * policy.MinCell})
+	}
+	return out, nil
+}
+
+// name returns the name of the set's document, and what names of its label begin with.
+func (c counted) name(entry data.Entry) (name, prefix string) {
+	prefix = entry.Group.String()[:32] + "." + croft.Sum([]byte(c.label)).String()[:16] + "."
+	return prefix + croft.Sum(c.flat()).String()[:32], prefix
+}
+
+func (c counted) flat() []byte {
+	flat := make([]byte, 0, len(c.set)*len(croft.Hash{}))
+	for _, p := range c.set {
+		flat = append(flat, p[:]...)
+	}
+	return flat
+}
+
+// distinct compares sets with all that were in sums before.
+func (f *follower) distinct(entry data.Entry, sets []counted) error {
 	if entry.Policy.Public {
 		return nil
 	}
@@ -29,40 +72,36 @@ func (f *follower) distinct(entry data.Entry, sets [][]croft.Hash) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if name[:32] != entry.Group.String()[:32] {
-			continue
-		}
-		kept, err := f.Docs.Get(usedKind, name)
-		if err != nil {
-			return err
-		}
-		var old []croft.Hash
-		for hash := range slices.Chunk(kept, len(croft.Hash{})) {
-			old = append(old, croft.Hash(hash))
-		}
-		for _, set := range sets {
-			shared := data.Overlap(old, set)
-			if n := len(old) + len(set) - 2*shared; n > 0 && n < entry.Policy.MinCell {
-				return croft.E(croft.ErrWithheld, fmt.Sprintf("an earlier sum was over the same people but %d: the difference of the two would describe them", n))
+	for _, c := range sets {
+		same, prefix := c.name(entry)
+		for _, name := range names {
+			if name == same || name[:len(prefix)] != prefix {
+				continue
+			}
+			kept, err := f.Docs.Get(usedKind, name)
+			if err != nil {
+				return err
+			}
+			var old []croft.Hash
+			for hash := range slices.Chunk(kept, len(croft.Hash{})) {
+				old = append(old, croft.Hash(hash))
+			}
+			if n := len(old) + len(c.set) - 2*data.Overlap(old, c.set); n > 0 && n < c.least {
+				return croft.E(croft.ErrWithheld, fmt.Sprintf("an earlier sum was over the same %s but %d: the difference of the two would describe them", c.label, n))
 			}
 		}
 	}
 	return nil
 }
 
-// remember keeps sets of people as having been in a sum.
-func (f *follower) remember(entry data.Entry, sets [][]croft.Hash) error {
-	for _, set := range sets {
-		if len(set) == 0 {
-			continue
-		}
-		var flat []byte
-		for _, p := range set {
-			flat = append(flat, p[:]...)
-		}
-		name := entry.Group.String()[:32] + "." + croft.Sum(flat).String()[:32]
-		if err := f.Docs.Put(usedKind, name, flat); err != nil {
+// remember keeps sets as having been in a sum.
+func (f *follower) remember(entry data.Entry, sets []counted) error {
+	if entry.Policy.Public {
+		return nil
+	}
+	for _, c := range sets {
+		name, _ := c.name(entry)
+		if err := f.Docs.Put(usedKind, name, c.flat()); err != nil {
 			return err
 		}
 	}

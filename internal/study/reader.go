@@ -15,8 +15,11 @@ import (
 
 // open returns the plan's state that a round computes on.
 func (f *follower) open(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round) (fed.State, error) {
-	if st.Status == ledger.Done || !has(plan.Readers, f.Self) {
-		return fed.State{}, nil // publish asks for the last one itself; a seat that does not read needs none
+	if st.Status == ledger.Done {
+		return fed.State{}, nil // publish asks for the last one itself
+	}
+	if !has(plan.Readers, f.Self) { // a seat that does not read needs no state
+		return fed.State{}, f.forgetBefore(ctx, r.Number)
 	}
 	state, err := f.state(ctx, st, plan, r.Number)
 	if err != nil {
@@ -114,6 +117,9 @@ func (f *follower) openSum(ctx context.Context, st ledger.Study, plan croft.Stud
 			continue
 		}
 		opening, err := privagg.Open(c.Profile, len(r.Accepted), shares)
+		if errors.Is(err, croft.ErrSumBound) && have >= int(st.Threshold)+2 {
+			return opened{fail: err}, nil // the shares agree: a site broke its bound, the study ends
+		}
 		if err != nil {
 			trouble = err
 			continue // one more share may locate the liar
@@ -125,7 +131,7 @@ func (f *follower) openSum(ctx context.Context, st ledger.Study, plan croft.Stud
 		out := opened{sum: croft.HashOf(opening.Sum), bad: bad}
 		numbers, err := compiled.Layout(state, len(r.Accepted)).Decode(opening.Sum)
 		if err != nil {
-			return opened{}, err
+			return opened{fail: err}, nil
 		}
 		if out.next, out.fail = compiled.Step(state, len(r.Accepted), numbers); out.fail == nil && out.next.Word != fed.Done {
 			out.length = compiled.Layout(out.next, len(r.Accepted)).Elems()
@@ -136,7 +142,8 @@ func (f *follower) openSum(ctx context.Context, st ledger.Study, plan croft.Stud
 }
 
 func (f *follower) openShare(ctx context.Context, c privagg.Context, seat int, published ledger.SeatShare) ([]uint64, error) {
-	data, err := f.fetch(ctx, published.Blob, []croft.MemberID{published.Seat})
+	most := int(c.Profile.Seats+maxMembers) * (8*int(c.Length) + 2048)
+	data, err := f.fetch(ctx, published.Blob, most, []croft.MemberID{published.Seat})
 	if err != nil {
 		return nil, err
 	}
@@ -213,9 +220,21 @@ func loss(s fed.State) float64 {
 //	Crash: erased at the next start, at the latest at the study's end.
 func (f *follower) forget(r ledger.Round) error {
 	var errs error
+	// Only what this node itself found to be of this round: a header can name any
+	// blob, also another study's.
 	for _, report := range r.Reports {
-		errs = errors.Join(errs, f.Blobs.Delete(report.Header.Head), f.Blobs.Delete(report.Header.Blob),
-			f.Docs.Delete(handKind, f.name(roundTag(r.Number), tag(report.Site))))
+		name := f.name(roundTag(r.Number), tag(report.Site))
+		var held []croft.Hash
+		if kept, err := f.Docs.Get(heldKind, name); err == nil && croft.Decode(kept, &held) == nil {
+			for _, hash := range held {
+				errs = errors.Join(errs, f.Blobs.Delete(hash))
+			}
+		}
+		errs = errors.Join(errs, f.Docs.Delete(handKind, name), f.Docs.Delete(heldKind, name))
+	}
+	if own, err := f.reportDoc(r.Number); err == nil {
+		header := own.Header()
+		errs = errors.Join(errs, f.Blobs.Delete(header.Head), f.Blobs.Delete(header.Blob))
 	}
 	errs = errors.Join(errs, f.Docs.Delete(reportKind, f.name(roundTag(r.Number))))
 	for _, kind := range []string{outKind, inKind} {
@@ -267,7 +286,7 @@ func (f *follower) publish(ctx context.Context, st ledger.Study, plan croft.Stud
 // and the model stay.
 func (f *follower) erase(ctx context.Context, st ledger.Study) error {
 	errs := f.forgetBefore(ctx, st.Round+1)
-	for _, kind := range []string{keyKind, outKind, inKind, handKind, reportKind} {
+	for _, kind := range []string{keyKind, outKind, inKind, handKind, heldKind, reportKind} {
 		names, err := f.Docs.List(kind)
 		errs = errors.Join(errs, err)
 		for _, name := range names {

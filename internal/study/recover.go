@@ -75,7 +75,8 @@ func (n *Node) GiveSeeds(ctx context.Context, from croft.MemberID, data []byte) 
 		return nil, err
 	}
 	report, reported := r.Report(q.Site)
-	if !reported || r.Phase == croft.PhaseCommit || !slices.Contains(r.Recovers, ledger.Recovered{Seat: from, Site: q.Site}) {
+	open := st.Status == ledger.Running || st.Status == ledger.Paused
+	if !reported || !open || r.Phase == croft.PhaseCommit || !slices.Contains(r.Recovers, ledger.Recovered{Seat: from, Site: q.Site}) {
 		return nil, croft.E(croft.ErrTxOrder, "the ledger shows no open request of this seat")
 	}
 	if _, err := n.Docs.Get(handKind, f.name(roundTag(q.Round), tag(q.Site))); errors.Is(err, store.ErrAbsent) {

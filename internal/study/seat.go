@@ -92,7 +92,7 @@ func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, 
 	}
 	c.Site = report.Site
 	from := append([]croft.MemberID{report.Site}, report.Acks...)
-	headBytes, err := f.fetch(ctx, report.Header.Head, from)
+	headBytes, err := f.fetch(ctx, report.Header.Head, maxHead, from)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,7 +107,7 @@ func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, 
 	}
 	var blob []byte
 	if hand.NeedsBlob() {
-		if blob, err = f.fetch(ctx, report.Header.Blob, from); err != nil {
+		if blob, err = f.fetch(ctx, report.Header.Blob, head.BlobSize(), from); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -136,6 +136,13 @@ func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, 
 	if _, err := hand.Share(blob); err != nil {
 		return nil, nil, err
 	}
+	held := []croft.Hash{report.Header.Head} // what was checked to be of this round, and is erased with it
+	if hand.NeedsBlob() {
+		held = append(held, report.Header.Blob)
+	}
+	if err := f.Docs.Put(heldKind, name, croft.Encode(held)); err != nil {
+		return nil, nil, err
+	}
 	if err := f.Docs.Put(handKind, name, hand.Marshal()); err != nil {
 		return nil, nil, err
 	}
@@ -143,9 +150,12 @@ func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, 
 	return hand, blob, nil
 }
 
-// fetch gets a blob and keeps it, so that others can fetch it from here once the
-// site has switched off.
-func (f *follower) fetch(ctx context.Context, hash croft.Hash, from []croft.MemberID) ([]byte, error) {
+// maxHead bounds what is kept of a report's head (privagg refuses longer ones).
+const maxHead = 48 << 10
+
+// fetch gets a blob of at most so many bytes and keeps it, so that others can fetch
+// it from here once the site has switched off.
+func (f *follower) fetch(ctx context.Context, hash croft.Hash, most int, from []croft.MemberID) ([]byte, error) {
 	if data, err := f.Blobs.Get(hash); err == nil {
 		return data, nil
 	}
@@ -153,6 +163,9 @@ func (f *follower) fetch(ctx context.Context, hash croft.Hash, from []croft.Memb
 	data, err := f.Peers.Fetch(ctx, hash, others...)
 	if err != nil {
 		return nil, err
+	}
+	if len(data) > most {
+		return nil, croft.E(croft.ErrTooLarge, len(data), most)
 	}
 	_, err = f.Blobs.Put(data)
 	return data, err
@@ -179,8 +192,12 @@ func (f *follower) share(ctx context.Context, st ledger.Study, plan croft.Study,
 	seat := slices.Index(st.Seats, f.Self)
 	var sealed SumShare
 	for _, reader := range plan.Readers {
-		if !has(st.Enrolled, reader) {
-			continue // it has no key: it cannot read
+		m, _, err := get[croft.Member](ctx, f.Node, ledger.MemberKey(reader))
+		if err != nil {
+			return err
+		}
+		if !has(st.Enrolled, reader) || m.Revoked {
+			continue // it has no key, or no right any more
 		}
 		pipe, err := f.sender(ctx, st, r, reader)
 		if err != nil {
@@ -247,6 +264,8 @@ func (f *follower) sumContext(st ledger.Study, plan croft.Study, r ledger.Round)
 // document before it seals anything. Once a seat has acknowledged a report of
 // ours, messages to it leave out the key that starts the pipe.
 func (f *follower) sender(ctx context.Context, st ledger.Study, r ledger.Round, to croft.MemberID) (*privagg.Sender, error) {
+	f.pipes.Lock()
+	defer f.pipes.Unlock()
 	name := f.name(tag(to))
 	saved, err := f.Docs.Get(outKind, name)
 	if err == nil {
@@ -262,19 +281,20 @@ func (f *follower) sender(ctx context.Context, st ledger.Study, r ledger.Round, 
 	if err != nil {
 		return nil, err
 	}
-	if !found || len(public) != privagg.PublicKeySize {
-		// A seat that did not enrol before the study opened is dead from the start: a
-		// fresh key that nobody holds keeps the form of the report.
+	var pipe *privagg.Sender
+	if found && len(public) == privagg.PublicKeySize {
+		pipe, err = privagg.NewSender(privagg.PublicKey(public), f.link(f.Self, to))
+	}
+	if pipe == nil || err != nil {
+		// Who did not enrol before the study opened, or gave a key that is none, is
+		// dead from the start: a fresh key that nobody holds keeps the report's form.
 		lost, err := privagg.GenerateKey()
 		if err != nil {
 			return nil, err
 		}
-		key := lost.Public()
-		public = key[:]
-	}
-	pipe, err := privagg.NewSender(privagg.PublicKey(public), f.link(f.Self, to))
-	if err != nil {
-		return nil, err
+		if pipe, err = privagg.NewSender(lost.Public(), f.link(f.Self, to)); err != nil {
+			return nil, err
+		}
 	}
 	return pipe, f.Docs.Put(outKind, name, pipe.Marshal())
 }

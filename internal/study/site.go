@@ -28,6 +28,7 @@ const (
 	approvalKind = "approval"  // the owner's signed approval
 	reportKind   = "report"    // a whole report, kept so that a crash sends the same bytes
 	handKind     = "hand"      // a seat's seeds of one report
+	heldKind     = "held"      // which blobs were found to belong to a round
 	outKind      = "pipe-out"  // sending ends of pipes
 	inKind       = "pipe-in"   // receiving ends
 	stateKind    = "state"     // the plan's states, by round
@@ -209,10 +210,7 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 	}
 	// Crash after this line: the release is counted, though nothing left. The
 	// budget errs on the side of the people in the rows.
-	if err := f.spend(entry, r.Number); err != nil {
-		return nil, err
-	}
-	if err := f.remember(entry, rows.people); err != nil {
+	if err := f.account(entry, rows, r.Number); err != nil {
 		return nil, err
 	}
 	f.at("compute")
@@ -273,7 +271,7 @@ func Consent(a croft.Approval, st ledger.Study, plan croft.Study, now int64) err
 type rows struct {
 	dataset     croft.DatasetID
 	train, test fed.Rows
-	people      [][]croft.Hash // of the two, by keyed fingerprint
+	people      []counted // and values: what the sums are over
 }
 
 // readRows reads the dataset once a run, checks that it is the registered version
@@ -307,8 +305,10 @@ func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.En
 	if err != nil {
 		return nil, err
 	}
-	trained, held := t.Split(plan.HoldOut)
-	people := [][]croft.Hash{f.Data.Fingerprints(trained), f.Data.Fingerprints(held)}
+	people, err := f.countedIn(t, plan, entry.Policy)
+	if err != nil {
+		return nil, err
+	}
 	if err := f.distinct(entry, people); err != nil {
 		return nil, err
 	}
@@ -317,6 +317,20 @@ func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.En
 		f.say(Event{Word: "warn", Text: "all rows here have the same label: they add nothing to the coefficients"})
 	}
 	return f.rows, nil
+}
+
+// account counts a release and the people in it, after one more look at both:
+// another study may have come in between.
+func (f *follower) account(entry data.Entry, rows *rows, round uint32) error {
+	f.accounts.Lock()
+	defer f.accounts.Unlock()
+	if err := f.distinct(entry, rows.people); err != nil {
+		return err
+	}
+	if err := f.spend(entry, round); err != nil {
+		return err
+	}
+	return f.remember(entry, rows.people)
 }
 
 // release is one sum that a record group was in.

@@ -456,6 +456,19 @@ func TestAlmostTheSamePeople(t *testing.T) {
 				text, _ := os.ReadFile(w.people[0].csv)
 				s.Schema.Columns[0].Codes = []string{strings.Split(strings.Split(string(text), "\n")[5], ",")[1]}
 			},
+			"an age is replaced by another": func(s *croft.Study) {
+				s.Schema.Columns = slices.Clone(s.Schema.Columns)
+				s.Schema.Columns[0].Missing, s.Schema.Columns[0].Fill = croft.MissingValue, decimal("20")
+				text, _ := os.ReadFile(w.people[0].csv)
+				s.Schema.Columns[0].Codes = []string{strings.Split(strings.Split(string(text), "\n")[5], ",")[1]}
+			},
+			"nearly half held out, and one less in all": func(s *croft.Study) {
+				s.HoldOut.Percent = 45
+				s.Schema.Columns = slices.Clone(s.Schema.Columns)
+				s.Schema.Columns[0].Missing = croft.MissingDrop
+				text, _ := os.ReadFile(w.people[0].csv)
+				s.Schema.Columns[0].Codes = []string{strings.Split(strings.Split(string(text), "\n")[5], ",")[1]}
+			},
 		} {
 			s := first
 			s.Name = name

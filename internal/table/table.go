@@ -73,6 +73,23 @@ func (t *Table) Split(h croft.HoldOut) (train, test []Person) {
 	return train, test
 }
 
+// Entries returns, for a column, one hash a row of whose row it is and which value
+// counts there, in ascending order: what a sum over the column is a sum of. They
+// are no pseudonyms either and never leave the site.
+func (t *Table) Entries(column string) ([]Person, error) {
+	at, err := t.column(column)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Person, t.Rows())
+	for row, person := range t.person {
+		entry := binary.BigEndian.AppendUint64(t.people[person][:len(Person{}):len(Person{})], math.Float64bits(t.cell(row, at)))
+		out[row] = sha256.Sum256(entry)
+	}
+	slices.SortFunc(out, func(a, b Person) int { return bytes.Compare(a[:], b[:]) })
+	return out, nil
+}
+
 // Dropped returns for each column of the schema how many rows were left out
 // because it had no value. A row counts once, for the first such column.
 func (t *Table) Dropped() []int { return slices.Clone(t.dropped) }

@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+)
+
+// Council is what a person needs to invite, to vote, and to see how votes stand.
+type Council struct {
+	Next         uint64          `json:"next"`   // the number of this member's next vote
+	Needed       int             `json:"needed"` // votes that decide a question
+	Node         croft.PublicKey `json:"node"`   // this node's key: an invite names it
+	Addrs        []string        `json:"addrs"`  // where others reach this node
+	Applications []Application   `json:"applications"`
+	Revocations  []Revocation    `json:"revocations"`
+	Invites      []Invite        `json:"invites"`
+}
+
+// Application is a newcomer who is not admitted yet.
+type Application struct {
+	Newcomer croft.Member `json:"newcomer"` // exactly what a vote admits
+	Digits   string       `json:"digits"`   // for people to compare, by this node: whoever signs computes them again
+	Standing string       `json:"standing"` // arrived, pending, late
+	By       Party        `json:"by"`       // who invited
+	Yes      []Party      `json:"yes"`
+}
+
+// Revocation is a member whom somebody wants to leave.
+type Revocation struct {
+	Party
+	Yes []Party `json:"yes"`
+}
+
+// Invite is an invite as the ledger holds it.
+type Invite struct {
+	Key     string    `json:"key"`
+	By      Party     `json:"by"`
+	Expires time.Time `json:"expires"`
+	Uses    uint8     `json:"uses"`
+	Used    uint8     `json:"used"`
+	Auto    bool      `json:"auto"` // it casts its maker's vote
+}
+
+func (s Services) council(r *http.Request) (Council, error) {
+	ctx := r.Context()
+	self, _, err := record[croft.Member](ctx, s, ledger.MemberKey(s.Self))
+	if err != nil {
+		return Council{}, err
+	}
+	last, _, err := record[uint64](ctx, s, ledger.SequenceKey(s.Self))
+	if err != nil {
+		return Council{}, err
+	}
+	members, err := s.members(r)
+	if err != nil {
+		return Council{}, err
+	}
+	out := Council{Next: last + 1, Node: self.Node, Applications: []Application{}, Revocations: []Revocation{}, Invites: []Invite{}}
+	if s.Addrs != nil {
+		out.Addrs = s.Addrs()
+	}
+	voters := map[croft.MemberID]bool{}
+	for _, m := range members {
+		voters[m.ID] = !m.Revoked
+		if !m.Revoked {
+			out.Needed++
+		}
+	}
+	out.Needed = ledger.Majority(out.Needed)
+	yes := func(v ledger.Vote) (out []Party, err error) {
+		ballot, _, err := record[ledger.Ballot](ctx, s, ledger.BallotKey(v))
+		for _, id := range ballot.Yes {
+			if voters[id] {
+				out = append(out, s.party(ctx, id))
+			}
+		}
+		return out, err
+	}
+	for _, m := range members {
+		against, err := yes(ledger.Vote{Action: ledger.Revoke, Subject: m.ID})
+		if err != nil {
+			return Council{}, err
+		}
+		if len(against) > 0 {
+			out.Revocations = append(out.Revocations, Revocation{m.Party, against})
+		}
+	}
+	invites, err := all[ledger.Invitation](s, "invite/")
+	if err != nil {
+		return Council{}, err
+	}
+	by := map[string]croft.MemberID{}
+	for _, v := range invites {
+		by[v.key] = v.record.By
+		out.Invites = append(out.Invites, Invite{Key: v.name, By: s.party(ctx, v.record.By), Expires: time.Unix(v.record.Expires, 0).UTC(),
+			Uses: v.record.Uses, Used: v.record.Used, Auto: v.record.Auto})
+	}
+	applications, err := all[ledger.Application](s, "application/")
+	if err != nil {
+		return Council{}, err
+	}
+	for _, a := range applications {
+		if a.record.Standing == ledger.Admitted {
+			continue
+		}
+		votes, err := yes(ledger.Vote{Action: ledger.Admit, Newcomer: &a.record.Newcomer})
+		if err != nil {
+			return Council{}, err
+		}
+		out.Applications = append(out.Applications, Application{Newcomer: a.record.Newcomer, Digits: croft.CheckDigits(s.Study.Scope.Network, a.record.Newcomer),
+			Standing: a.record.Standing.String(), By: s.party(ctx, by[ledger.InviteKey(a.record.Invite)]), Yes: votes})
+	}
+	return out, nil
+}
+
+// entry is a record with its key, and what follows the prefix.
+type entry[T any] struct {
+	key, name string
+	record    T
+}
+
+// all reads every record under a prefix, in order of keys.
+func all[T any](s Services, prefix string) (out []entry[T], err error) {
+	trouble := s.Ledger.Range(prefix, func(key string, raw []byte) {
+		record, _, wrong := ledger.Decode[T](raw)
+		if wrong != nil {
+			err = wrong
+		}
+		out = append(out, entry[T]{key, strings.TrimPrefix(key, prefix), record})
+	})
+	if trouble != nil {
+		return nil, trouble
+	}
+	return out, err
+}
+
+// Council returns what this member may vote on, and the network's invites.
+func (c *Client) Council(ctx context.Context) (Council, error) {
+	return ask[Council](ctx, c, "council")
+}

@@ -1,0 +1,362 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"croft"
+	"croft/internal/chain"
+	"croft/internal/data"
+	"croft/internal/keys"
+	"croft/internal/ledger"
+	"croft/internal/node"
+	"croft/internal/p2p"
+	"croft/internal/study"
+	"croft/internal/table"
+)
+
+// village is a network that grows: its nodes run until the end of the test.
+type village struct {
+	*testing.T
+	*Network
+	dir string
+	log *slog.Logger
+}
+
+// settle founds a network of one on real sockets.
+func settle(t *testing.T, founder string) *village {
+	t.Helper()
+	v := &village{t, nil, t.TempDir(), slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))}
+	var err error
+	if v.Network, err = Found(v.dir, "village", time.Now(), founder); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Start(t.Context(), v.log, func(croft.MemberID, study.Event) {}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := v.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return v
+}
+
+// invites makes an invite of one use, by a member, good for an hour.
+func (v *village) invites(by *Member, auto bool) croft.Invite {
+	v.Helper()
+	code := croft.Invite{Network: v.Genesis.Network(), Node: by.Member.Node, Expires: time.Now().Add(time.Hour).Unix()}
+	rand.Read(code.Secret[:])
+	for _, text := range by.Node.Host.Addrs() {
+		if a, ok := croft.ParseAddr(text); ok {
+			code.Addrs = append(code.Addrs, a)
+		}
+	}
+	if _, err := by.Send(v.Context(), &ledger.Invite{Key: code.Public(), Expires: code.Expires, Uses: 1, Auto: auto}); err != nil {
+		v.Fatal(err)
+	}
+	return code
+}
+
+// votes casts a member's vote, its n-th.
+func (v *village) votes(m *Member, n uint64, vote ledger.Vote) {
+	v.Helper()
+	vote.Sequence = n
+	if _, err := m.Send(v.Context(), &vote); err != nil {
+		v.Fatalf("%s: %v", m.Name, err)
+	}
+}
+
+// joins runs a newcomer's joining, votes when its application is in, and starts
+// its node.
+func (v *village) joins(name string, code croft.Invite, vote func(croft.Member)) *Member {
+	v.Helper()
+	dir := filepath.Join(v.dir, name)
+	p, err := node.Join(v.Context(), dir, code, name, func(p node.Progress) {
+		if p.Standing == ledger.Pending && p.Yes == 0 {
+			vote(p.Newcomer)
+		}
+	})
+	if err != nil {
+		v.Fatalf("%s: %v", name, err)
+	}
+	return v.opens(dir, p.Newcomer)
+}
+
+// opens starts the node of a folder.
+func (v *village) opens(dir string, member croft.Member) *Member {
+	v.Helper()
+	m := &Member{Member: member, Dir: dir}
+	var err error
+	if m.Keys, err = keys.Load(dir); err != nil {
+		v.Fatal(err)
+	}
+	if m.Node, err = node.Open(node.Config{Dir: dir, Timing: chain.LAN, Log: v.log.With("node", member.Name)}); err != nil {
+		v.Fatal(err)
+	}
+	ctx := v.Context()
+	v.group.Go(func() error { return m.Node.Run(ctx) })
+	v.Members = append(v.Members, m)
+	return m
+}
+
+// sees waits until a member's own ledger shows it.
+func (v *village) sees(m *Member, what string, want func(ledger.Network) bool) {
+	v.Helper()
+	ctx, cancel := context.WithTimeout(v.Context(), 30*time.Second)
+	defer cancel()
+	if err := m.Await(ctx, func(ctx context.Context) (bool, error) {
+		raw, err := m.Node.Chain.Read(ctx, ledger.NetworkKey)
+		if err != nil {
+			return false, err
+		}
+		n, _, err := ledger.Decode[ledger.Network](raw)
+		return want(n), err
+	}); err != nil {
+		v.Fatalf("%s never sees %s: %v", m.Name, what, err)
+	}
+}
+
+// A network of one grows to four, whose nodes then order blocks together and run
+// a study; no founder's key or file changed for it.
+func TestANetworkGrows(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	v := settle(t, "Ada")
+	ada := v.Members[0]
+	before, err := os.ReadFile(filepath.Join(ada.Dir, "genesis.cbor"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Ben: by Ada's pre-cast vote. Cleo: invited by Ben, so her node meets Ada, whom
+	// her genesis names, over Ben's word. Dina: by the votes of Ada and Cleo.
+	ben := v.joins("Ben", v.invites(ada, true), func(croft.Member) { t.Error("a vote is asked for that was cast") })
+	v.sees(ben, "itself", func(n ledger.Network) bool { return len(n.Members) == 2 })
+	cleo := v.joins("Cleo", v.invites(ben, false), func(m croft.Member) {
+		v.votes(ada, 1, ledger.Vote{Action: ledger.Admit, Newcomer: &m})
+		v.votes(ben, 1, ledger.Vote{Action: ledger.Admit, Newcomer: &m})
+	})
+	v.sees(cleo, "itself as ready", func(n ledger.Network) bool { return len(n.Members) == 3 && readies(t, cleo) == 3 })
+	if n := ada.Node.Chain.Status(); len(n.Orderers) != 1 || n.Orderers[0] != ada.ID {
+		t.Errorf("with three ready members the founder orders alone, not %v", n.Orderers)
+	}
+	dina := v.joins("Dina", v.invites(ada, false), func(m croft.Member) {
+		v.votes(ada, 2, ledger.Vote{Action: ledger.Admit, Newcomer: &m})
+		v.votes(cleo, 1, ledger.Vote{Action: ledger.Admit, Newcomer: &m})
+	})
+	for _, m := range v.Members {
+		v.sees(m, "four orderers", func(n ledger.Network) bool { return len(n.Orderers) == 4 })
+		if err := m.Await(t.Context(), func(context.Context) (bool, error) { return len(m.Node.Host.Connected()) == 3, nil }); err != nil {
+			t.Fatalf("%s is connected to %v", m.Name, m.Node.Host.Connected())
+		}
+	}
+	if after, err := os.ReadFile(filepath.Join(ada.Dir, "genesis.cbor")); err != nil || !bytes.Equal(after, before) {
+		t.Error("the founder's genesis changed")
+	}
+
+	// A study over three of them, which none founded together.
+	var sets []croft.DatasetID
+	for i, m := range v.Members[:3] {
+		path := filepath.Join(v.dir, m.Name+".csv")
+		visits(t, path, 100+20*i, uint64(i+1))
+		id, err := m.Register(t.Context(), path, "visits", data.Options{Unit: "patient", Releases: 100, Policy: table.DefaultPolicy()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sets = append(sets, id)
+	}
+	tx, err := dina.Send(t.Context(), &ledger.Propose{Plan: plan(v.Network, 3)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := croft.StudyID(tx)
+	for i, m := range v.Members[:3] {
+		if err := m.Await(t.Context(), func(ctx context.Context) (bool, error) { _, _, err := m.Study(ctx, id); return err == nil, nil }); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Approve(t.Context(), id, sets[i], 60); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := dina.Await(t.Context(), func(ctx context.Context) (bool, error) {
+		st, _, err := dina.Study(ctx, id)
+		if st.Status == ledger.Stopped {
+			t.Fatalf("stopped: %s", st.Reason)
+		}
+		return st.Status == ledger.Done, err
+	}); err != nil {
+		t.Fatal(err)
+	}
+
+	// Three of four order without the founder.
+	ada.Node.Stop()
+	for _, m := range v.Members[1:] {
+		if _, err := m.Send(t.Context(), &ledger.Register{Name: "later", Group: croft.Sum([]byte(m.Name)), Releases: 1}); err != nil {
+			t.Errorf("%s, without the founder: %v", m.Name, err)
+		}
+	}
+}
+
+// readies counts the ready members that a node knows of.
+func readies(t *testing.T, m *Member) (n int) {
+	if err := m.Node.Chain.Range("member/", func(_ string, raw []byte) {
+		if member, _, _ := ledger.Decode[croft.Member](raw); member.Ready {
+			n++
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+	return n
+}
+
+// A joining can be broken off and taken up again; a refused one says why.
+func TestJoiningAgain(t *testing.T) {
+	t.Parallel()
+	v := settle(t, "Ada")
+	ada := v.Members[0]
+	code := v.invites(ada, false)
+	dir := filepath.Join(v.dir, "ben")
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("ctrl-C")
+	var first node.Progress
+	if _, err := node.Join(ctx, dir, code, "Ben", func(p node.Progress) { first = p; cancel(stopped) }); !errors.Is(err, stopped) {
+		t.Fatal(err)
+	}
+	if _, err := node.Open(node.Config{Dir: dir}); !errors.Is(err, croft.ErrNotAdmitted) {
+		t.Errorf("the node of one who is not admitted: %v", err)
+	}
+	if _, err := node.Join(t.Context(), dir, code, "Benjamin", nil); !errors.Is(err, croft.ErrUsage) {
+		t.Errorf("under another name: %v", err)
+	}
+	if _, err := node.Join(t.Context(), ada.Dir, code, "Ben", nil); !errors.Is(err, croft.ErrFolderUsed) {
+		t.Errorf("in a member's folder: %v", err)
+	}
+	for name, bad := range map[string]struct {
+		change func(*croft.Invite)
+		want   croft.Code
+	}{
+		"an invite that nobody made": {func(c *croft.Invite) { c.Secret[0] ^= 1 }, croft.ErrInvite},
+		"an expired one":             {func(c *croft.Invite) { c.Expires = 1 }, croft.ErrInvite},
+		"a used one":                 {func(*croft.Invite) {}, croft.ErrInvite},
+		"another network":            {func(c *croft.Invite) { c.Network[0] ^= 1 }, croft.ErrTxSignature},
+		"another node's key": {func(c *croft.Invite) {
+			c.Node = croft.PublicKey(ed25519.NewKeyFromSeed(make([]byte, 32)).Public().(ed25519.PublicKey))
+		}, croft.ErrPeer},
+	} {
+		c := code
+		bad.change(&c)
+		if _, err := node.Join(t.Context(), filepath.Join(v.dir, "eve"), c, "Eve", func(node.Progress) {}); !errors.Is(err, bad.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	// The invite was used by Ben, who goes on, and is the only one who may.
+	p, err := node.Join(t.Context(), dir, code, "", func(p node.Progress) {
+		if p.Standing == ledger.Pending {
+			v.votes(ada, 1, ledger.Vote{Action: ledger.Admit, Newcomer: &p.Newcomer})
+		}
+	})
+	if err != nil || p.Newcomer != first.Newcomer || p.Digits != first.Digits {
+		t.Fatalf("%+v became %+v: %v", first, p, err)
+	}
+	if _, err := node.Join(t.Context(), dir, code, "", func(node.Progress) {}); err != nil {
+		t.Errorf("once more, when all is done: %v", err)
+	}
+	ben := v.opens(dir, p.Newcomer)
+	v.sees(ben, "itself", func(n ledger.Network) bool { return len(n.Members) == 2 })
+
+	// Revoked, it is sent away and not let in again.
+	v.votes(ada, 2, ledger.Vote{Action: ledger.Revoke, Subject: ben.ID})
+	v.votes(ben, 1, ledger.Vote{Action: ledger.Revoke, Subject: ben.ID})
+	if err := ada.Await(t.Context(), func(context.Context) (bool, error) { return len(ada.Node.Host.Connected()) == 0, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ben.Node.Host.Call(t.Context(), ada.Node.Host.ID(), "hello/1", []byte("{}")); !errors.Is(err, croft.ErrPeer) {
+		t.Errorf("a revoked member's call: %v", err)
+	}
+}
+
+// While an invite is open a stranger may knock, and nothing else.
+func TestStrangersAtTheDoor(t *testing.T) {
+	t.Parallel()
+	v := settle(t, "Ada")
+	ada := v.Members[0]
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := p2p.Listen(p2p.Config{Key: key, Allow: func(p2p.PeerID) bool { return true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	call := func(proto string, request []byte) error {
+		if err := stranger.Learn(ada.Node.Host.Addrs()...); err != nil {
+			t.Fatal(err)
+		}
+		_, err := stranger.Call(t.Context(), ada.Node.Host.ID(), proto, request)
+		return err
+	}
+	closed := func(when string) {
+		for _, proto := range []string{"hello/1", "tx/1", "blob/1", "comet/1", study.SeedsProtocol} {
+			if err := call(proto, make([]byte, 32)); !errors.Is(err, croft.ErrPeer) {
+				t.Errorf("%s: a stranger's %s: %v", when, proto, err)
+			}
+		}
+	}
+	closed("without an invite")
+	if err := call("join/1", nil); !errors.Is(err, croft.ErrPeer) {
+		t.Errorf("without an invite a stranger knocks: %v", err)
+	}
+
+	code := v.invites(ada, false)
+	closed("with an invite open")
+	sign := func(scope croft.Scope, body []byte) croft.Signature {
+		return croft.Signature(ed25519.Sign(code.Key(), scope.Preimage("knock", body)))
+	}
+	type knock struct {
+		Invite croft.PublicKey `cbor:"1,keyasint"`
+		Proof  croft.Signature `cbor:"2,keyasint"`
+		Tx     []byte          `cbor:"3,keyasint,omitempty"`
+	}
+	self, scope := []byte(stranger.ID()), croft.Scope{Network: code.Network}
+	vote := ledger.Seal(v.Genesis.Scope(), ada.ID, 0, &ledger.Vote{Action: ledger.StopAll, Sequence: 1}, ada.Keys.Sign)
+	ben := v.joins("Ben", v.invites(ada, true), func(croft.Member) {})
+	other, err := node.Genesis(ben.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	application := ledger.SealJoin(other.Scope(), code.Public(), ben.Keys.Member("Ben", true), func(role croft.Role, scope croft.Scope, domain string, body []byte) croft.Signature {
+		if role == croft.RoleInvite {
+			return croft.Signature(ed25519.Sign(code.Key(), scope.Preimage(domain, body)))
+		}
+		return ben.Keys.Sign(role, scope, domain, body)
+	})
+	for name, c := range map[string]struct {
+		request []byte
+		want    croft.Code
+	}{
+		"junk":                                 {[]byte("junk"), croft.ErrEncoding},
+		"an unknown invite":                    {croft.Encode(knock{Invite: croft.PublicKey{1}}), croft.ErrInvite},
+		"without proof":                        {croft.Encode(knock{Invite: code.Public()}), croft.ErrTxSignature},
+		"with another's proof":                 {croft.Encode(knock{code.Public(), sign(scope, []byte(ben.Node.Host.ID())), nil}), croft.ErrTxSignature},
+		"with a member's transaction":          {croft.Encode(knock{code.Public(), sign(scope, self), vote}), croft.ErrTxRights},
+		"with somebody else's application":     {croft.Encode(knock{code.Public(), sign(scope, self), application}), croft.ErrTxRights},
+		"with a transaction that is none":      {croft.Encode(knock{code.Public(), sign(scope, self), []byte("tx")}), croft.ErrEncoding},
+		"with more than a transaction can be":  {make([]byte, 32<<10), croft.ErrPeer},
+		"for the genesis, with a code in hand": {croft.Encode(knock{code.Public(), sign(scope, self), nil}), 0},
+	} {
+		if err := call("join/1", c.request); c.want == 0 && err != nil || c.want != 0 && !errors.Is(err, c.want) {
+			t.Errorf("a stranger knocks %s: %v", name, err)
+		}
+	}
+}
