@@ -60,7 +60,9 @@ func (c *cli) run(ctx context.Context, args []string) error {
 // root is the whole tree of commands.
 func (c *cli) root() *cobra.Command {
 	root := c.noun("croft",
-		c.demoVerb(), c.initVerb(), c.upVerb(), c.downVerb(), c.statusVerb(),
+		c.demoVerb(), c.initVerb(), c.joinVerb(), c.upVerb(), c.downVerb(), c.statusVerb(),
+		c.noun("invite", c.inviteCreateVerb(), c.inviteLsVerb()),
+		c.noun("member", c.memberLsVerb(), c.memberApproveVerb(), c.memberRevokeVerb()),
 		c.noun("data", c.dataAddVerb(), c.dataLsVerb(), c.dataCardVerb()),
 		c.noun("study", c.studyNewVerb(), c.studyProposeVerb(), c.studyLsVerb(), c.studyShowVerb(), c.studyApproveVerb(),
 			c.studyDeclineVerb(), c.studyWithdrawVerb(), c.studyWatchVerb(), c.studyResultVerb()),

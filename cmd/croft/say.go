@@ -70,8 +70,9 @@ Rows stay on your machine. What leaves is one sealed report a round, readable on
 total over at least three sites. Totals can still say something about people.
 
 First:   croft demo                    a whole community on this machine, in seconds
-Then:    croft init --name "Clinic A"  a node of your own
+Then:    croft init --name "Clinic A"  a node of your own, and a network
          croft up                      run it
+         croft join CODE --name B      or become a member of somebody's
 
 Results go to standard output, progress and questions to standard error.
 
@@ -152,7 +153,108 @@ its folder that only you can open. The status page is read-only and answers on t
 	"status.away":       "away",
 	"status.study":      "Study\t{0}: {1} ({2})",
 	"status.nothing":    "Waiting\tnothing waits for you",
+	"status.newcomer":   "Waiting\t{0} wants to become a member: croft member ls",
 	"status.waiting":    "Waiting\t{0}, proposed by {1}: croft study show {2}",
+
+	"join.short": "become a member of somebody's network",
+	"join.long": `Join makes the folder of a node in a network that exists. The code comes from one of its
+members (croft invite create). Join makes keys, fetches the network's genesis and checks that
+it is the one in the code, applies for membership, and waits until the members have said yes.
+
+It prints twelve digits. Read them to the member who invited you, by telephone: the same
+digits on both screens mean that your application, and nobody else's, is what they admit.
+
+It can be interrupted; the same command goes on.`,
+	"join.example": `  croft join croft1… --name "Clinic A"
+  croft join croft1… --name "Clinic A" --dir /srv/croft --timeout 24h`,
+	"join.flag.name": "the member's name, 1 to 40 characters",
+	"join.knocking":  "Asking the inviter's node ({0} …) …",
+	"join.found":     "Found {0} (network {1}), as the code says. Your application is in.",
+	"join.digits":    "Check digits: {0}   read them to the one who invited you",
+	"join.waiting":   "Waiting: {0} of {1} votes",
+	"join.done":      "✓ {0} is a member of {1} ({2}).",
+	"join.next":      "Next: croft up{0}",
+
+	"invite.short": "invite others into the network",
+	"invite.long":  "An invite lets somebody apply for membership. It admits nobody: that is a vote of the members\n(croft member approve).",
+
+	"invite.create.short": "make an invite code",
+	"invite.create.long": `Create puts an invite on the ledger and prints its code, once; the ledger has only its public
+half. Whoever has the code can apply for membership until it expires, so send it as you would
+send a password.
+
+The newcomer talks to this node to join: it must be up, and reachable at one of the addresses
+in the code. croft up --listen sets where it listens. If a router forwards a port to it, say so
+with --address.`,
+	"invite.create.example": `  croft invite create
+  croft invite create --uses 3 --expires 72h
+  croft invite create --address 198.51.100.7:7421 --auto`,
+	"invite.create.flag.uses":    "how many may apply with it, 1 to {0}",
+	"invite.create.flag.auto":    "your vote for whoever applies is cast beforehand; in a network of one that admits them",
+	"invite.create.flag.expires": "how long it is good for, at most 720h",
+	"invite.create.flag.address": "IP:PORT where newcomers reach this node, if it is not where it listens; may be repeated",
+	"invite.create.baduses":      "{0} is not a number of uses",
+	"invite.create.badexpiry":    "{0} is too short or too long for an invite",
+	"invite.create.badaddress":   "{0} is not an IP address with a port",
+	"invite.create.noaddress":    "this node has no address that fits into a code",
+	"invite.create.local":        "! This code is good on this machine only: the node listens on loopback. croft up --listen opens it to others.",
+	"invite.create.done":         "✓ Invite for {0}, until {1}. Its code, which is shown only now:",
+	"invite.create.auto":         "Your vote for whoever applies is cast.",
+	"invite.create.next":         "Next, at the newcomer's: croft join CODE --name NAME\nThen compare the digits, and vote: croft member ls{0}, croft member approve NAME{0}",
+
+	"invite.ls.short":   "list the network's invites",
+	"invite.ls.long":    "Ls lists all invites on the ledger: who made them, until when they are good, how often they\nwere used. It cannot show codes: the ledger never had them.",
+	"invite.ls.example": "  croft invite ls",
+	"invite.ls.none":    "No invite yet. Make one: croft invite create",
+	"invite.ls.head":    "KEY\tBY\tUNTIL\tUSED\tSTATE",
+	"invite.ls.row":     "{0}\t{1}\t{2}\t{3} of {4}\t{5}",
+	"invite.ls.open":    "open",
+	"invite.ls.used":    "used up",
+	"invite.ls.expired": "expired",
+
+	"member.short":       "members: who they are, who wants to become one, votes",
+	"member.long":        "Members decide by vote who becomes a member and who leaves: one organisation, one vote, and\nmore than half of the members. Of one or two, all.",
+	"member.applicant":   "newcomer that waits for votes",
+	"member.member":      "member",
+	"member.voted":       "you have voted for this already",
+	"member.revoked":     "left",
+	"member.self":        "this node",
+	"member.self.orders": "this node, orders blocks",
+	"member.orders":      "orders blocks",
+	"member.new":         "catching up",
+	"member.checks":      "checks blocks",
+
+	"member.ls.short":      "list members, newcomers and votes",
+	"member.ls.long":       "Ls lists the members, the newcomers who wait for votes with the digits to compare, and the\nmembers whom somebody wants to leave.",
+	"member.ls.example":    "  croft member ls\n  croft member ls --json",
+	"member.ls.head":       "NAME\tID\tNODE",
+	"member.ls.row":        "{0}\t{1}\t{2}",
+	"member.ls.applies":    "{0} wants to join, invited by {1}. Digits: {2}. {3} of {4} votes: croft member approve {5}",
+	"member.ls.late":       "{0} applied when the invite of {1} had expired, and needs a new one.",
+	"member.ls.revocation": "{0} is to leave, by {1}. {2} of {3} votes: croft member revoke {4}",
+
+	"member.approve.short": "vote for a newcomer",
+	"member.approve.long": `Approve casts your vote for a newcomer: exactly for the name and the keys that were applied
+with. Compare the digits by telephone first. Other digits mean other keys: somebody else has
+the code.
+
+A newcomer is named by its name or the beginning of its id.`,
+	"member.approve.example": `  croft member approve "Clinic A"`,
+	"member.approve.several": "several newcomers are called {0}: name the one you mean by its id",
+	"member.approve.shows":   "{0}, invited by {1}. Check digits: {2}",
+	"member.approve.ask":     "Does {0} read the same digits to you, and do you want it as a member? [y/N]",
+	"member.approve.done":    "✓ {0} is a member.",
+	"member.approve.waits":   "✓ You voted for {0}. {1} still needed.",
+
+	"member.revoke.short": "vote that a member leaves",
+	"member.revoke.long": `Revoke casts your vote that a member leaves the network, or that you do. Once decided, its
+node is cut off and its key signs nothing any more. It stays on the ledger, and cannot come
+back under the same keys or name.`,
+	"member.revoke.example": `  croft member revoke "Clinic A"`,
+	"member.revoke.means":   "Once decided, {0} is cut off for good: it cannot come back under the same keys or name. Studies that need it stand still.",
+	"member.revoke.ask":     "Vote that {0} leaves? [y/N]",
+	"member.revoke.done":    "✓ {0} has left the network.",
+	"member.revoke.waits":   "✓ You voted that {0} leaves. {1} still needed.",
 
 	"data.short":        "your datasets",
 	"data.long":         "Data registers files with your node, so that studies can be approved for them. Rows stay\nwhere they are; the ledger gets a name, a commitment to the content, and a budget.",

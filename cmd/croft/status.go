@@ -65,8 +65,11 @@ func (c *cli) status(ctx context.Context) error {
 		for _, st := range s.Studies {
 			fmt.Fprintln(w, say("status.study", st.Name, standing(st), st.ID.Short()))
 		}
-		if len(s.Waiting) == 0 {
+		if len(s.Waiting)+len(s.Newcomers) == 0 {
 			fmt.Fprintln(w, say("status.nothing"))
+		}
+		for _, name := range s.Newcomers {
+			fmt.Fprintln(w, say("status.newcomer", name))
 		}
 		for _, st := range s.Waiting {
 			fmt.Fprintln(w, say("status.waiting", st.Name, st.Proposer.Name, st.ID.Short()))

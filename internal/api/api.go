@@ -42,8 +42,9 @@ type Services struct {
 	Study  *study.Node
 	Data   *data.Registry
 	Peers  func() []Peer
+	Node   croft.PublicKey // the node's key
 	Addrs  func() []string // where others reach the node; may be nil
-	Stop   func() // ends the node; nil: it cannot be stopped from here
+	Stop   func()          // ends the node; nil: it cannot be stopped from here
 	Log    *slog.Logger
 	Events *Events
 }
@@ -92,6 +93,7 @@ type Status struct {
 	Moves       bool       `json:"moves"`           // enough orderers are up
 	Studies     []Summary  `json:"studies"`         // those that have not ended
 	Waiting     []Summary  `json:"waiting"`         // those that wait for this member's answer
+	Newcomers   []string   `json:"newcomers"`       // who waits for this member's vote
 	Engine      string     `json:"engine"`
 }
 

@@ -24,7 +24,6 @@ type Council struct {
 // Application is a newcomer who is not admitted yet.
 type Application struct {
 	Newcomer croft.Member `json:"newcomer"` // exactly what a vote admits
-	Digits   string       `json:"digits"`   // for people to compare, by this node: whoever signs computes them again
 	Standing string       `json:"standing"` // arrived, pending, late
 	By       Party        `json:"by"`       // who invited
 	Yes      []Party      `json:"yes"`
@@ -48,10 +47,6 @@ type Invite struct {
 
 func (s Services) council(r *http.Request) (Council, error) {
 	ctx := r.Context()
-	self, _, err := record[croft.Member](ctx, s, ledger.MemberKey(s.Self))
-	if err != nil {
-		return Council{}, err
-	}
 	last, _, err := record[uint64](ctx, s, ledger.SequenceKey(s.Self))
 	if err != nil {
 		return Council{}, err
@@ -60,7 +55,7 @@ func (s Services) council(r *http.Request) (Council, error) {
 	if err != nil {
 		return Council{}, err
 	}
-	out := Council{Next: last + 1, Node: self.Node, Applications: []Application{}, Revocations: []Revocation{}, Invites: []Invite{}}
+	out := Council{Next: last + 1, Node: s.Node, Applications: []Application{}, Revocations: []Revocation{}, Invites: []Invite{}}
 	if s.Addrs != nil {
 		out.Addrs = s.Addrs()
 	}
@@ -112,8 +107,8 @@ func (s Services) council(r *http.Request) (Council, error) {
 		if err != nil {
 			return Council{}, err
 		}
-		out.Applications = append(out.Applications, Application{Newcomer: a.record.Newcomer, Digits: croft.CheckDigits(s.Study.Scope.Network, a.record.Newcomer),
-			Standing: a.record.Standing.String(), By: s.party(ctx, by[ledger.InviteKey(a.record.Invite)]), Yes: votes})
+		out.Applications = append(out.Applications, Application{Newcomer: a.record.Newcomer, Standing: a.record.Standing.String(),
+			By: s.party(ctx, by[ledger.InviteKey(a.record.Invite)]), Yes: votes})
 	}
 	return out, nil
 }

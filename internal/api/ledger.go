@@ -56,7 +56,7 @@ func (s Services) status(r *http.Request) (Status, error) {
 	out := Status{
 		Member: Party{s.Self, s.Name}, Dir: s.Dir, NetworkName: network.Name, Scope: Scope{scope.Network, scope.Chain},
 		Height: at.Height, AppHash: at.AppHash, BlockTime: at.Time, CatchingUp: at.CatchingUp, Stopped: network.Stopped,
-		Orderers: s.parties(ctx, at.Orderers), Studies: []Summary{}, Waiting: []Summary{}, Engine: croft.EngineVersion,
+		Orderers: s.parties(ctx, at.Orderers), Studies: []Summary{}, Waiting: []Summary{}, Newcomers: []string{}, Engine: croft.EngineVersion,
 	}
 	for _, m := range members {
 		if !m.Revoked {
@@ -72,6 +72,15 @@ func (s Services) status(r *http.Request) (Status, error) {
 	}
 	out.Needed = len(out.Orderers)*2/3 + 1 // a block needs more than two thirds of them
 	out.Moves = len(out.Orderers)-len(out.Away) >= out.Needed
+	council, err := s.council(r)
+	if err != nil {
+		return Status{}, err
+	}
+	for _, a := range council.Applications {
+		if a.Standing == ledger.Pending.String() && !slices.Contains(a.Yes, out.Member) {
+			out.Newcomers = append(out.Newcomers, a.Newcomer.Name)
+		}
+	}
 	for _, st := range studies {
 		if st.Status != ledger.Done.String() && st.Status != ledger.Stopped.String() {
 			out.Studies = append(out.Studies, st)

@@ -46,6 +46,9 @@ func TestCreateThenLoad(t *testing.T) {
 	if m.ID != croft.IDOf(m.Key) || !m.Seat || m.Ready || m.Key == m.Node || m.Node == m.Validator || m.Key == m.Validator {
 		t.Errorf("member record %+v", m)
 	}
+	if proof := back.Sign(croft.RoleValidator, scope, croft.JoinDomain, []byte("record")); !scope.Verify(m.Validator, croft.JoinDomain, []byte("record"), proof) {
+		t.Error("the validator key does not prove that it is at hand")
+	}
 	for _, role := range []croft.Role{croft.RoleMember, croft.RoleNode} {
 		sig := back.Sign(role, scope, "approval", []byte("body"))
 		if !scope.Verify(k.Public(role), "approval", []byte("body"), sig) {

@@ -518,6 +518,8 @@ func FuzzParse(f *testing.F) {
 	w := newWorld(f, "ada", "ben", "cleo")
 	f.Add(w.seal("ada", &Propose{w.plan("ada", "ben", "cleo")}))
 	f.Add(w.seal("ada", &Tick{}))
+	w.keep("fay")
+	f.Add(w.application("fay", w.invite("ada", true)))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r := w.m.Execute(Block{Height: 1, Time: 1}, [][]byte{raw}).Results[0]
 		if _, _, err := Parse(raw); err != nil && r.Code == 0 {

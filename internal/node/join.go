@@ -194,8 +194,8 @@ func beginJoin(dir string, v croft.Invite, name string) (j joined, begun bool, e
 	if name != "" {
 		j.Newcomer.Name = name
 	}
-	if err := ledger.CheckName(j.Newcomer.Name); err != nil {
-		return j, begun, err
+	if ledger.CheckName(j.Newcomer.Name) != nil {
+		return j, begun, croft.E(croft.ErrUsage, "a member needs a name of 1 to 40 printable characters", "croft join CODE --name \"Clinic A\"")
 	}
 	if end := time.Unix(v.Expires, 0); !end.After(time.Now()) {
 		return j, begun, croft.E(croft.ErrInvite, "it expired at "+end.UTC().Format("2006-01-02 15:04 MST"))

@@ -246,7 +246,7 @@ func (n *Node) Close() error {
 // Services is what the local API and the status page show of this node.
 func (n *Node) Services() api.Services {
 	return api.Services{Self: n.Self, Dir: n.cfg.Dir, Name: n.Member.Name, Ledger: n.Chain, Study: n.Study,
-		Data: n.Data, Peers: n.Peers, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
+		Data: n.Data, Peers: n.Peers, Node: n.Member.Node, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
 }
 
 // guard stops the node cleanly before its disk is full, and when CometBFT gave up.

@@ -53,7 +53,7 @@ func (l *lobby) Connected(_ network.Network, c network.Conn) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.conns) >= guestConns {
+	if len(l.conns) >= 100 {
 		go c.Close() // not here: the connection waits for this call to end
 		return
 	}

@@ -87,13 +87,14 @@ func TestKilledProcesses(t *testing.T) {
 }
 
 // pause kills a site in the middle of a study and leaves it dead for longer than
-// the study's patience: the study waits for it, by name, and goes on.
+// the study's patience: the study waits for it, by name, and goes on when it is back
+// within another patience.
 func (n *town) pause(want string) {
 	begun := time.Now()
 	p := n.residents[1]
 	p.end(syscall.SIGTERM)
 	dying := p.start("CROFT_FAILPOINT=compute:4")
-	id := n.propose("pause", "60s", "3s")
+	id := n.propose("pause", "60s", "10s")
 	n.approve(id)
 	<-dying.gone
 	n.residents[0].until("the study waits for ben by name", func(c *api.Client) bool {
@@ -385,7 +386,11 @@ func (n *town) inventory() {
 	log := n.residents[0].log()
 	for _, done := range n.acknowledged {
 		if !slices.ContainsFunc(log, func(e audit.Entry) bool {
-			return e.Code == "" && e.Name == done.who && e.Word == done.word && (e.Tx.String() == done.id || e.Study.String() == done.id)
+			id := e.Tx.String()
+			if done.word == "approve" {
+				id = e.Study.String()
+			}
+			return e.Code == "" && e.Name == done.who && e.Word == done.word && id == done.id
 		}) {
 			n.Errorf("lost: %s was told that %s %s is done", done.who, done.word, done.id)
 		}

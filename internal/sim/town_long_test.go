@@ -58,7 +58,8 @@ type town struct {
 	acknowledged []done
 }
 
-// done is what a person was told is done: a transaction, or an answer to a study.
+// done is what a person was told is done: a transaction, by its id, or an approval,
+// by its study's.
 type done struct{ who, word, id string }
 
 // resident is a member: its folder, its person's files, and its node.

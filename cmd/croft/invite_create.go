@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/ledger"
+)
+
+type inviteCreateOptions struct {
+	uses    uint8
+	auto    bool
+	expires time.Duration
+	address []string
+}
+
+func (c *cli) inviteCreateVerb() *cobra.Command {
+	var o inviteCreateOptions
+	cmd := c.verb("invite.create", "create", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.inviteCreate(ctx, o) })
+	cmd.Flags().Uint8Var(&o.uses, "uses", 1, say("invite.create.flag.uses", ledger.MaxUses))
+	cmd.Flags().BoolVar(&o.auto, "auto", false, say("invite.create.flag.auto"))
+	cmd.Flags().DurationVar(&o.expires, "expires", 24*time.Hour, say("invite.create.flag.expires"))
+	cmd.Flags().StringSliceVar(&o.address, "address", nil, say("invite.create.flag.address"))
+	return cmd
+}
+
+type inviteCreateResult struct {
+	Code    string    `json:"code"`
+	Key     string    `json:"key"`
+	Expires time.Time `json:"expires"`
+	Uses    uint8     `json:"uses"`
+	Auto    bool      `json:"auto"`
+	Addrs   []string  `json:"addrs"`
+	Local   bool      `json:"local"` // the code is good on this machine only
+}
+
+// longest is how long an invite may be good for: a code lies about in mails.
+const longest = 30 * 24 * time.Hour
+
+// inviteCreate puts an invite on the ledger and prints its code, which is nowhere
+// else.
+func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
+	if o.uses == 0 || o.uses > ledger.MaxUses {
+		return croft.E(croft.ErrUsage, say("invite.create.baduses", o.uses), fmt.Sprintf("--uses 1 … %d", ledger.MaxUses))
+	}
+	if o.expires < time.Minute || o.expires > longest {
+		return croft.E(croft.ErrUsage, say("invite.create.badexpiry", o.expires), "--expires 1m … 720h")
+	}
+	p, err := c.sign()
+	if err != nil {
+		return err
+	}
+	council, err := p.Council(ctx)
+	if err != nil {
+		return err
+	}
+	v := croft.Invite{Network: p.scope.Network, Node: council.Node, Expires: time.Now().Add(o.expires).Unix()}
+	rand.Read(v.Secret[:]) // never fails
+	addrs := reachable(council.Addrs)
+	if len(o.address) > 0 {
+		if addrs, err = given(o.address); err != nil {
+			return err
+		}
+	}
+	code := ""
+	for _, a := range addrs { // the best ones first, as many as there is room for
+		v.Addrs = append(v.Addrs, a)
+		if longer, err := v.Code(); err != nil {
+			v.Addrs = v.Addrs[:len(v.Addrs)-1]
+		} else {
+			code = longer
+		}
+	}
+	if code == "" {
+		return croft.E(croft.ErrUsage, say("invite.create.noaddress"), "croft invite create --address 192.0.2.7:7421")
+	}
+	tx := p.seal(0, &ledger.Invite{Key: v.Public(), Expires: v.Expires, Uses: o.uses, Auto: o.auto})
+	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+		return err
+	}
+	public := v.Public()
+	r := inviteCreateResult{Code: code, Key: hex.EncodeToString(public[:]), Expires: time.Unix(v.Expires, 0).UTC(), Uses: o.uses, Auto: o.auto, Local: v.Addrs[0].Addr().IsLoopback()}
+	for _, a := range v.Addrs {
+		r.Addrs = append(r.Addrs, a.String())
+	}
+	if r.Local {
+		c.progress("invite.create.local")
+	}
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("invite.create.done", count(int(r.Uses), "use", "uses"), day(r.Expires)))
+		fmt.Fprintln(w, r.Code)
+		if r.Auto {
+			fmt.Fprintln(w, say("invite.create.auto"))
+		}
+		fmt.Fprintln(w, say("invite.create.next", c.dirFlag()))
+	})
+}
+
+// reachable puts a node's own addresses in the order in which others will reach
+// it: the internet's, then the building's. Those of this machine are taken only
+// where there is no other. Each machine comes by TCP before any comes by QUIC too.
+func reachable(texts []string) []croft.Addr {
+	class := func(a croft.Addr) int {
+		switch ip := a.Addr(); {
+		case ip.IsLoopback():
+			return 2
+		case ip.IsPrivate():
+			return 1
+		}
+		return 0
+	}
+	var out []croft.Addr
+	for _, text := range texts {
+		if a, ok := croft.ParseAddr(text); ok && (a.Addr().IsGlobalUnicast() || a.Addr().IsLoopback()) {
+			out = append(out, a)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b croft.Addr) int {
+		if a.QUIC != b.QUIC && class(a) < 2 && class(b) < 2 {
+			if a.QUIC {
+				return 1
+			}
+			return -1
+		}
+		return class(a) - class(b)
+	})
+	if len(out) > 0 && class(out[0]) < 2 {
+		out = slices.DeleteFunc(out, func(a croft.Addr) bool { return class(a) == 2 })
+	}
+	return out
+}
+
+// given reads addresses that a person knows better than the node: a forwarded
+// port, say.
+func given(texts []string) (out []croft.Addr, err error) {
+	for _, quic := range []bool{false, true} {
+		for _, text := range texts {
+			addr, err := netip.ParseAddrPort(text)
+			if err != nil || addr.Port() == 0 || addr.Addr().IsUnspecified() {
+				return nil, croft.E(croft.ErrUsage, say("invite.create.badaddress", fmt.Sprintf("%.80q", text)), "croft invite create --address 192.0.2.7:7421")
+			}
+			out = append(out, croft.Addr{AddrPort: addr, QUIC: quic})
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/ledger"
+	"croft/internal/node"
+)
+
+type joinOptions struct{ code, name string }
+
+func (c *cli) joinVerb() *cobra.Command {
+	var o joinOptions
+	cmd := c.verb("join", "join CODE", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		o.code = args[0]
+		return c.join(ctx, o)
+	})
+	cmd.Flags().StringVar(&o.name, "name", "", say("join.flag.name"))
+	return cmd
+}
+
+type joinResult struct {
+	Dir     string          `json:"dir"`
+	Name    string          `json:"name"`
+	Member  croft.MemberID  `json:"member"`
+	Network croft.NetworkID `json:"network"`
+	Called  string          `json:"network_name"`
+	Digits  string          `json:"digits"`
+}
+
+// join makes this folder a member of somebody's network: it applies with the code
+// and waits until the members have said yes.
+//
+//	Crash, Ctrl-C: the same command goes on where it was.
+func (c *cli) join(ctx context.Context, o joinOptions) error {
+	v, err := croft.ParseInvite(o.code)
+	if err != nil {
+		return err
+	}
+	if err := api.CheckDir(c.dir); err != nil {
+		return err
+	}
+	c.progress("join.knocking", v.Addrs[0])
+	p, err := node.Join(ctx, c.dir, v, o.name, func() func(node.Progress) {
+		shown := false
+		return func(p node.Progress) {
+			if !shown {
+				c.progress("join.found", p.Network, v.Network.Short())
+				c.progress("join.digits", p.Digits)
+				shown = true
+			}
+			if p.Standing == ledger.Pending {
+				c.progress("join.waiting", p.Yes, p.Needed)
+			}
+		}
+	}())
+	if err != nil {
+		return err
+	}
+	r := joinResult{Dir: c.dir, Name: p.Newcomer.Name, Member: p.Newcomer.ID, Network: v.Network, Called: p.Network, Digits: p.Digits}
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("join.done", r.Name, r.Called, r.Network.Short()))
+		fmt.Fprintln(w, say("join.next", c.dirFlag()))
+	})
+}

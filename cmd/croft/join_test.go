@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"croft"
+)
+
+// up runs the desk's node until the end of the test, as a person does in another
+// terminal.
+func (d desk) up() {
+	d.Helper()
+	ctx, stop := context.WithCancelCause(d.Context())
+	ended := make(chan error, 1)
+	var said bytes.Buffer
+	code := -1
+	go func() {
+		code = execute(ctx, []string{"--dir", d.dir, "up", "--lan", "--page", "none", "--quiet"}, strings.NewReader(""), &said, &said)
+		ended <- nil
+	}()
+	if _, up, _ := answering(ctx, d.dir, ended); !up {
+		d.Fatalf("the node is not up: exit code %d, %s", code, &said)
+	}
+	d.Cleanup(func() {
+		stop(croft.E(croft.ErrInterrupted))
+		<-ended
+		if code != 0 {
+			d.Errorf("the node ended with %d: %s", code, &said)
+		}
+	})
+}
+
+// until runs a command until it prints the text.
+func (d desk) until(text string, args ...string) string {
+	d.Helper()
+	for {
+		if _, out, _ := d.croft("", args...); strings.Contains(out, text) {
+			return out
+		}
+		select {
+		case <-d.Context().Done():
+			d.Fatalf("croft %v never says %q", args, text)
+		case <-time.After(200 * time.Millisecond): // the command is another process to the node: there is nothing to wake it
+		}
+	}
+}
+
+// Two organisations become one network, with nothing but the commands: three at
+// the first desk, two at the second.
+func TestJoiningByCommands(t *testing.T) {
+	place := func() desk {
+		dir, err := os.MkdirTemp("", "croft") // a short path: sockets are made in it
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		return desk{t, dir, t.TempDir()}
+	}
+	a, b := place(), place()
+	a.must([]string{"init", "--name", "Clinic A", "--network", "the valley"})
+	a.up()
+	a.must([]string{"invite", "ls"}, "No invite yet")
+	var made inviteCreateResult
+	if err := json.Unmarshal([]byte(a.must([]string{"invite", "create", "--json"})), &made); err != nil || !made.Local || len(made.Code) > croft.MaxInvite {
+		t.Fatalf("%+v %v", made, err)
+	}
+	a.must([]string{"invite", "ls"}, made.Key[:8], "0 of 1", "open")
+
+	// Every word that is off is named, and nothing is written.
+	for _, c := range []struct {
+		d    desk
+		args []string
+		code int
+		says string
+	}{
+		{b, []string{"join", made.Code[:len(made.Code)-1], "--name", "Clinic B"}, 4, "wrong or missing"},
+		{b, []string{"join", "maple-otter", "--name", "Clinic B"}, 4, "not an invite code"},
+		{b, []string{"join", made.Code}, 2, "1 to 40 printable characters"},
+		{b, []string{"join"}, 2, "CODE"},
+		{a, []string{"join", made.Code, "--name", "Clinic B"}, 1, "holds a node already"},
+		{a, []string{"invite", "create", "--uses", "0"}, 2, "number of uses"},
+		{a, []string{"invite", "create", "--expires", "9000h"}, 2, "too long"},
+		{a, []string{"invite", "create", "--address", "example.org:80"}, 2, "not an IP address"},
+		{a, []string{"member", "approve", "Clinic B"}, 3, "no newcomer"},
+		{a, []string{"member", "revoke", "Clinic B"}, 3, "no member"},
+		{a, []string{"member", "revoke", "Clinic A", "--yes"}, 6, "last member"},
+	} {
+		if code, _, errs := c.d.croft("", c.args...); code != c.code || !strings.Contains(errs, c.says) {
+			t.Errorf("croft %v: exit code %d: %s", c.args, code, errs)
+		}
+	}
+	if entries, err := os.ReadDir(b.dir); err != nil || len(entries) > 0 {
+		t.Errorf("a join that failed left %v, %v", entries, err)
+	}
+
+	// The newcomer applies and waits. It may give up waiting, and go on.
+	if code, _, errs := b.croft("", "join", made.Code, "--name", "Clinic B", "--timeout", "2s"); code != 9 || !strings.Contains(errs, "Waiting: 0 of 1 votes") {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	if code, _, errs := b.croft("", "up", "--page", "none"); code != 5 || !strings.Contains(errs, "not admitted") {
+		t.Errorf("up before admission: exit code %d: %s", code, errs)
+	}
+	joined := make(chan string, 1)
+	go func() {
+		code, out, errs := b.croft("", "join", made.Code)
+		if code != 0 {
+			t.Errorf("exit code %d: %s", code, errs)
+		}
+		joined <- out + errs
+	}()
+	listed := a.until("Clinic B wants to join", "member", "ls")
+	a.must([]string{"invite", "ls"}, "1 of 1", "used up")
+	a.must([]string{"status"}, "Clinic B wants to become a member")
+	digits := regexp.MustCompile(`\d{4} \d{4} \d{4}`)
+	if code, _, _ := a.croft("n\n", "member", "approve", "Clinic B"); code != 5 {
+		t.Errorf("a no: exit code %d", code)
+	}
+	code, out, errs := a.croft("y\n", "member", "approve", "Clinic B")
+	if code != 0 || !strings.Contains(out, "Clinic B is a member") {
+		t.Fatalf("exit code %d: %s%s", code, out, errs)
+	}
+	said := <-joined
+	if !strings.Contains(said, "Clinic B is a member of the valley") {
+		t.Error(said)
+	}
+	seen := []string{digits.FindString(listed), digits.FindString(errs), digits.FindString(said)}
+	if seen[0] == "" || len(slices.Compact(seen)) != 1 {
+		t.Errorf("the digits on the three screens are %q", seen)
+	}
+	if code, _, errs := place().croft("", "join", made.Code, "--name", "Clinic C"); code != 6 || !strings.Contains(errs, "has been used") {
+		t.Errorf("a used code: exit code %d: %s", code, errs)
+	}
+
+	b.up()
+	b.until("Clinic A  ", "member", "ls")
+	b.until("Clinic A: connected", "status")
+	a.until("checks blocks", "member", "ls")
+	var members memberLsResult
+	if err := json.Unmarshal([]byte(b.must([]string{"member", "ls", "--json"})), &members); err != nil || len(members.Members) != 2 || members.Needed != 2 || len(members.Applications) != 0 {
+		t.Errorf("%+v %v", members, err)
+	}
+	a.must([]string{"audit", "log"}, "asks to become a member as Clinic B", "admit Clinic B", "ready")
+	a.must([]string{"audit", "verify"}, "every signature and link holds")
+	b.must([]string{"audit", "verify"}, "every signature and link holds")
+
+	// It takes both to part.
+	a.must([]string{"member", "revoke", "Clinic B", "--yes"}, "1 vote is still needed")
+	if code, _, errs := a.croft("", "member", "revoke", "Clinic B", "--yes"); code != 1 || !strings.Contains(errs, "voted for this already") {
+		t.Errorf("a second vote: exit code %d: %s", code, errs)
+	}
+	b.until("Clinic B is to leave, by Clinic A", "member", "ls")
+	b.must([]string{"member", "revoke", "Clinic B", "--yes"}, "Clinic B has left")
+	a.until("left", "member", "ls")
+}
+
+// An invite names the addresses that others can use, the best ones first.
+func TestReachableAddresses(t *testing.T) {
+	for name, c := range map[string]struct{ listens, want []string }{
+		"one machine": {[]string{"/ip4/127.0.0.1/tcp/1/p2p/x", "/ip4/127.0.0.1/udp/1/quic-v1/p2p/x"}, []string{"/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/udp/1/quic-v1"}},
+		"a building": {[]string{"/ip4/10.0.0.5/tcp/1/p2p/x", "/ip4/10.0.0.5/udp/1/quic-v1/p2p/x", "/ip4/127.0.0.1/tcp/1/p2p/x", "/ip6/::1/tcp/1", "/ip6/fe80::1/tcp/1"},
+			[]string{"/ip4/10.0.0.5/tcp/1", "/ip4/10.0.0.5/udp/1/quic-v1"}},
+		"the internet first": {[]string{"/ip4/10.0.0.5/tcp/1", "/ip4/10.0.0.5/udp/1/quic-v1", "/ip4/198.51.100.7/tcp/1", "/ip4/198.51.100.7/udp/1/quic-v1"},
+			[]string{"/ip4/198.51.100.7/tcp/1", "/ip4/10.0.0.5/tcp/1", "/ip4/198.51.100.7/udp/1/quic-v1", "/ip4/10.0.0.5/udp/1/quic-v1"}},
+		"none": {[]string{"/dns4/example.org/tcp/1", "junk"}, nil},
+	} {
+		var got []string
+		for _, a := range reachable(c.listens) {
+			got = append(got, a.String())
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/ledger"
+)
+
+func (c *cli) memberApproveVerb() *cobra.Command {
+	return c.verb("member.approve", "approve NAME", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.memberApprove(ctx, args[0]) })
+}
+
+// voteResult is what a vote did.
+type voteResult struct {
+	Member  croft.MemberID `json:"member"`
+	Name    string         `json:"name"`
+	Decided bool           `json:"decided"`
+	Missing int            `json:"missing"` // votes that are still needed
+}
+
+// memberApprove casts this member's vote for a newcomer, whose record is signed as
+// it is; the digits are computed here, from what is signed.
+func (c *cli) memberApprove(ctx context.Context, ref string) error {
+	p, err := c.sign()
+	if err != nil {
+		return err
+	}
+	council, err := p.Council(ctx)
+	if err != nil {
+		return err
+	}
+	var found []api.Application
+	for _, a := range council.Applications {
+		if a.Standing == ledger.Pending.String() && named(ref, a.Newcomer.Name, a.Newcomer.ID) {
+			found = append(found, a)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return croft.E(croft.ErrNotFound, say("member.applicant"), ref, "croft member ls")
+	case len(found) > 1:
+		return croft.E(croft.ErrUsage, say("member.approve.several", ref), "croft member ls")
+	}
+	a := found[0]
+	if votes(a.Yes, p.self) {
+		return croft.E(croft.ErrConflict, say("member.voted"), "croft member ls")
+	}
+	c.progress("member.approve.shows", a.Newcomer.Name, a.By.Name, croft.CheckDigits(p.scope.Network, a.Newcomer))
+	yes, err := c.confirm(ctx, "member.approve.ask", a.Newcomer.Name)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		return croft.E(croft.ErrNotSigned)
+	}
+	missing, err := c.vote(ctx, p, council, &ledger.Vote{Action: ledger.Admit, Newcomer: &a.Newcomer}, len(a.Yes))
+	if err != nil {
+		return err
+	}
+	r := voteResult{a.Newcomer.ID, a.Newcomer.Name, missing == 0, missing}
+	return c.result(r, func(w io.Writer) {
+		if r.Decided {
+			fmt.Fprintln(w, say("member.approve.done", r.Name))
+			return
+		}
+		fmt.Fprintln(w, say("member.approve.waits", r.Name, count(missing, "vote is", "votes are")))
+	})
+}
+
+// vote signs a vote and hands it in. It returns how many more are needed, given
+// those that there were.
+func (c *cli) vote(ctx context.Context, p *person, council api.Council, v *ledger.Vote, before int) (missing int, err error) {
+	v.Sequence = council.Next
+	tx := p.seal(0, v)
+	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+		return 0, err
+	}
+	return max(0, council.Needed-before-1), nil
+}
+
+// named says whether a person means this member: by name, or by the beginning of
+// its id.
+func named(ref, name string, id croft.MemberID) bool {
+	return ref == name || len(ref) >= 4 && strings.HasPrefix(id.String(), ref)
+}
+
+func votes(yes []api.Party, id croft.MemberID) bool {
+	for _, p := range yes {
+		if p.ID == id {
+			return true
+		}
+	}
+	return false
+}
