@@ -42,7 +42,7 @@ type app struct {
 	hash    croft.Hash // of the last committed state; Machine.AppHash may not be asked between Execute and Commit
 	time    time.Time  // of the last committed block
 	pending *pending   // executed, not yet committed
-	quota   map[croft.MemberID]int
+	quota   map[croft.MemberID]map[croft.Hash]bool
 	waiting map[croft.Hash][]chan ledger.Result
 	keys    map[string]croft.PublicKey // CometBFT address → validator key
 }
@@ -66,7 +66,7 @@ func newApp(g croft.Genesis, store dbm.DB, admit func(string) bool) (*app, error
 	}
 	return &app{
 		genesis: g, admit: admit, machine: machine, tree: tree, store: store, hash: machine.AppHash(),
-		quota: map[croft.MemberID]int{}, waiting: map[croft.Hash][]chan ledger.Result{},
+		quota: map[croft.MemberID]map[croft.Hash]bool{}, waiting: map[croft.Hash][]chan ledger.Result{},
 		keys: map[string]croft.PublicKey{},
 	}, nil
 }
@@ -105,8 +105,15 @@ func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	member, err := a.check(req.Tx)
+	if held, fault := a.store.Has(txKey(croft.Sum(req.Tx))); err == nil && (held || fault != nil) {
+		err = croft.E(croft.ErrTxDuplicate, "this transaction") // a slow peer's copy
+	}
 	if err == nil && req.Type == abci.CheckTxType_New {
-		if a.quota[member]++; a.quota[member] > memberQuota {
+		if a.quota[member] == nil {
+			a.quota[member] = map[croft.Hash]bool{}
+		}
+		a.quota[member][croft.Sum(req.Tx)] = true // each peer sends its copy
+		if len(a.quota[member]) > memberQuota {
 			err = croft.E(croft.ErrTxQuota, member.Short(), memberQuota)
 		}
 	}

@@ -48,6 +48,16 @@ func (b BlockData) Open() (ledger.Block, [][]byte, error) {
 	return ledger.Block{Height: block.Height, Time: block.Time.UnixMilli()}, block.Txs.ToSliceOfBytes(), nil
 }
 
+// Base returns the hash of the state that the block was built on, which its header
+// proves: if that is the state after the block too, no further block is due.
+func (b BlockData) Base() (hash croft.Hash, err error) {
+	block, _, err := b.decode()
+	if err == nil {
+		copy(hash[:], block.AppHash)
+	}
+	return hash, err
+}
+
 // decode refuses bytes that do not encode to themselves again: protobuf has many
 // ways to write one thing, and no byte of an export may be changed unnoticed.
 func (b BlockData) decode() (*comet.Block, *comet.Commit, error) {

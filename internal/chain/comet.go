@@ -72,6 +72,7 @@ func cometConfig(dir, addr string, timing Timing) *config.Config {
 	c.Consensus.WalPath = filepath.Join("wal", "wal")
 	c.Mempool.MaxTxBytes = ledger.MaxTx
 	c.Mempool.Size = 4096
+	c.Mempool.CacheSize = 0 // app.holds is the memory of what was seen; this one would refuse what is offered again
 	c.Mempool.MaxTxsBytes = 32 << 20
 	c.P2P.ListenAddress = "tcp://" + addr
 	c.P2P.AddrBook = "addrbook.json"

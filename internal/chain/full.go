@@ -184,17 +184,46 @@ func (n *Node) Submit(ctx context.Context, tx []byte) error {
 	if held, err := n.app.holds(id); err != nil || held {
 		return err
 	}
-	if err := n.offer(tx); err != nil {
-		return err
+	for pause := reoffer; ; pause *= 2 {
+		refused := n.offer(tx)
+		again := time.NewTimer(pause)
+		if refused != nil {
+			again.Stop()
+		}
+		select {
+		case r := <-result: // before a refusal: it may have been for being in a block since
+			return r.Err()
+		default:
+		}
+		if refused != nil {
+			return refused
+		}
+		select {
+		case r := <-result:
+			return r.Err()
+		case <-again.C:
+		case <-ctx.Done():
+			return croft.E(croft.ErrNoQuorum, ctx.Err())
+		case <-n.ctx.Done():
+			return croft.E(croft.ErrNodeDown, n.dir)
+		}
+		n.withdraw(tx)
 	}
-	select {
-	case r := <-result:
-		return r.Err()
-	case <-ctx.Done():
-		return croft.E(croft.ErrNoQuorum, ctx.Err())
-	case <-n.ctx.Done():
-		return croft.E(croft.ErrNodeDown, n.dir)
-	}
+}
+
+// reoffer is how long a transaction waits for a block before it is offered to the
+// peers again; the time doubles.
+const reoffer = time.Second
+
+// withdraw takes a transaction out of this node's mempool, so that it can be
+// offered anew. The mempool sends each peer a transaction once: one that was a
+// block behind and refused it (a member that it did not know yet) never sees it
+// again, and a proposer without transactions makes no block.
+func (n *Node) withdraw(tx []byte) {
+	pool := n.comet.Mempool()
+	pool.Lock() // against the block that takes it out at this moment
+	defer pool.Unlock()
+	_ = pool.RemoveTxByKey(types.Tx(tx).Key())
 }
 
 // offer gives a transaction to the mempool.
@@ -206,8 +235,6 @@ func (n *Node) offer(tx []byte) error {
 		}
 	}, mempool.TxInfo{})
 	switch {
-	case errors.Is(err, mempool.ErrTxInCache):
-		return nil // it waits already
 	case errors.As(err, new(mempool.ErrTxTooLarge)):
 		return croft.E(croft.ErrTxTooLarge, len(tx), ledger.MaxTx)
 	case err != nil:
