@@ -6,7 +6,7 @@ package croft
 //
 // Ranges: 1xxx general · 2xxx data and study files · 3xxx private sums and plans
 // · 4xxx ledger rules · 5xxx node, network, disk · 6xxx studies at a site
-// · 7xxx audit.
+// · 7xxx audit · 8xxx payments.
 
 // General.
 const (
@@ -39,6 +39,8 @@ const (
 	ErrPublicData
 	ErrFileMissing
 	ErrFileWrite
+	ErrView
+	ErrResource
 )
 
 // Private sums and plans (tensor, privagg, fed).
@@ -62,6 +64,9 @@ const (
 	ErrReport
 	ErrEntitled
 	ErrSumBound
+	ErrProof
+	ErrTotal
+	ErrUnbounded
 )
 
 // Rules of the ledger: why a transaction has no effect.
@@ -80,6 +85,9 @@ const (
 	ErrTxStudy
 	ErrTxQuota
 	ErrInvite
+	ErrTxCredits
+	ErrTxChannel
+	ErrTxService
 )
 
 // Node, network, disk.
@@ -100,6 +108,14 @@ const (
 	ErrNotAdmitted
 	ErrGenesis
 	ErrNoNode
+	ErrClock
+	ErrStuck
+	ErrPassphrase
+	ErrNoPassphrase
+	ErrRecoveryKey
+	ErrBackup
+	ErrCopyRuns
+	ErrRestored
 )
 
 // Studies at a site.
@@ -116,11 +132,24 @@ const (
 	ErrNotSigned
 	ErrNotSite
 	ErrNoDataset
+	ErrKeyLost
 )
 
 // Audit.
 const (
 	ErrAudit Code = 7000 + iota
+)
+
+// Payments.
+const (
+	ErrVoucher Code = 8000 + iota
+	ErrCallNumber
+	ErrOwed
+	ErrChannelEmpty
+	ErrChannelClosed
+	ErrInFlight
+	ErrReceipt
+	ErrTillBusy
 )
 
 type entry struct {
@@ -133,7 +162,7 @@ var catalogue = map[Code]entry{
 	ErrEncoding:    {Invalid, "these bytes are not a {0}: {1}", "get the file or message again from where it came"},
 	ErrUsage:       {Usage, "{0}", "{1}"},
 	ErrNotFound:    {NotFound, "there is no {0} called {1}", "see what there is: {2}"},
-	ErrInterrupted: {Internal, "stopped on request", "run the same command again"},
+	ErrInterrupted: {Interrupted, "stopped on request", "run the same command again"},
 	ErrTimeout:     {Timeout, "not finished after {0}", "what was begun goes on at the node: run the same command again, or wait longer with --timeout"},
 	ErrConflict:    {Conflict, "{0}", "{1}"},
 
@@ -155,6 +184,8 @@ var catalogue = map[Code]entry{
 	ErrPublicData:    {NotFound, "{0} is not here: the program does not bring this published data along", "put {1} from {2} into that folder"},
 	ErrFileMissing:   {NotFound, "there is no file {0}", "check the path"},
 	ErrFileWrite:     {Invalid, "cannot write {0}: {1}", "name another file, in a folder that is there and that you may write to"},
+	ErrView:          {Invalid, "{0} is not a view that can be run: {1}", "correct it; docs/ref/fhir.md says what a view may hold"},
+	ErrResource:      {Invalid, "{0}, line {1}: {2}", "correct the resource or export it again; if the view is at fault, docs/ref/fhir.md says what its paths mean"},
 
 	ErrOverflow:      {Invalid, "block {0}, number {1}: {2} does not fit below the bound of {3}", "the vector would exceed its approved bound and nothing was sent; check the data's units and the declared ranges"},
 	ErrShape:         {Invalid, "{0} has {1} elements, expected {2}", "both sides must run the same plan: check their versions with `croft version`"},
@@ -163,8 +194,8 @@ var catalogue = map[Code]entry{
 	ErrCommitment:    {Invalid, "part {0}: the seed does not match its commitment", "the seat asks the others for its seeds by itself"},
 	ErrTooFewShares:  {Unavailable, "{0} shares of the sum are here, {1} are needed", "wait for the seats that are away: `croft study watch`"},
 	ErrShareMismatch: {Corrupt, "the shares of the sum do not lie on one polynomial: at least one seat lies", "wait for one more seat, then the liar is named; nothing is published until then"},
-	ErrOneClass:      {Invalid, "the whole network has only one class of the label {0}", "the study cannot answer its question; check the label's levels"},
-	ErrSeparation:    {Invalid, "column {0} separates the classes: its odds ratio has no finite estimate", "remove the column, or set goal = \"prediction\""},
+	ErrOneClass:      {Invalid, "the whole network has only one class of the label {0}", "check the label and its positive level in the study file, or ask sites that have both classes; then propose it anew"},
+	ErrSeparation:    {Invalid, "column {0} separates the classes: its odds ratio has no finite estimate", "remove the column, set family = \"firth\", or set goal = \"prediction\""},
 	ErrNoConvergence: {Invalid, "no convergence after {0} rounds", "raise max_rounds, or use fewer columns"},
 	ErrConstant:      {Invalid, "column {0} has the same value in every row of the network", "remove the column from the study"},
 	ErrEngine:        {Invalid, "the study needs plan engine {0}; this node has {1}", "upgrade this node, or decline the study"},
@@ -175,13 +206,16 @@ var catalogue = map[Code]entry{
 	ErrReport:        {Invalid, "a report cannot be used: {0}", "the site sends it again by itself; until then it does not count"},
 	ErrEntitled:      {Denied, "seat {0} may not hold part {1}", "nothing was sent; a seat asks only for parts that it was dealt"},
 	ErrSumBound:      {Corrupt, "number {0} of the sum is {1}, more than {2} sites can add up to", "a site sent a vector outside its bound; nothing is published"},
+	ErrProof:         {Invalid, "the proof of a report does not hold: {0}", "the report is left out of the sum; its site must run the same version and keep to the approved bound"},
+	ErrTotal:         {Invalid, "{0}: the values of all sites add up to more than {1}", "count or weigh in a larger unit, or ask fewer sites"},
+	ErrUnbounded:     {Invalid, "column {0}: its coefficient grows for ever, for some of its values have no events", "remove the column, merge its rare levels, or set goal = \"prediction\""},
 
 	ErrTxSignature: {Denied, "the transaction's signature does not fit its key", "sign it again with the key that the ledger knows"},
 	ErrTxScope:     {Denied, "the transaction is for another network or chain", "check --dir: this folder belongs to another network"},
 	ErrTxTooLarge:  {Invalid, "the transaction has {0} bytes; at most {1} are allowed", "put the content in a blob and its hash on the ledger"},
 	ErrTxRights:    {Denied, "{0} may not do this: {1}", "ask a member who may: `croft status`"},
 	ErrTxOrder:     {Conflict, "too late or too early: {0}", "see where the study stands: `croft study show`"},
-	ErrTxStopped:   {Denied, "the network is stopped by vote", "members resume it by vote"},
+	ErrTxStopped:   {Denied, "the network is stopped by vote", "members resume it by vote: croft network resume"},
 	ErrTxUnknown:   {NotFound, "the ledger has no {0} {1}", "check the name: `croft study ls`"},
 	ErrTxExpired:   {Denied, "{0} expired at {1}", "propose a new study or approve again"},
 	ErrTxDuplicate: {Conflict, "{0} is on the ledger already, with other content", "the first one counts; nothing was changed"},
@@ -190,13 +224,16 @@ var catalogue = map[Code]entry{
 	ErrTxStudy:     {Invalid, "the study cannot be put on the ledger: {0}", "correct the study file"},
 	ErrTxQuota:     {Exhausted, "{0} has {1} transactions waiting for the next block; no more are taken", "the node hands them in again by itself"},
 
-	ErrInvite: {Denied, "the invite cannot be used: {0}", "the member who invites makes a new one"},
+	ErrInvite:    {Denied, "the invite cannot be used: {0}", "ask who invited you for a new code: croft invite create; see what became of the old one: croft invite ls"},
+	ErrTxCredits: {Exhausted, "{0} has {1} credits free, {2} are needed", "get credits from another member, close a channel that is no longer used, or take less"},
+	ErrTxChannel: {Conflict, "the channel cannot do this: {0}", "look at the channel as the ledger has it; nothing was changed"},
+	ErrTxService: {Invalid, "the service cannot be published: {0}", "correct its description and publish it again"},
 
 	ErrFolder:       {Invalid, "cannot use the folder {0}: {1}", "choose a folder that you own and may write to: --dir"},
 	ErrFolderUsed:   {Conflict, "{0} holds a node already", "use another folder with --dir; nothing was changed"},
 	ErrKeyFile:      {Denied, "the key file {0} cannot be used: {1}", "it must be a regular file with mode 0600 in a folder with mode 0700"},
 	ErrPortUsed:     {Unavailable, "port {0} is in use", "stop the other program, or choose another port: croft up --listen and --page"},
-	ErrDiskFull:     {Unavailable, "less than {0} MB are free on the disk of {1}", "free some space; the node stopped cleanly and goes on from where it was"},
+	ErrDiskFull:     {Unavailable, "less than {0} MB are free on the disk of {1}", "free some space, then run it again: a node that stopped goes on from where it was, and nothing is left half-written"},
 	ErrNodeDown:     {Unavailable, "no node is running in {0}", "start it: croft up --dir {0}"},
 	ErrNoQuorum:     {Unavailable, "the ledger does not move: {0}", "start the nodes that are away"},
 	ErrPeer:         {Unavailable, "cannot reach {0}: {1}", "check that its node is up: croft status"},
@@ -204,10 +241,18 @@ var catalogue = map[Code]entry{
 	ErrRunning:      {Conflict, "a node is running in {0} already", "use it, or stop it: croft down --dir {0}"},
 	ErrStoreCorrupt: {Corrupt, "{0} is damaged: {1}", "restore the folder from a backup, or join again with an empty one"},
 	ErrTooLarge:     {Invalid, "{0} bytes are more than the {1} that one message, blob or document may have", "use fewer columns or a smaller model"},
-	ErrNoNode:       {NotFound, "there is no node in {0}", "croft init --name \"Clinic A\" --dir {0}, or name its folder with --dir"},
+	ErrNoNode:       {NotFound, "there is no node in {0}", "croft up --name \"Clinic A\" --dir {0} makes one and starts it; or name a node's folder with --dir"},
+	ErrClock:        {Invalid, "this machine's clock is behind: the network was founded at {0} UTC, and here it is {1} UTC", "set the clock, then start the node again"},
+	ErrStuck:        {Internal, "a part of the node did not stop within {1}: {0}", "nothing is lost, the next start goes on from the last block; please report it with the lines before this one"},
 	ErrInviteCode:   {Invalid, "this is not an invite code: {0}", "copy the whole code again, from croft1 to its last character"},
-	ErrNotAdmitted:  {Pending, "{0} is not admitted to the network yet: {1}", "wait until the members have voted, and try again"},
-	ErrGenesis:      {Corrupt, "the genesis of the inviter's node is not that of the network in the code", "do not join; ask who invited you to look into it, and to make a new code"},
+	ErrPassphrase:   {Denied, "this passphrase does not open it", "type it again; a member key without its passphrase comes back from a backup: croft backup restore"},
+	ErrNoPassphrase: {Denied, "{0} needs a passphrase, and there is no terminal to ask for it", "give a file that holds it: --passphrase-file, or $CROFT_PASSPHRASE_FILE"},
+	ErrRecoveryKey:  {Invalid, "this is not the recovery key: {0}", "type the groups on the recovery page again; each backup opens with the page that was the latest when it was made"},
+	ErrBackup:       {Corrupt, "{0} cannot be used as a backup: {1}", "take another one: croft backup ls, then croft backup test FILE"},
+	ErrCopyRuns:     {Conflict, "{0} is connected to another copy of this node: two copies of one key would vote twice", "use that one, or stop it for good and start this one; if it lost its power just now, wait two minutes"},
+	ErrRestored:     {Pending, "the keys in {0} came from a backup or were copied, and the folder has not caught up with the network yet", "start it with croft up: it fetches the ledger from the others first"},
+	ErrNotAdmitted:  {Pending, "{0} is not admitted to the network yet: {1}", "the members vote with croft member approve; run croft join with your code again: it waits for them"},
+	ErrGenesis:      {Corrupt, "the genesis of the inviter's node is not that of the network in the code", "do not join: somebody else answers there; ask who invited you, by telephone, for a new code: croft invite create"},
 
 	ErrNotApproved: {Pending, "{0} has not approved study {1}", "a person decides: croft study show, then croft study approve or decline"},
 	ErrDiffers:     {Denied, "the study differs from what was approved: {0}", "read it again: croft study show; approve it again if you agree"},
@@ -222,8 +267,18 @@ var catalogue = map[Code]entry{
 	ErrNotSigned: {Pending, "nothing was signed", "the same command asks again"},
 	ErrNotSite:   {Denied, "study {0} does not ask for your rows: you are not one of its sites", "see which sites it has: croft study show {1}"},
 	ErrNoDataset: {NotFound, "you have no dataset with all columns of study {0} in which {1} tells people apart", "see what there is: croft data ls; add one: croft data add FILE.csv --unit {1}"},
+	ErrKeyLost:   {Unavailable, "this site's key for study {0} is gone: the study had begun when the folder was lost, and no backup holds such keys", "propose the study anew"},
 
 	ErrAudit: {Corrupt, "audit: {0}", "keep this copy, and ask another member for theirs: croft audit export"},
+
+	ErrVoucher:       {Invalid, "the voucher cannot be taken: {0}", "nothing was paid; ask for a quote and make a new voucher"},
+	ErrCallNumber:    {Conflict, "call {0} of the channel cannot be made: {1}", "ask the provider where the channel stands, and number calls on from there"},
+	ErrOwed:          {Exhausted, "the vouchers that arrived promise {0} credits, {1} are needed with this call", "send the vouchers that are missing, or promise more"},
+	ErrChannelEmpty:  {Exhausted, "the channel has {0} credits left, the call may cost {1}", "put more into the channel, or open another"},
+	ErrChannelClosed: {Denied, "the channel is closing: it takes no more calls", "open another channel"},
+	ErrInFlight:      {Exhausted, "calls for {0} credits are waiting for their receipts; with this one more than the {1} that you would lose at most", "wait for answers, give calls up, or raise the limit"},
+	ErrReceipt:       {Invalid, "the receipt cannot be taken: {0}", "keep it; if the provider does not mend it, close the channel"},
+	ErrTillBusy:      {Unavailable, "the provider is working on {0} calls of this channel", "wait for answers, then try again"},
 }
 
 // Next returns the advice of err's code, or "" if it has none.

@@ -14,6 +14,8 @@
 //	study.go      the study that sites approve, and the approval
 //	invite.go     invite codes, and the digits to compare
 //	round.go      rounds, phases, reports and sums
+//	money.go      credits, channels, vouchers, receipts
+//	service.go    what is offered, and what it costs
 //	errors.go     error kinds and codes
 //	catalogue.go  the sentences that people read
 package croft

@@ -176,7 +176,7 @@ func generated(t *testing.T, name, mark, want string) {
 var kindNames = map[croft.Kind]string{
 	croft.Internal: "internal", croft.Usage: "usage", croft.NotFound: "not found", croft.Invalid: "invalid", croft.Pending: "pending",
 	croft.Denied: "denied", croft.Exhausted: "exhausted", croft.Unavailable: "unavailable", croft.Timeout: "timeout",
-	croft.Conflict: "conflict", croft.Corrupt: "corrupt",
+	croft.Conflict: "conflict", croft.Corrupt: "corrupt", croft.Interrupted: "interrupted",
 }
 
 // codes returns every code of the catalogue, ascending.
@@ -191,7 +191,7 @@ func codes() (all []croft.Code) {
 
 func errorTables() string {
 	titles := map[croft.Code]string{1: "General", 2: "Data and study files", 3: "Private sums and plans", 4: "Rules of the ledger",
-		5: "Node, network, disk", 6: "Studies at a site", 7: "Audit"}
+		5: "Node, network, disk", 6: "Studies at a site", 7: "Audit", 8: "Payments"}
 	var b strings.Builder
 	last := croft.Code(0)
 	for _, code := range codes() {
@@ -212,11 +212,11 @@ func cell(text string) string {
 
 func exitTable() string {
 	byExit := map[int][]string{0: {"–"}}
-	for kind := croft.Internal; kind <= croft.Corrupt; kind++ {
+	for kind := croft.Internal; kind <= croft.Interrupted; kind++ {
 		byExit[kind.Exit()] = append(byExit[kind.Exit()], kindNames[kind])
 	}
 	meaning := []string{
-		"done", "failed: a bug, a broken machine, damaged bytes, or something that exists already", "the command's words are off: see its --help",
+		"done", "failed: a bug, a broken machine, damaged bytes, or something that exists already; or stopped on request", "the command's words are off: see its --help",
 		"there is no such study, dataset, file or member", "a file, a message or a setting is wrong", "somebody must approve first",
 		"refused by a policy, a consent or missing rights", "a budget or a quota is used up", "no node, no peer, no quorum, or no room on the disk",
 		"the wait was long enough; run the same command again",

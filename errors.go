@@ -22,6 +22,7 @@ const (
 	Timeout                     // waited long enough; can be resumed
 	Conflict                    // exists already, or somebody else was first
 	Corrupt                     // stored bytes are not what was written
+	Interrupted                 // somebody asked the command to stop
 )
 
 // Exit returns the documented exit code of the command line.

@@ -23,6 +23,11 @@ type (
 	StudyID = ID[Study]
 	// DatasetID is the hash of the transaction that registered a dataset version.
 	DatasetID = ID[Dataset]
+	// ChannelID is the hash of the transaction that opened a channel, and its place
+	// in it.
+	ChannelID = ID[Channel]
+	// ServiceID is the hash of a service's provider and name.
+	ServiceID = ID[Service]
 )
 
 // Sum returns the SHA-256 of data.

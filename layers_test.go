@@ -20,8 +20,10 @@ var layers = []struct {
 	why      string
 }{
 	{[]string{"croft"}, "the words: everybody speaks them, they know nobody"},
-	{[]string{"table", "tensor"}, "what data and vectors are; pure"},
+	{[]string{"table", "tensor", "fhir"}, "what data and vectors are, and how records become rows; pure"},
+	{[]string{"vdaf"}, "what can be proved of numbers that nobody sees; pure"},
 	{[]string{"fed", "privagg"}, "maths: plans and private sums know nothing of each other, vectors are their common currency; pure"},
+	{[]string{"pay"}, "what the two ends of a payment channel owe each other; pure"},
 	{[]string{"ledger"}, "the rules, run by whoever checks a chain; pure but for the tree under it"},
 	{[]string{"energy", "keys", "store"}, "this machine: meters, secrets, files"},
 	{[]string{"p2p"}, "other machines"},
@@ -55,10 +57,13 @@ var confined = map[string]string{
 // pure packages must not reach for the clock, the disk, the network or the
 // system's randomness: those are arguments.
 var pure = map[string][]string{
+	"fhir":   {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
 	"table":  {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
 	"tensor": {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
 	"fed":    {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
+	"pay":    {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
 	"ledger": {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync", "math"},
+	"vdaf":   {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
 	// HPKE draws its own randomness in the standard library.
 	"privagg": {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
 }

@@ -2,14 +2,14 @@ package croft
 
 // Member is an organisation of a network, as the ledger holds it.
 type Member struct {
-	ID        MemberID  `cbor:"1,keyasint"`
-	Name      string    `cbor:"2,keyasint"`           // unique in the network, 1 to 40 printable characters
-	Key       PublicKey `cbor:"3,keyasint"`           // member key: approvals and votes; ID is its hash
-	Node      PublicKey `cbor:"4,keyasint"`           // node key: libp2p identity, the node's own transactions
-	Validator PublicKey `cbor:"5,keyasint"`           // CometBFT consensus key
-	Seat      bool      `cbor:"6,keyasint,omitempty"` // declared ready to be a seat of studies
-	Ready     bool      `cbor:"7,keyasint,omitempty"` // its node may order blocks
-	Revoked   bool      `cbor:"8,keyasint,omitempty"`
+	ID        MemberID  `cbor:"1,keyasint" json:"id"`
+	Name      string    `cbor:"2,keyasint" json:"name"`            // unique in the network, 1 to 40 printable characters
+	Key       PublicKey `cbor:"3,keyasint" json:"key"`             // member key: approvals and votes; ID is its hash
+	Node      PublicKey `cbor:"4,keyasint" json:"node"`            // node key: libp2p identity, the node's own transactions
+	Validator PublicKey `cbor:"5,keyasint" json:"validator"`       // CometBFT consensus key
+	Seat      bool      `cbor:"6,keyasint,omitempty" json:"seat"`  // declared ready to be a seat of studies
+	Ready     bool      `cbor:"7,keyasint,omitempty" json:"ready"` // its node may order blocks
+	Revoked   bool      `cbor:"8,keyasint,omitempty" json:"revoked"`
 }
 
 // IDOf returns the member id of a member key.

@@ -69,16 +69,34 @@ type HoldOut struct {
 	Key     string `cbor:"2,keyasint" json:"key"`
 }
 
-// Model is the plan that a study runs.
+// Model is the plan that a study runs. What a family does not know it refuses;
+// docs/ref/plans has a page for each.
 type Model struct {
-	Family     string     `cbor:"1,keyasint" json:"family"` // "logistic"
+	Family     string     `cbor:"1,keyasint" json:"family"` // logistic, linear, poisson, firth, cox, kaplan-meier or describe
 	Goal       Goal       `cbor:"2,keyasint" json:"goal"`
 	Intercepts Intercepts `cbor:"3,keyasint" json:"intercepts"`
 	Ridge      Decimal    `cbor:"4,keyasint,omitempty" json:"ridge"` // λ on standardised columns; 0 with Inference
 	Label      string     `cbor:"5,keyasint" json:"label"`
-	Positive   string     `cbor:"6,keyasint" json:"positive"` // the label's level that counts as 1
+	Positive   string     `cbor:"6,keyasint" json:"positive"` // the label's level that counts as 1; of a label that is a number, none
 	Features   []string   `cbor:"7,keyasint" json:"features"`
 	MaxRounds  uint8      `cbor:"8,keyasint" json:"max_rounds"` // Newton rounds at most
+
+	Time     string `cbor:"9,keyasint,omitempty" json:"time,omitempty"`          // cox, kaplan-meier: the column of follow-up times; the label says how they ended
+	Ties     string `cbor:"10,keyasint,omitempty" json:"ties,omitempty"`         // cox: "efron", which is also "", or "breslow"
+	Exposure string `cbor:"11,keyasint,omitempty" json:"exposure,omitempty"`     // poisson: the column whose logarithm is the offset
+	Weight   string `cbor:"12,keyasint,omitempty" json:"weight,omitempty"`       // linear, poisson: the column of weights
+	Clusters bool   `cbor:"13,keyasint,omitempty" json:"clusters,omitempty"`     // linear, logistic, poisson: standard errors that allow for several rows of one person
+	Grid     Grid   `cbor:"14,keyasint,omitzero" json:"grid,omitzero"`           // kaplan-meier; cox for its check of proportional hazards
+	Bins     uint16 `cbor:"15,keyasint,omitempty" json:"bins,omitempty"`         // describe: of each number's histogram, over its declared range
+	Classes  uint8  `cbor:"16,keyasint,omitempty" json:"label_levels,omitempty"` // describe: how many levels the label has, for tables by label
+}
+
+// Grid divides time since 0 into equal cells: cell j holds the times from j·Width,
+// exclusive, to (j+1)·Width. It is declared, so that the times at which curves
+// step say nothing about anyone.
+type Grid struct {
+	Width Decimal `cbor:"1,keyasint" json:"width"` // in the unit of the time column
+	Cells uint16  `cbor:"2,keyasint" json:"cells"`
 }
 
 // PlanHash returns the hash that approvals bind.
@@ -87,17 +105,17 @@ func (s Study) PlanHash() Hash { return HashOf(s) }
 // Approval is a site's consent to one study, signed with its member key. The site
 // obeys its own signed copy, not the ledger's.
 type Approval struct {
-	Study      StudyID    `cbor:"1,keyasint"`
-	Plan       Hash       `cbor:"2,keyasint"`
-	Dataset    DatasetID  `cbor:"3,keyasint"`
-	Seats      []MemberID `cbor:"4,keyasint"` // the eligible seats, in order
-	Threshold  uint8      `cbor:"5,keyasint"` // t: this many seats together learn nothing
-	Readers    []MemberID `cbor:"6,keyasint"`
-	Releases   uint32     `cbor:"7,keyasint"` // rounds that this approval allows
-	Expires    int64      `cbor:"8,keyasint"` // Unix seconds, ledger time
-	Engine     string     `cbor:"9,keyasint"`
-	Purpose    string     `cbor:"10,keyasint"`
-	LegalBasis string     `cbor:"11,keyasint"`
+	Study      StudyID    `cbor:"1,keyasint" json:"study"`
+	Plan       Hash       `cbor:"2,keyasint" json:"plan_hash"`
+	Dataset    DatasetID  `cbor:"3,keyasint" json:"dataset"`
+	Seats      []MemberID `cbor:"4,keyasint" json:"seats"`     // the eligible seats, in order
+	Threshold  uint8      `cbor:"5,keyasint" json:"threshold"` // t: this many seats together learn nothing
+	Readers    []MemberID `cbor:"6,keyasint" json:"readers"`
+	Releases   uint32     `cbor:"7,keyasint" json:"releases"` // rounds that this approval allows
+	Expires    int64      `cbor:"8,keyasint" json:"expires"`  // Unix seconds, ledger time
+	Engine     string     `cbor:"9,keyasint" json:"engine"`
+	Purpose    string     `cbor:"10,keyasint" json:"purpose"`
+	LegalBasis string     `cbor:"11,keyasint" json:"legal_basis"`
 }
 
 // Refusal is why a site does not take part: one of a closed list, so that the

@@ -49,7 +49,9 @@ func (c *cli) auditExport(ctx context.Context, path string) error {
 	defer os.Remove(temp.Name()) // gone by then if all went well
 	report, err := export(ctx, temp, g, client)
 	closed := temp.Close()
-	if err != nil {
+	if _, disk := errors.AsType[*fs.PathError](err); disk {
+		return croft.E(croft.ErrFileWrite, path, reason(err))
+	} else if err != nil {
 		return err
 	}
 	if err := errors.Join(closed, os.Rename(temp.Name(), path)); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"croft"
 	"croft/internal/api"
 	"croft/internal/audit"
 )
@@ -37,6 +38,9 @@ func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := o.resolve(ctx, client); err != nil {
+		return err
+	}
 	entries := []audit.Entry{}
 	if _, err := audit.Verify(ctx, g, client.Blocks(ctx, 1), audit.Options{Log: func(e audit.Entry) {
 		if e.Height >= o.from && o.wants(e) {
@@ -53,6 +57,30 @@ func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
 			fmt.Fprintln(w, say("audit.log.none"))
 		}
 	})
+}
+
+// resolve refuses names that nobody and nothing has: an empty log would look like
+// an answer.
+func (o *auditLogOptions) resolve(ctx context.Context, client *api.Client) error {
+	if o.study != "" {
+		if _, err := client.Study(ctx, o.study); err != nil {
+			return err
+		}
+	}
+	if o.member == "" {
+		return nil
+	}
+	members, err := client.Members(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		if named(o.member, m.Name, m.ID) {
+			o.member = m.Name
+			return nil
+		}
+	}
+	return croft.E(croft.ErrNotFound, say("member.member"), o.member, "croft member ls")
 }
 
 func (o auditLogOptions) wants(e audit.Entry) bool {

@@ -33,9 +33,9 @@ func (c *cli) auditVerifyVerb() *cobra.Command {
 }
 
 // auditVerify verifies a node's folder, or an export without any node. A node
-// that runs is asked to do it; else the folder is opened here.
+// that runs is asked to do it; else the folder is read here, and nothing is started.
 func (c *cli) auditVerify(ctx context.Context, o auditVerifyOptions) error {
-	var options audit.Options
+	options := audit.Options{Progress: c.blocksRead}
 	for _, text := range o.checkpoints {
 		point, err := audit.ParseCheckpoint(text)
 		if err != nil {
@@ -60,6 +60,19 @@ func (c *cli) auditVerify(ctx context.Context, o auditVerifyOptions) error {
 	})
 }
 
+// readSign is how many blocks are read, in a second or so, between two signs of life.
+const readSign = 1000
+
+func (c *cli) blocksRead(done, total int64) {
+	switch {
+	case done%readSign != 0:
+	case total > 0:
+		c.progress("audit.verify.progress", done, total)
+	default:
+		c.progress("audit.verify.counting", done)
+	}
+}
+
 func verifyFile(ctx context.Context, path string, options audit.Options) (api.Audited, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -81,12 +94,12 @@ func (c *cli) verifyFolder(ctx context.Context, checkpoints []string, options au
 	if client, err := api.Dial(c.dir); err == nil {
 		return client.Verify(ctx, api.Audit{Genesis: croft.Encode(g), Checkpoints: checkpoints})
 	}
-	n, err := node.Open(node.Config{Dir: c.dir})
+	stored, release, err := node.Stopped(c.dir)
 	if err != nil {
 		return done, err
 	}
-	defer func() { err = errors.Join(err, n.Close()) }()
-	report, err := audit.VerifyNode(ctx, audit.Node{Dir: c.dir, Genesis: g, Self: n.Self, Ledger: n.Chain, Blobs: n.Blobs, Docs: n.Docs}, options)
+	defer func() { err = errors.Join(err, release()) }()
+	report, err := audit.VerifyNode(ctx, stored, options)
 	if err != nil {
 		return done, err
 	}

@@ -19,7 +19,8 @@ import (
 )
 
 type dataAddOptions struct {
-	file, name, unit string
+	file, view       string
+	name, unit       string
 	releases         uint32
 	public, dryRun   bool
 	minRows, minCell int
@@ -42,6 +43,7 @@ func (c *cli) dataAddVerb() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.name, "name", "", say("data.add.flag.name"))
 	flags.StringVar(&o.unit, "unit", "", say("data.add.flag.unit"))
+	flags.StringVar(&o.view, "view", "", say("data.add.flag.view"))
 	flags.Uint32Var(&o.releases, "releases", 0, say("data.add.flag.releases"))
 	flags.BoolVar(&o.public, "public", false, say("data.add.flag.public"))
 	flags.IntVar(&o.minRows, "min-rows", policy.MinRows, say("data.add.flag.rows"))
@@ -55,8 +57,9 @@ type dataAddResult struct {
 	Added bool `json:"added"`
 }
 
-// dataAdd registers a file: its name, a commitment to its content, and how often
-// its people may be in a sum. The rows stay where they are.
+// dataAdd registers a file, or a folder of FHIR resources that a view reads: its
+// name, a commitment to its content, and how often its people may be in a sum. The
+// rows stay where they are.
 func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 	path, err := absolute(o.file)
 	if err != nil {
@@ -65,16 +68,21 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 	if o.name == "" {
 		o.name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	}
-	if o.unit == "" {
-		return noUnit(path)
+	if o.view != "" {
+		if o.view, err = absolute(o.view); err != nil {
+			return err
+		}
 	}
-	p, err := c.sign()
+	if o.unit == "" {
+		return noUnit(path, o.view)
+	}
+	p, err := c.sign(ctx)
 	if err != nil {
 		return err
 	}
 	policy := table.DefaultPolicy()
 	policy.MinRows, policy.MinCell, policy.Public = o.minRows, o.minCell, o.public
-	add := api.Add{Path: path, Name: o.name, Options: data.Options{Unit: o.unit, Releases: o.releases, Policy: policy}}
+	add := api.Add{Path: path, Name: o.name, Options: data.Options{View: o.view, Unit: o.unit, Releases: o.releases, Policy: policy}}
 	c.progress("data.add.reading", path)
 	prepared, err := p.Prepare(ctx, add)
 	if err != nil {
@@ -120,8 +128,11 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 
 // noUnit says that a person has to name the column that tells people apart, and
 // which one looks like it.
-func noUnit(path string) error {
+func noUnit(path, view string) error {
 	fix := say("data.add.nounit.fix")
+	if view != "" { // whose writer knows the columns
+		return croft.E(croft.ErrUsage, say("data.add.nounit"), fix)
+	}
 	if f, err := os.Open(path); err == nil {
 		defer f.Close()
 		if draft, err := data.Guess(f, path); err != nil {

@@ -43,6 +43,9 @@ func (c *cli) dataCard(ctx context.Context, name string) error {
 		}
 		fmt.Fprintln(w, say("data.card.name", d.Name, d.ID, say(state)))
 		fmt.Fprintln(w, say("data.card.file", d.Path, day(d.AddedAt)))
+		if d.View != "" {
+			fmt.Fprintln(w, say("data.card.view", d.View))
+		}
 		fmt.Fprintln(w, say("data.card.rows", d.Rows, d.Unit))
 		fmt.Fprintln(w, say("data.card.columns", strings.Join(d.Columns, ", ")))
 		fmt.Fprintln(w, say("data.card.budget", d.Used, d.Cap))

@@ -15,18 +15,40 @@ import (
 
 	"croft"
 	"croft/internal/api"
+	"croft/internal/keys"
 	"croft/internal/ledger"
 	"croft/internal/node"
 	"croft/internal/store"
 )
 
-type initOptions struct{ name, network string }
+type initOptions struct {
+	name, network string
+	lock          bool            // ask for a passphrase of the member key
+	passphrase    keys.Passphrase // what was answered
+	recovery      string          // the page to write the recovery key on
+}
 
 func (c *cli) initVerb() *cobra.Command {
 	var o initOptions
-	cmd := c.verb("init", "init --name NAME", cobra.NoArgs, func(context.Context, []string) error { return c.init(o) })
+	cmd := c.verb("init", "init --name NAME", cobra.NoArgs, func(ctx context.Context, _ []string) (err error) {
+		if o.lock {
+			if o.passphrase, err = c.newPassphrase(ctx, c.passphraseFile, say("passphrase.member")); err != nil {
+				return err
+			}
+		}
+		r, err := c.init(o)
+		if err != nil {
+			return err
+		}
+		return c.result(r, func(w io.Writer) {
+			c.printInit(w, r)
+			fmt.Fprintln(w, say("init.next", c.dirFlag()))
+		})
+	})
 	cmd.Flags().StringVar(&o.name, "name", "", say("init.flag.name"))
 	cmd.Flags().StringVar(&o.network, "network", "", say("init.flag.network"))
+	cmd.Flags().BoolVar(&o.lock, "passphrase", false, say("init.flag.passphrase"))
+	cmd.Flags().StringVar(&o.recovery, "recovery", "", say("init.flag.recovery"))
 	return cmd
 }
 
@@ -35,7 +57,9 @@ type initResult struct {
 	Name    string          `json:"name"`
 	Member  croft.MemberID  `json:"member"`
 	Network croft.NetworkID `json:"network"`
+	Called  string          `json:"network_name"`
 	Chain   string          `json:"chain"`
+	Page    string          `json:"recovery_page,omitempty"`
 }
 
 // init makes a member's keys and the genesis of a network of which it is the only
@@ -43,15 +67,15 @@ type initResult struct {
 //
 //	Crash: what is not finished lies under another name, and the same command
 //	takes it away and begins again.
-func (c *cli) init(o initOptions) (err error) {
+func (c *cli) init(o initOptions) (r initResult, err error) {
 	if o.name == "" {
-		return croft.E(croft.ErrUsage, say("init.noname"), "croft init --name \"Clinic A\"")
+		return r, croft.E(croft.ErrUsage, say("init.noname"), "croft init --name \"Clinic A\"")
 	}
 	if o.network == "" {
 		o.network = say("init.network", o.name)
 	}
 	if err := api.CheckDir(c.dir); err != nil {
-		return err
+		return r, err
 	}
 	made, err := emptyFolder(c.dir)
 	defer func() {
@@ -61,53 +85,67 @@ func (c *cli) init(o initOptions) (err error) {
 		}
 	}()
 	if err != nil {
-		return err
+		return r, err
 	}
 	release, err := store.Lock(c.dir) // against a second init of the same moment
 	if err != nil {
-		return err
+		return r, err
 	}
 	defer release()
 
 	stage, err := os.MkdirTemp(c.dir, staging)
 	if err != nil {
-		return croft.E(croft.ErrFolder, c.dir, reason(err))
+		return r, croft.E(croft.ErrFolder, c.dir, reason(err))
 	}
 	defer os.RemoveAll(stage)
 	k, err := node.Init(stage)
 	if err != nil {
-		return err
+		return r, err
 	}
 	member := k.Member(o.name, true)
 	member.Ready = true
 	g := croft.Genesis{Version: 1, Name: o.network, Time: time.Now().Unix(), Members: []croft.Member{member}}
 	if _, err := ledger.New(g, ledger.NewMemoryTree()); err != nil { // what the rules would refuse is refused before it is written
-		return croft.E(croft.ErrUsage, say("init.badname", fmt.Sprintf("%.80q", o.name)), "croft init --name \"Clinic A\"")
+		return r, croft.E(croft.ErrUsage, say("init.badname", fmt.Sprintf("%.80q", o.name)), "croft init --name \"Clinic A\"")
 	}
 	if err := node.Found(stage, g); err != nil {
-		return err
+		return r, err
+	}
+	if len(o.passphrase) > 0 {
+		if err := keys.SetPassphrase(stage, nil, o.passphrase); err != nil {
+			return r, err
+		}
+	}
+	if o.recovery != "" {
+		if err := makeRecovery(stage, o.recovery, o.name, o.network); err != nil {
+			return r, err
+		}
 	}
 	// The keys come last: a folder with keys is a node.
 	entries, err := os.ReadDir(stage)
 	if err != nil {
-		return croft.E(croft.ErrFolder, c.dir, reason(err))
+		return r, croft.E(croft.ErrFolder, c.dir, reason(err))
 	}
 	for _, last := range []bool{false, true} {
 		for _, e := range entries {
 			if e.IsDir() == last {
 				if err := os.Rename(filepath.Join(stage, e.Name()), filepath.Join(c.dir, e.Name())); err != nil {
-					return croft.E(croft.ErrFolder, c.dir, reason(err))
+					return r, croft.E(croft.ErrFolder, c.dir, reason(err))
 				}
 			}
 		}
 	}
 
-	r := initResult{c.dir, o.name, member.ID, g.Network(), g.Scope().Chain}
-	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("init.keys", filepath.Join(c.dir, "keys"), member.ID.Short()))
-		fmt.Fprintln(w, say("init.founded", o.network, r.Network.Short()))
-		fmt.Fprintln(w, say("init.next", c.dirFlag()))
-	})
+	return initResult{c.dir, o.name, member.ID, g.Network(), o.network, g.Scope().Chain, o.recovery}, nil
+}
+
+// printInit says what was made.
+func (c *cli) printInit(w io.Writer, r initResult) {
+	fmt.Fprintln(w, say("init.keys", filepath.Join(c.dir, "keys"), r.Member.Short()))
+	fmt.Fprintln(w, say("init.founded", r.Called, r.Network.Short()))
+	if r.Page != "" {
+		fmt.Fprintln(w, say("init.recovery", r.Page))
+	}
 }
 
 // staging begins the names of folders in which init works.

@@ -56,7 +56,7 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 	if o.expires < time.Minute || o.expires > longest {
 		return croft.E(croft.ErrUsage, say("invite.create.badexpiry", o.expires), "--expires 1m … 720h")
 	}
-	p, err := c.sign()
+	p, err := c.sign(ctx)
 	if err != nil {
 		return err
 	}

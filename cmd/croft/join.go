@@ -13,7 +13,11 @@ import (
 	"croft/internal/node"
 )
 
-type joinOptions struct{ code, name string }
+type joinOptions struct {
+	code string
+	run  bool
+	up   upOptions // the name is the newcomer's
+}
 
 func (c *cli) joinVerb() *cobra.Command {
 	var o joinOptions
@@ -21,7 +25,9 @@ func (c *cli) joinVerb() *cobra.Command {
 		o.code = args[0]
 		return c.join(ctx, o)
 	})
-	cmd.Flags().StringVar(&o.name, "name", "", say("join.flag.name"))
+	cmd.Flags().StringVar(&o.up.name, "name", "", say("join.flag.name"))
+	cmd.Flags().BoolVar(&o.run, "up", false, say("join.flag.up"))
+	o.up.flags(cmd)
 	return cmd
 }
 
@@ -46,8 +52,13 @@ func (c *cli) join(ctx context.Context, o joinOptions) error {
 	if err := api.CheckDir(c.dir); err != nil {
 		return err
 	}
+	if o.run = o.run || o.up.detach; o.run {
+		if _, err := c.config(o.up); err != nil { // a port that is taken is named before anybody votes
+			return err
+		}
+	}
 	c.progress("join.knocking", v.Addrs[0])
-	p, err := node.Join(ctx, c.dir, v, o.name, func() func(node.Progress) {
+	p, err := node.Join(ctx, c.dir, v, o.up.name, func() func(node.Progress) {
 		shown := false
 		return func(p node.Progress) {
 			if !shown {
@@ -62,6 +73,10 @@ func (c *cli) join(ctx context.Context, o joinOptions) error {
 	}())
 	if err != nil {
 		return err
+	}
+	if o.run {
+		c.progress("join.done", p.Newcomer.Name, p.Network, v.Network.Short())
+		return c.up(ctx, o.up)
 	}
 	r := joinResult{Dir: c.dir, Name: p.Newcomer.Name, Member: p.Newcomer.ID, Network: v.Network, Called: p.Network, Digits: p.Digits}
 	return c.result(r, func(w io.Writer) {

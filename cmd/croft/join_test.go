@@ -56,6 +56,7 @@ func (d desk) until(text string, args ...string) string {
 // Two organisations become one network, with nothing but the commands: three at
 // the first desk, two at the second.
 func TestJoiningByCommands(t *testing.T) {
+	t.Parallel()
 	place := func() desk {
 		dir, err := os.MkdirTemp("", "croft") // a short path: sockets are made in it
 		if err != nil {

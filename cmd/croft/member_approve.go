@@ -28,7 +28,7 @@ type voteResult struct {
 // memberApprove casts this member's vote for a newcomer, whose record is signed as
 // it is; the digits are computed here, from what is signed.
 func (c *cli) memberApprove(ctx context.Context, ref string) error {
-	p, err := c.sign()
+	p, err := c.sign(ctx)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func (c *cli) memberRevokeVerb() *cobra.Command {
 // memberRevoke casts this member's vote that another one, or itself, leaves the
 // network.
 func (c *cli) memberRevoke(ctx context.Context, ref string) error {
-	p, err := c.sign()
+	p, err := c.sign(ctx)
 	if err != nil {
 		return err
 	}

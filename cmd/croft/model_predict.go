@@ -39,7 +39,11 @@ func (c *cli) modelPredict(ctx context.Context, o modelPredictOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := client.Predict(ctx, o.ref, api.Predict{Path: path, Own: o.own})
+	st, err := finished(ctx, client, o.ref)
+	if err != nil {
+		return err
+	}
+	r, err := client.Predict(ctx, st.ID.String(), api.Predict{Path: path, Own: o.own})
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (c *cli) modelShow(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	st, err := client.Study(ctx, ref)
+	st, err := finished(ctx, client, ref)
 	if err != nil {
 		return err
 	}

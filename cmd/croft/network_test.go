@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,8 +51,19 @@ func (d desk) croft(input string, args ...string) (code int, out, errs string) {
 	args = append([]string{"--dir", d.dir, "--timeout", "1m"}, args...) // whatever stalls is named
 	code = execute(d.Context(), args, strings.NewReader(input), &stdout, &stderr)
 	d.Logf("croft %s\n%s%s", strings.Join(args[4:], " "), &stderr, &stdout)
+	for _, m := range keyed.FindAllStringSubmatch(stdout.String(), -1) {
+		if !snake.MatchString(m[1]) {
+			d.Errorf("croft %v: the key %s is not in snake case", args, m[1])
+		}
+	}
 	return code, stdout.String(), stderr.String()
 }
+
+// Every key of --json is in snake case.
+var (
+	keyed = regexp.MustCompile(`[{,]"([^"\\]*)":`)
+	snake = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
+)
 
 // must runs a command that has to succeed, and wants each of the texts in what it
 // printed.
@@ -87,15 +99,15 @@ func (d desk) soon(m *sim.Member, args []string, texts ...string) {
 	}
 }
 
-// A community's study with nothing but the commands, over real consensus: four
-// members, three of them sites.
-func TestAStudyByCommands(t *testing.T) {
+// community is a network of nodes in this process, each with a desk: its socket
+// answers commands.
+func community(t *testing.T, names ...string) (desks []desk, members []*sim.Member) {
 	root, err := os.MkdirTemp("", "croft") // a short path: sockets are made in it
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(root) })
-	network, err := sim.Found(root, "valley", time.Now(), "a", "b", "c", "d")
+	network, err := sim.Found(root, "valley", time.Now(), names...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,13 +123,12 @@ func TestAStudyByCommands(t *testing.T) {
 	if err := network.Start(t.Context(), log, func(id croft.MemberID, e study.Event) { events[id].Add(e) }); err != nil {
 		t.Fatal(err)
 	}
-	var desks []desk
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	for i, m := range network.Members {
+	t.Cleanup(stop)
+	for _, m := range network.Members {
 		served := make(chan error, 1)
-		services := api.Services{Self: m.ID, Dir: m.Dir, Name: m.Name, Ledger: m.Node.Chain, Study: m.Node.Study, Data: m.Node.Data,
-			Peers: m.Node.Peers, Log: log, Events: events[m.ID]}
+		services := m.Node.Services()
+		services.Events, services.Stop = events[m.ID], nil
 		go func() { served <- api.Serve(ctx, m.Dir, services) }()
 		t.Cleanup(func() {
 			stop()
@@ -128,16 +139,30 @@ func TestAStudyByCommands(t *testing.T) {
 		if _, up, err := answering(ctx, m.Dir, served); !up {
 			t.Fatal(err)
 		}
-		d := desk{t, m.Dir, t.TempDir()}
-		if err := os.WriteFile(filepath.Join(d.files, "visits.csv"), []byte(clinic(uint64(i), 200)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		desks = append(desks, d)
+		desks = append(desks, desk{t, m.Dir, t.TempDir()})
 	}
+	return desks, network.Members
+}
+
+// file writes a file at the desk and returns its path.
+func (d desk) file(name, text string) string {
+	d.Helper()
+	path := filepath.Join(d.files, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		d.Fatal(err)
+	}
+	return path
+}
+
+// A community's study with nothing but the commands, over real consensus: four
+// members, three of them sites.
+func TestAStudyByCommands(t *testing.T) {
+	t.Parallel()
+	desks, members := community(t, "a", "b", "c", "d")
 	a, d := desks[0], desks[3]
 
-	for _, p := range desks[:3] {
-		p.must([]string{"data", "add", filepath.Join(p.files, "visits.csv"), "--unit", "id", "--yes"}, "200 rows, 4 columns, 200 people by column id", "100 sums")
+	for i, p := range desks[:3] {
+		p.must([]string{"data", "add", p.file("visits.csv", clinic(uint64(i), 200)), "--unit", "id", "--yes"}, "200 rows, 4 columns, 200 people by column id", "100 sums")
 	}
 	draft := filepath.Join(a.files, "anaemia.toml")
 	a.must([]string{"study", "new", "--from", filepath.Join(a.files, "visits.csv"), "--out", draft}, "study propose")
@@ -157,7 +182,7 @@ func TestAStudyByCommands(t *testing.T) {
 	a.must([]string{"study", "propose", draft}, "Proposed anaemia")
 	a.must([]string{"study", "propose", draft}, "on the ledger already")
 	for i, p := range desks {
-		p.soon(network.Members[i], []string{"study", "ls"}, "anaemia", "a: waiting, b: waiting, c: waiting")
+		p.soon(members[i], []string{"study", "ls"}, "anaemia", "a: waiting, b: waiting, c: waiting")
 	}
 	a.must([]string{"status"}, "anaemia, proposed by a", "valley", "they order together")
 	a.must([]string{"study", "show", "anaemia"}, "who falls ill", "Yours alone", "croft study approve")
@@ -184,13 +209,13 @@ func TestAStudyByCommands(t *testing.T) {
 		t.Errorf("a no without a reason: %d", code)
 	}
 	a.must([]string{"study", "decline", "anaemia", "--reason", "policy"}, "Declined anaemia: policy", "Nothing of your rows has left")
-	d.soon(network.Members[3], []string{"study", "ls"}, "a: declined (policy)")
+	d.soon(members[3], []string{"study", "ls"}, "a: declined (policy)")
 	a.must([]string{"study", "approve", "anaemia", "--yes", "--until", "2098-01-01", "--quiet"}, "until 2098-01-02", "✓ Approved")
 	b, c := desks[1], desks[2]
 	if code, _, errs := b.croft("y\n", "study", "approve", "anaemia"); code != 0 {
 		t.Fatal(errs)
 	}
-	c.must([]string{"study", "approve", "anaemia", "--json", "--yes"}, `"approved":true`)
+	c.must([]string{"study", "approve", "anaemia", "--json", "--yes"}, `"approved":true`, `"legal_basis":"research"`)
 
 	a.must([]string{"study", "watch", "anaemia"}, "report  count", "newton", "publish")
 	b.must([]string{"study", "watch", "anaemia"})
@@ -228,6 +253,23 @@ func TestAStudyByCommands(t *testing.T) {
 		}
 	}
 
+	// For programs: each prints JSON, in one case.
+	for _, args := range [][]string{
+		{"status"}, {"member", "ls"}, {"invite", "create"}, {"invite", "ls"}, {"data", "ls"}, {"data", "card", "visits"}, {"study", "ls"}, {"study", "show", "anaemia"},
+		{"study", "propose", draft}, {"study", "propose", draft, "--dry-run"}, {"study", "watch", "anaemia"}, {"model", "show", "anaemia"}, {"model", "predict", "anaemia", patients},
+		{"audit", "log"}, {"audit", "verify"}, {"version"},
+	} {
+		out := a.must(append(args, "--json"))
+		for line := range strings.Lines(out) {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("croft %v --json: %s", args, line)
+			}
+		}
+		if strings.Contains(strings.Join(args, " "), "--dry-run") && strings.Contains(out, strings.Repeat("0", 64)) {
+			t.Errorf("croft %v says an id of zeros: %s", args, out)
+		}
+	}
+
 	// A second one, from which a site withdraws.
 	second := filepath.Join(a.files, "second.toml")
 	if err := os.WriteFile(second, []byte(strings.Replace(fill.Replace(string(text)), `"anaemia"`, `"second"`, 1)), 0o600); err != nil {
@@ -235,7 +277,7 @@ func TestAStudyByCommands(t *testing.T) {
 	}
 	a.must([]string{"study", "propose", second})
 	a.must([]string{"study", "withdraw", "second", "--yes"}, "Withdrawn from second")
-	d.soon(network.Members[3], []string{"study", "ls"}, "a: declined (consent)")
+	d.soon(members[3], []string{"study", "ls"}, "a: declined (consent)")
 	a.must([]string{"audit", "log", "--study", "anaemia", "--member", "a"}, "propose", "approve", "report")
 	a.must([]string{"audit", "verify"}, "every signature and link holds", "2 studies", "1 model")
 	export := filepath.Join(a.files, "valley.croft")

@@ -32,6 +32,7 @@ type cli struct {
 	out, errs io.Writer
 
 	dir              string
+	passphraseFile   string
 	json, quiet, yes bool
 	timeout          time.Duration
 
@@ -63,10 +64,13 @@ func (c *cli) root() *cobra.Command {
 		c.demoVerb(), c.initVerb(), c.joinVerb(), c.upVerb(), c.downVerb(), c.statusVerb(),
 		c.noun("invite", c.inviteCreateVerb(), c.inviteLsVerb()),
 		c.noun("member", c.memberLsVerb(), c.memberApproveVerb(), c.memberRevokeVerb()),
+		c.noun("network", c.networkStopVerb(), c.networkResumeVerb()),
 		c.noun("data", c.dataAddVerb(), c.dataLsVerb(), c.dataCardVerb()),
 		c.noun("study", c.studyNewVerb(), c.studyProposeVerb(), c.studyLsVerb(), c.studyShowVerb(), c.studyApproveVerb(),
 			c.studyDeclineVerb(), c.studyWithdrawVerb(), c.studyWatchVerb(), c.studyResultVerb()),
 		c.noun("model", c.modelShowVerb(), c.modelPredictVerb()),
+		c.noun("key", c.keyPassphraseVerb(), c.keyRecoveryVerb()),
+		c.noun("backup", c.backupNowVerb(), c.backupLsVerb(), c.backupTestVerb(), c.backupRestoreVerb()),
 		c.noun("audit", c.auditLogVerb(), c.auditVerifyVerb(), c.auditExportVerb()),
 		c.noun("bench", c.benchHeartVerb()),
 		c.versionVerb(),
@@ -85,6 +89,7 @@ func (c *cli) root() *cobra.Command {
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, say("flag.quiet"))
 	flags.BoolVarP(&c.yes, "yes", "y", false, say("flag.yes"))
 	flags.DurationVar(&c.timeout, "timeout", 0, say("flag.timeout"))
+	c.passphraseFlag(root)
 	return root
 }
 
@@ -242,12 +247,12 @@ type person struct {
 
 // sign loads the member key and finds the node. What is signed is for the network
 // whose genesis is in the folder, whatever the node says.
-func (c *cli) sign() (*person, error) {
+func (c *cli) sign(ctx context.Context) (*person, error) {
 	g, err := c.genesis()
 	if err != nil {
 		return nil, err
 	}
-	k, err := keys.LoadMember(c.dir)
+	k, err := keys.LoadMember(c.dir, c.asker(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -273,6 +278,9 @@ const slow = 5 * time.Second
 // who waits long is told if the ledger cannot move; one that did not get into a
 // block is not lost: the node has it and goes on.
 func (c *cli) hand(ctx context.Context, p *person, send func() (api.Submitted, error)) (done api.Submitted, err error) {
+	if err := c.caughtUp(ctx, p); err != nil {
+		return done, err
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -286,10 +294,29 @@ func (c *cli) hand(ctx context.Context, p *person, send func() (api.Submitted, e
 		}
 		<-ended
 	}
-	if errors.Is(err, croft.ErrTimeout) || errors.Is(err, croft.ErrNoQuorum) {
+	if errors.Is(err, croft.ErrTimeout) || errors.Is(err, croft.ErrNoQuorum) || errors.Is(err, croft.ErrTxStopped) {
 		c.progress("sent.later")
 	}
 	return done, err
+}
+
+// caughtUp waits while the node of a member that has just joined fetches the blocks
+// up to the one that admitted it: until then its ledger takes nothing from it.
+func (c *cli) caughtUp(ctx context.Context, p *person) error {
+	for said := false; ; said = true {
+		members, err := p.Members(ctx)
+		if err != nil || slices.ContainsFunc(members, func(m api.Member) bool { return m.Self }) {
+			return err
+		}
+		if !said {
+			c.progress("fetching")
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond): // the node is another process: there is nothing to wake this one
+		}
+	}
 }
 
 // stands says why the ledger does not move.

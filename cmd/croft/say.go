@@ -50,6 +50,7 @@ var sentences = map[string]string{
 	"noanswer":     "the input ended without an answer, so nothing was done",
 	"noanswer.fix": "answer the question with a line of its own, give the flag that answers it, or --yes",
 	"stands":       "Waiting: the ledger {0}.",
+	"fetching":     "Waiting: the node is still fetching the ledger's blocks from the other members …",
 	"sent.later":   "Your signed answer is kept: the node hands it in again by itself when the ledger moves.",
 	"unchecked":    "UNCHECKED: at least one sum was opened without a seat to check it; a lying seat would not have been seen.",
 	"promise": `The promise: rows stay on your machine; what leaves is one sealed report a round, readable only as a total over at
@@ -70,8 +71,7 @@ Rows stay on your machine. What leaves is one sealed report a round, readable on
 total over at least three sites. Totals can still say something about people.
 
 First:   croft demo                    a whole community on this machine, in seconds
-Then:    croft init --name "Clinic A"  a node of your own, and a network
-         croft up                      run it
+Then:    croft up --name "Clinic A"    a node of your own and a network, running
          croft join CODE --name B      or become a member of somebody's
 
 Results go to standard output, progress and questions to standard error.
@@ -97,36 +97,52 @@ approvals, and the running node does not use it. Keep a copy of the folder in a 
 while the node is down: without the keys nobody can be this member again.`,
 	"init.example": `  croft init --name "Clinic A"
   croft init --name "Clinic A" --network "Valley clinics" --dir /srv/croft`,
-	"init.flag.name":    "the member's name, 1 to 40 characters",
-	"init.flag.network": "the network's name (default: made from the member's)",
-	"init.network":      "community of {0}",
-	"init.noname":       "a member needs a name",
-	"init.badname":      "{0} cannot be a member's name: it must have 1 to 40 printable bytes and no space at its ends",
-	"init.notempty":     "it holds {0}, and a node wants an empty folder",
-	"init.keys":         "✓ Keys made\t{0} (yours alone)\tmember {1}",
-	"init.founded":      "✓ Network founded\t{0}\tnetwork {1}",
-	"init.next":         "Next: croft up{0}",
+	"init.flag.name":       "the member's name, 1 to 40 characters",
+	"init.flag.network":    "the network's name (default: made from the member's)",
+	"init.network":         "community of {0}",
+	"init.noname":          "a member needs a name",
+	"init.badname":         "{0} cannot be a member's name: it must have 1 to 40 printable bytes and no space at its ends",
+	"init.notempty":        "it holds {0}, and a node wants an empty folder",
+	"init.keys":            "✓ Keys made\t{0} (yours alone)\tmember {1}",
+	"init.founded":         "✓ Network founded\t{0}\tnetwork {1}",
+	"init.next":            "Next: croft up{0}",
+	"init.recovery":        "✓ Recovery page\t{0}\tprint it, put it into a safe, delete the file",
+	"init.flag.passphrase": "ask for a passphrase of the member key (or --passphrase-file)",
+	"init.flag.recovery":   "write the page with the recovery key, which opens backups: FILE.html or FILE.txt",
 
-	"up.short": "run the node in the foreground",
+	"up.short": "run the node; make it and its network first if there is none",
 	"up.long": `Up runs the node of a folder until you stop it (Ctrl-C, or croft down). It prints what it
-offers, then its log on standard error.
+offers, then its log on standard error. With --detach it runs on in the background, and its log
+is DIR/node.log.
+
+In an empty folder --name makes a node and a network of which you are the only member so far,
+as croft init does, and runs it.
 
 Other members reach it on one port for everything. The commands reach it over a socket in
 its folder that only you can open. The status page is read-only and answers on this machine only.`,
 	"up.example": `  croft up
-  croft up --dir /srv/croft --listen /ip4/0.0.0.0/tcp/7421 --listen /ip4/0.0.0.0/udp/7421/quic-v1
-  croft up --page none --quiet`,
-	"up.flag.listen": "where other members reach this node: multiaddrs (default: as before; at first a free port on loopback)",
-	"up.flag.page":   "address of the status page, on loopback; or none",
-	"up.flag.lan":    "the fast pace of consensus, for nodes in one room or on one machine",
-	"up.opening":     "Opening {0} …",
-	"up.stopping":    "Stopping …",
-	"up.title":       "croft ({0})  {1}",
-	"up.page":        "├─ Page     http://{0}",
-	"up.socket":      "├─ Socket   {0}",
-	"up.listen":      "├─ Members  {0}",
-	"up.new":         "└─ Ledger   new, no block yet",
-	"up.ledger":      "└─ Ledger   height {0}, ordered by {1}",
+  croft up --name "Clinic A" --detach --listen 0.0.0.0:7421
+  croft up --page none --quiet --dir /srv/croft`,
+	"up.flag.name":     "make a node of this member where there is none",
+	"up.flag.listen":   "where other members reach this node: IP:PORT, 0.0.0.0 for all networks of this machine; or a multiaddr (default: as before; at first a free port on loopback)",
+	"up.flag.detach":   "run in the background; return when the node answers",
+	"up.flag.page":     "address of the status page, on loopback; or none",
+	"up.flag.lan":      "the fast pace of consensus, for nodes in one room or on one machine",
+	"up.othername":     "this folder's node is that of {0}",
+	"up.othername.fix": "leave out --name, or take another folder: --dir",
+	"up.badpage":       "the status page cannot listen on {0}",
+	"up.badpage.fix":   "give a loopback address such as 127.0.0.1:7420, or none",
+	"up.died":          "the node ended before it was up; the end of {0} may say why",
+	"up.detached":      "✓ The node of {0} runs in the background, as process {1}. To stop it: croft down{2}",
+	"up.log":           "├─ Log      {0}",
+	"up.opening":       "Opening {0} …",
+	"up.stopping":      "Stopping …",
+	"up.title":         "croft ({0})  {1}",
+	"up.page":          "├─ Page     http://{0}",
+	"up.socket":        "├─ Socket   {0}",
+	"up.listen":        "├─ Members  {0}",
+	"up.new":           "└─ Ledger   new, no block yet",
+	"up.ledger":        "└─ Ledger   height {0}, ordered by {1}",
 
 	"down.short":   "stop the node",
 	"down.long":    "Down asks the running node to stop and returns when its folder is free. Studies go on from\nwhere they were when the node is up again.",
@@ -141,7 +157,9 @@ its folder that only you can open. The status page is read-only and answers on t
 	"status.ledger":     "Ledger\theight {0}, last block {1}, {2}",
 	"status.current":    "up to date",
 	"status.catching":   "fetching old blocks",
-	"status.stopped":    "STOPPED by vote",
+	"status.stopped":    "STOPPED by vote: nothing goes on, and nothing is taken but votes",
+	"status.stop":       "Waiting\ta vote to stop everything, by {0}, {1} of {2}: croft network stop",
+	"status.resume":     "Waiting\ta vote to go on after the stop, {0} of {1}: croft network resume",
 	"status.checkpoint": "Checkpoint\t{0}",
 	"status.stands":     "does not move: {0} of {1} orderers must be up, {2} are (away: {3})",
 	"status.round":      "{0}, round {1}",
@@ -164,10 +182,13 @@ it is the one in the code, applies for membership, and waits until the members h
 It prints twelve digits. Read them to the member who invited you, by telephone: the same
 digits on both screens mean that your application, and nobody else's, is what they admit.
 
-It can be interrupted; the same command goes on.`,
+It can be interrupted; the same command goes on. With --up or --detach the node runs as soon as
+it is admitted.`,
 	"join.example": `  croft join croft1… --name "Clinic A"
+  croft join croft1… --name "Clinic A" --detach --listen 0.0.0.0:7421
   croft join croft1… --name "Clinic A" --dir /srv/croft --timeout 24h`,
 	"join.flag.name": "the member's name, 1 to 40 characters",
+	"join.flag.up":   "then run the node, as croft up does",
 	"join.knocking":  "Asking the inviter's node ({0} …) …",
 	"join.found":     "Found {0} (network {1}), as the code says. Your application is in.",
 	"join.digits":    "Check digits: {0}   read them to the one who invited you",
@@ -256,6 +277,31 @@ back under the same keys or name.`,
 	"member.revoke.done":    "✓ {0} has left the network.",
 	"member.revoke.waits":   "✓ You voted that {0} leaves. {1} still needed.",
 
+	"network.short": "the whole network: stop it in an emergency",
+	"network.long":  "Members decide by vote over the network as a whole: more than half of them; of one or two, all.",
+
+	"network.stop.short": "vote that everything stops: every study, every report",
+	"network.stop.long": `Stop casts your vote for the emergency stop. Once more than half of the members want it, no
+node sends a report, opens a sum or changes the ledger, but for votes. Nothing is lost: studies
+stand where they are, and their days run on. What was published stays published.
+
+To take only your own rows out of one study there is croft study withdraw, which needs no vote.`,
+	"network.stop.example": "  croft network stop",
+	"network.stop.already": "the network is stopped already",
+	"network.stop.means":   "Once decided, every study of every member stands still until the members vote to go on. What was published stays published.",
+	"network.stop.ask":     "Vote that everything in {0} stops? [y/N]",
+	"network.stop.waits":   "✓ You voted for the stop. {0} still needed; until then all goes on.",
+	"network.stop.done":    "✓ {0} is stopped. To go on: croft network resume",
+
+	"network.resume.short":   "vote that a stopped network goes on",
+	"network.resume.long":    "Resume casts your vote that the network goes on after an emergency stop. Studies go on from\nwhere they stood, if their last day has not passed.",
+	"network.resume.example": "  croft network resume",
+	"network.resume.already": "the network is not stopped",
+	"network.resume.means":   "Once decided, studies go on from where they stood.",
+	"network.resume.ask":     "Vote that {0} goes on? [y/N]",
+	"network.resume.waits":   "✓ You voted to go on. {0} still needed.",
+	"network.resume.done":    "✓ {0} goes on.",
+
 	"data.short":        "your datasets",
 	"data.long":         "Data registers files with your node, so that studies can be approved for them. Rows stay\nwhere they are; the ledger gets a name, a commitment to the content, and a budget.",
 	"data.public":       "Public data: disclosure rules off, what they would refuse is only a warning.",
@@ -274,8 +320,10 @@ Your rules: a study that has fewer people here than --min-rows to train on, or f
 only be tightened, except for data that is published anyway (--public).`,
 	"data.add.example": `  croft data add visits.csv --unit patient_id
   croft data add visits.csv --unit row --releases 50 --yes
-  croft data add visits.csv --unit patient_id --dry-run`,
+  croft data add visits.csv --unit patient_id --dry-run
+  croft data add export/ --view pressures.json --unit patient`,
 	"data.add.flag.name":     "name for people (default: the file's)",
+	"data.add.flag.view":     "read a folder of FHIR resources (*.ndjson) by this view, an SQL on FHIR ViewDefinition",
 	"data.add.flag.unit":     "the column that identifies a person; row if each row is one person. It never leaves",
 	"data.add.flag.releases": "how many sums these people may be in, over all studies (asked if left out)",
 	"data.add.flag.public":   "published research data: disclosure rules only warn",
@@ -304,6 +352,7 @@ only be tightened, except for data that is published anyway (--public).`,
 	"data.card.example": "  croft data card visits",
 	"data.card.name":    "{0}\t{1}, {2}",
 	"data.card.file":    "File\t{0}, added {1}",
+	"data.card.view":    "View\t{0}",
 	"data.card.rows":    "Rows\t{0}; a person is told by {1}",
 	"data.card.columns": "Columns\t{0}",
 	"data.card.budget":  "Budget\t{0} of {1} sums used",
@@ -318,6 +367,7 @@ only be tightened, except for data that is published anyway (--public).`,
 	"study.declined":   "declined ({0})",
 	"study.why":        "{0}: {1}",
 	"study.because":    "\t{0}",
+	"study.without":    "it could not go on without {0}",
 	"study.paused":     "it waits for {0}: start their nodes; leaving a site out would show its numbers",
 	"study.ended.fix":  "see how it stands: croft study show {0}",
 
@@ -326,9 +376,11 @@ only be tightened, except for data that is published anyway (--public).`,
 	"because.expired":     "the study's last day, or that of a site's approval, has passed",
 	"because.differs":     "at a site something is not what its owner approved: the plan, the seats, or the file, which has changed",
 	"because.unavailable": "a site or too many seats stayed away longer than the study waits",
+	"because.revoked":     "the members revoked one without whom it cannot go on",
 	"because.budget":      "a site's allowed sums are used up: its owner may raise the cap with croft data add",
 	"because.cohort":      "a site did not report in the first round, and too few or the wrong set of sites was left; or the sites differ by one or two from an earlier study's",
 	"because.rounds":      "it did not come to an end in the rounds that it may have",
+	"because.plan":        "{0}: {1}",
 	"because.unknown":     "a later version of this program knows why",
 
 	"study.name":       "{0} ({1})\t{2}, proposed by {3}",
@@ -496,6 +548,100 @@ Where each site has its own base rate the mean of all is used; --own takes this 
 	"model.predict.flag.out": "the file to write (default: standard output)",
 	"model.predict.done":     "✓ {0} written to {1}",
 
+	"flag.passphrase":       "the file whose first line is the member key's passphrase ($CROFT_PASSPHRASE_FILE; default: ask)",
+	"flag.newpassphrase":    "the file whose first line is the new passphrase (default: ask)",
+	"passphrase.ask":        "Passphrase of {0}:",
+	"passphrase.new":        "New passphrase of {0}:",
+	"passphrase.again":      "The same again:",
+	"passphrase.member":     "the member key",
+	"passphrase.backup":     "the backup",
+	"passphrase.differ":     "the two passphrases differ",
+	"passphrase.differ.fix": "nothing was changed: run it again",
+	"passphrase.short":      "a passphrase has at least {0} characters",
+	"passphrase.short.fix":  "four or five words are easy to remember and hard to guess",
+
+	"key.short": "the keys of this machine",
+	"key.long": `The member key signs what a person decides; the node key and the validator key are the
+running node's. Only the member key can have a passphrase: a node starts by itself after a
+power cut, and could not if it had to ask.`,
+	"key.passphrase.short": "give the member key a passphrase, change it, or take it away",
+	"key.passphrase.long": `Passphrase asks for a new passphrase and encrypts the member key with it. From then on each
+command that signs as the member asks for it. Passphrases are asked on the terminal or read
+from a file; never from an argument or an environment variable, which others could see.`,
+	"key.passphrase.example":     "  croft key passphrase\n  croft key passphrase --new-passphrase-file new.txt --passphrase-file old.txt\n  croft key passphrase --remove",
+	"key.passphrase.flag.remove": "keep the member key without a passphrase",
+	"key.passphrase.done":        "✓ The member key has a new passphrase. A backup made before has it as it was then.",
+	"key.passphrase.removed":     "✓ The member key has no passphrase.",
+	"key.recovery.short":         "make a recovery key and the page to print",
+	"key.recovery.long": `Recovery makes a key that opens the backups made from now on, and writes it on a page, HTML
+or text. Print the page, put it into a safe, delete the file. On this machine stays only the
+half of the key that closes backups.`,
+	"key.recovery.example":  "  croft key recovery page.html\n  croft key recovery page.txt --yes",
+	"key.recovery.ask":      "There is a recovery page already: backups made from now on will open with the new one only. Go on? [y/N]",
+	"key.recovery.kept":     "there is a recovery page already",
+	"key.recovery.kept.fix": "nothing was changed: go on using it, or answer yes",
+	"key.recovery.done":     "✓ Recovery page\t{0}\tprint it, put it into a safe, delete the file",
+	"recovery.kind":         "a recovery page is HTML or text, and {0} is neither",
+	"recovery.kind.fix":     "choose a file that ends in .html or .txt",
+	"recovery.title":        "Recovery key of {0}, member of {1}",
+	"recovery.what":         "What it is for: it opens the backups that this member's node makes (croft backup now). With this page and a backup the member can be itself again after its machine is lost. Capital and small letters are the same, spaces do not count, and a slip of the pen is found when it is typed.",
+	"recovery.who":          "Who may have it: nobody but who may act for the member. Whoever has this page and a backup has the keys; a member key with a passphrase still asks for that. Keep it in a safe, and not beside the backups.",
+	"recovery.how":          "How to use it: on the new machine, croft backup restore FILE --dir FOLDER, type the key when asked, then croft up --dir FOLDER. Never start the old folder again. Without croft, the program age opens a backup too: its key is AGE-SECRET-KEY-PQ-1 followed by the characters above without spaces.",
+	"recovery.not":          "What it cannot do: it brings back no budget that was spent, no approval that was taken back, no study that was running.",
+	"recovery.made":         "Made {0}. A page made later opens the backups made after it; keep this one for those before.",
+
+	"backup.short": "carry away what nobody else has of this node",
+	"backup.long": `A backup is one encrypted file with the node's keys, its network's genesis, and what its owner
+registered and approved. It does not hold the ledger, which the other members have, nor the
+data files, nor anything of running studies.`,
+	"backup.now.short": "make a backup",
+	"backup.now.long": `Now writes one encrypted file, reads it back and opens it. It opens with the recovery page
+(croft key recovery), or with a passphrase if there is no page. The node may run. Make one
+after each study: what a backup does not know must be learned again from the data files.`,
+	"backup.now.example":         "  croft backup now --to /media/stick\n  croft backup now --passphrase --to clinic-a.age",
+	"backup.now.flag.to":         "the file to write, or the folder to write it into (default: backups in the node's folder)",
+	"backup.now.flag.passphrase": "close it with a passphrase, also where there is a recovery page",
+	"backup.now.done":            "✓ Backup\t{0} ({1}), read back and opened; it opens with the {2}",
+	"backup.now.same":            "! It lies in the node's own folder: carry a copy elsewhere.",
+	"backup.now.next":            "Next: croft backup test {0}",
+	"backup.opens.passphrase":    "passphrase",
+	"backup.opens.recovery":      "recovery page",
+	"backup.ls.short":            "list the backups that were made here",
+	"backup.ls.long":             "Ls lists the backups that were made of this folder, oldest first, and whether each file is\nstill where it was put.",
+	"backup.ls.example":          "  croft backup ls\n  croft backup ls --json",
+	"backup.ls.none":             "No backup was made. Make one: croft backup now --to FOLDER",
+	"backup.ls.head":             "MADE\tSIZE\tOPENS WITH\tFILE",
+	"backup.ls.row":              "{0}\t{1}\t{2}\t{4} ({3})",
+	"backup.ls.here":             "here",
+	"backup.ls.away":             "not there now",
+	"backup.test.short":          "open a backup and check all of it",
+	"backup.test.long":           "Test opens a backup with its passphrase or the recovery page and checks everything that a\nrestore would use. It writes nothing and needs no node.",
+	"backup.test.example":        "  croft backup test /media/stick/croft-clinic-a-20270131-180000.age",
+	"backup.test.done":           "✓ {0} opens: {1} of {2} ({3}), made {4}, {5}.",
+	"backup.flag.key":            "the file with the recovery key, instead of typing it",
+	"backup.key.ask":             "Recovery key, from the page:",
+	"backup.restore.short":       "make a node's folder from a backup",
+	"backup.restore.long": `Restore makes a new folder from a backup. croft up then fetches the ledger from the other
+members before the node takes part in anything: votes of the old node are not repeated,
+budgets that were spent since are spent, approvals count as the ledger has them. Studies that
+were running end. Never start the old folder again: a second copy is turned away.
+
+If this member alone ordered blocks, the node waits until every other member's node has
+answered, since its last block may be with any of them.`,
+	"backup.restore.example":      "  croft backup restore clinic-a.age --dir /srv/croft\n  croft backup restore clinic-a.age --dir /srv/croft --without \"Clinic C\"",
+	"backup.restore.flag.via":     "an invite code of any member, where no address in the backup is right any more",
+	"backup.restore.flag.alone":   "nobody else has this network's ledger: begin it anew",
+	"backup.restore.flag.without": "a member whose node is lost for good: do not wait for it; may be repeated",
+	"backup.restore.nobody":       "the backup knows of no other member's node, and the ledger is with the others",
+	"backup.restore.nobody.fix":   "have a member make a code (croft invite create) and give it with --via; if nobody ever joined, --alone",
+	"backup.restore.done":         "✓ Restored {0} into {1}, as it was {2}.",
+	"backup.restore.old":          "! Never start the old folder again.",
+	"backup.restore.next":         "Next: croft up{0}",
+	"recover.nobody":              "These keys came from a backup or were copied. Asking the other members' nodes for the ledger …",
+	"recover.fetching":            "Fetching the ledger: {0} of {1} blocks",
+	"recover.waits":               "Waiting for the node of {0}: it may have a block that only it has. (If it is lost: croft backup restore … --without NAME)",
+	"recover.done":                "✓ The ledger is here: {0} blocks.",
+
 	"audit.short": "who did what, and does it all hold",
 	"audit.long":  "Audit reads the network's ledger and trusts nobody who ordered it: it checks every signature\nand runs every transaction again.",
 
@@ -516,6 +662,8 @@ that another member gave you shows whether both have the same history.`,
 	"audit.verify.example":         "  croft audit verify\n  croft audit verify valley.croft --checkpoint NETWORK/HEIGHT/HASH",
 	"audit.verify.flag.checkpoint": "what another member says the state was: NETWORK/HEIGHT/HASH; may be repeated",
 	"audit.verify.line":            "✓ {0}",
+	"audit.verify.progress":        "… {0} of {1} blocks",
+	"audit.verify.counting":        "… {0} blocks",
 
 	"audit.export.short":      "write the whole ledger into a file that can be verified elsewhere",
 	"audit.export.long":       "Export writes every block into one file and verifies it on the way. It overwrites nothing.",

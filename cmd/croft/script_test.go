@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,7 +32,7 @@ func TestScripts(t *testing.T) {
 		env.Setenv("D", dir)
 		return nil
 	}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-		"fails": fails, "up": up, "occupy": occupy, "endless": endless, "visits": visits,
+		"fails": fails, "up": up, "occupy": occupy, "endless": endless, "visits": visits, "private": private, "large": large,
 	}})
 }
 
@@ -91,6 +92,20 @@ func occupy(ts *testscript.TestScript, neg bool, args []string) {
 // endless FILE writes a CSV file of which one line is very long.
 func endless(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("id,age,sex,ill\n1,2,f,"+strings.Repeat("x", 4<<20)), 0o600))
+}
+
+// private FILE wants a file that nobody but its owner may open.
+func private(ts *testscript.TestScript, neg bool, args []string) {
+	info, err := os.Stat(args[0])
+	ts.Check(err)
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode != 0o600 {
+		ts.Fatalf("%s has mode %o", args[0], mode)
+	}
+}
+
+// large FILE makes a file larger than a log may be at a start.
+func large(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(os.Truncate(args[0], maxLog+1))
 }
 
 // visits FILE ROWS [LINE…] writes a good CSV file of so many rows, and lines

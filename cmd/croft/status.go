@@ -17,8 +17,10 @@ func (c *cli) statusVerb() *cobra.Command {
 
 type statusResult struct {
 	api.Status
-	Nodes      []api.Peer       `json:"peers"`
-	Checkpoint audit.Checkpoint `json:"checkpoint"` // for another member to compare
+	Nodes      []api.Peer        `json:"peers"`
+	Checkpoint *audit.Checkpoint `json:"checkpoint,omitempty"` // for another member to compare; none before the first block
+	Stop       []api.Party       `json:"stop"`                 // who wants the emergency stop
+	Resume     []api.Party       `json:"resume"`               // who wants it to end
 }
 
 // status says where the node and its network stand, and what waits for a person.
@@ -35,7 +37,14 @@ func (c *cli) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := statusResult{s, peers, audit.Checkpoint{Network: s.Scope.Network, Height: s.Height, AppHash: s.AppHash}}
+	council, err := client.Council(ctx)
+	if err != nil {
+		return err
+	}
+	r := statusResult{Status: s, Nodes: peers, Stop: council.Stop, Resume: council.Resume}
+	if s.Height > 0 {
+		r.Checkpoint = &audit.Checkpoint{Network: s.Scope.Network, Height: s.Height, AppHash: s.AppHash}
+	}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("status.member", s.Member.Name, s.Member.ID.Short()))
 		fmt.Fprintln(w, say("status.network", s.NetworkName, s.Scope.Network.Short(), count(s.Members, "member", "members")))
@@ -49,7 +58,9 @@ func (c *cli) status(ctx context.Context) error {
 			state = say("status.catching")
 		}
 		fmt.Fprintln(w, say("status.ledger", s.Height, day(s.BlockTime), state))
-		fmt.Fprintln(w, say("status.checkpoint", r.Checkpoint))
+		if r.Checkpoint != nil {
+			fmt.Fprintln(w, say("status.checkpoint", r.Checkpoint))
+		}
 		order := "status.many"
 		if len(s.Orderers) == 1 {
 			order = "status.one"
@@ -65,7 +76,16 @@ func (c *cli) status(ctx context.Context) error {
 		for _, st := range s.Studies {
 			fmt.Fprintln(w, say("status.study", st.Name, standing(st), st.ID.Short()))
 		}
-		if len(s.Waiting)+len(s.Newcomers) == 0 {
+		open := "" // the vote on the emergency stop that waits for this member
+		switch {
+		case !s.Stopped && len(r.Stop) > 0 && !votes(r.Stop, s.Member.ID):
+			open = say("status.stop", names(r.Stop), len(r.Stop), council.Needed)
+		case s.Stopped && !votes(r.Resume, s.Member.ID):
+			open = say("status.resume", len(r.Resume), council.Needed)
+		}
+		if open != "" {
+			fmt.Fprintln(w, open)
+		} else if len(s.Waiting)+len(s.Newcomers) == 0 {
 			fmt.Fprintln(w, say("status.nothing"))
 		}
 		for _, name := range s.Newcomers {

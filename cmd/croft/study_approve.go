@@ -43,7 +43,7 @@ type studyApproveResult struct {
 // approval binds what was on the screen, field by field; the node obeys its own
 // copy of it.
 func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
-	p, err := c.sign()
+	p, err := c.sign(ctx)
 	if err != nil {
 		return err
 	}

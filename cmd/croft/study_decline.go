@@ -46,7 +46,7 @@ func (c *cli) studyDecline(ctx context.Context, o studyDeclineOptions) error {
 	if refusal == 0 {
 		return croft.E(croft.ErrUsage, say("study.decline.noreason", strings.Join(words, ", ")), "croft study decline "+o.ref+" --reason policy")
 	}
-	p, err := c.sign()
+	p, err := c.sign(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,12 +68,20 @@ func (c *cli) studyDecline(ctx context.Context, o studyDeclineOptions) error {
 	if st, err = p.Study(ctx, st.ID.String()); err != nil {
 		return err
 	}
+	if !answered(st, p.self, o.reason) { // it ended at this very moment, and a no to it says nothing
+		return tooLate(st, p.self)
+	}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("study.decline.done", st.Name, r.Reason))
 		if len(st.Rounds) == 0 { // else it began at this very moment
 			fmt.Fprintln(w, say("study.decline.nothing"))
 		}
 	})
+}
+
+// answered says whether the ledger has this answer of a site.
+func answered(st api.Study, self croft.MemberID, answer string) bool {
+	return slices.ContainsFunc(st.Sites, func(s api.Site) bool { return s.ID == self && s.Answer == answer })
 }
 
 // tooLate says why a study cannot be declined any more.

@@ -40,7 +40,7 @@ func (c *cli) studyLs(ctx context.Context) error {
 		for _, st := range list { // the words that end studies, explained once each
 			if st.Reason != "" && !slices.Contains(said, st.Reason) {
 				said = append(said, st.Reason)
-				fmt.Fprintln(w, say("study.why", st.Reason, because(st.Reason)))
+				fmt.Fprintln(w, say("study.why", st.Reason, because(st.Reason, "…")))
 			}
 		}
 	})
@@ -54,15 +54,21 @@ func status(st api.Summary) string {
 	return st.Status
 }
 
-// because explains the word with which a study was stopped: one of the ledger's
-// closed list, or the code of a plan that could not go on.
-func because(reason string) string {
+// because explains the word with which a study was stopped, and what to do: one of
+// the ledger's closed list, or the code of a plan that could not go on. Of such a
+// plan's particulars only the label is known from the ledger.
+func because(reason, label string) string {
 	if sentence, known := sentences["because."+reason]; known {
 		return sentence
 	}
 	var code uint16
 	if n, err := fmt.Sscanf(reason, "CROFT-%04d", &code); n == 1 && err == nil && croft.Code(code).Kind() != 0 {
-		return croft.E(croft.Code(code), "…", "…", "…", "…").Error() // its particulars are not on the ledger
+		particular := "…"
+		if code := croft.Code(code); code == croft.ErrOneClass || code == croft.ErrNoContrast {
+			particular = label
+		}
+		e := croft.E(croft.Code(code), particular, "…", "…", "…")
+		return say("because.plan", e.Error(), e.Next())
 	}
 	return say("because.unknown")
 }

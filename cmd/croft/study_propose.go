@@ -36,7 +36,7 @@ func (c *cli) studyProposeVerb() *cobra.Command {
 }
 
 type studyProposeResult struct {
-	ID       croft.StudyID `json:"id"`
+	ID       croft.StudyID `json:"id,omitzero"` // none in a dry run
 	Plan     croft.Study   `json:"plan"`
 	Proposed bool          `json:"proposed"` // false: a dry run, or it was there already
 	Unknown  []string      `json:"unknown_members,omitempty"`
@@ -58,7 +58,7 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.sign()
+	p, err := c.sign(ctx)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,11 @@ func (c *cli) studyResult(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	r, err := client.Result(ctx, ref)
+	st, err := finished(ctx, client, ref)
+	if err != nil {
+		return err
+	}
+	r, err := client.Result(ctx, st.ID.String())
 	if err != nil {
 		return err
 	}

@@ -78,10 +78,14 @@ func printStudy(w io.Writer, st api.Study) {
 	p := st.Plan
 	fmt.Fprintln(w, say("study.name", p.Name, st.ID.Short(), status(st.Summary), st.Proposer.Name))
 	if st.Reason != "" {
-		fmt.Fprintln(w, say("study.because", because(st.Reason)))
+		fmt.Fprintln(w, say("study.because", because(st.Reason, p.Model.Label)))
 	}
 	if missing := missing(st.Summary); len(missing) > 0 {
-		fmt.Fprintln(w, say("study.because", say("study.paused", names(missing))))
+		word := "study.paused"
+		if st.Reason != "" {
+			word = "study.without"
+		}
+		fmt.Fprintln(w, say("study.because", say(word, names(missing))))
 	}
 	fmt.Fprintln(w, say("study.purpose", p.Purpose))
 	fmt.Fprintln(w, say("study.basis", p.LegalBasis))

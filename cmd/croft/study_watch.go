@@ -40,7 +40,7 @@ func (c *cli) studyWatch(ctx context.Context, ref string) error {
 			continue
 		}
 		if e.Seq > 0 {
-			if err := c.result(e, func(w io.Writer) { printEvent(w, e) }); err != nil {
+			if err := c.result(e, func(w io.Writer) { printEvent(w, e, st.Plan.Model.Label) }); err != nil {
 				return err
 			}
 		}
@@ -61,7 +61,7 @@ func (c *cli) studyWatch(ctx context.Context, ref string) error {
 func (c *cli) ended(ctx context.Context, client *api.Client, st api.Study) (bool, error) {
 	switch st.Status {
 	case ledger.Stopped.String():
-		return true, croft.E(croft.ErrStopped, st.Name, say("study.why", st.Reason, because(st.Reason)))
+		return true, stopped(st)
 	case ledger.Done.String():
 		if _, err := client.Result(ctx, st.ID.String()); errors.Is(err, croft.ErrTxOrder) {
 			return false, nil // its last sum is still being opened here
@@ -72,14 +72,28 @@ func (c *cli) ended(ctx context.Context, client *api.Client, st api.Study) (bool
 	return false, nil
 }
 
+// stopped is the failure of what wants the result of a study that was stopped.
+func stopped(st api.Study) error {
+	return croft.E(croft.ErrStopped, st.Name, say("study.why", st.Reason, because(st.Reason, st.Plan.Model.Label)))
+}
+
+// finished returns a study that has a result, or may soon have one here.
+func finished(ctx context.Context, client *api.Client, ref string) (api.Study, error) {
+	st, err := client.Study(ctx, ref)
+	if err == nil && st.Status == ledger.Stopped.String() {
+		err = stopped(st)
+	}
+	return st, err
+}
+
 // last says whether a node has nothing to do for a study after this event.
 func last(e api.Event) bool { return e.Word == "publish" || e.Word == "stop" || e.Word == "fail" }
 
-func printEvent(w io.Writer, e api.Event) {
+func printEvent(w io.Writer, e api.Event, label string) {
 	text := e.Text
 	switch e.Word {
 	case "stop":
-		text = say("study.why", text, because(text))
+		text = say("study.why", text, because(text, label))
 	case "pause":
 		text = say("study.paused", text)
 	}

@@ -37,7 +37,7 @@ type studyWithdrawResult struct {
 // studyWithdraw takes this site out of a study: no further round of it. It says
 // first what cannot be undone.
 func (c *cli) studyWithdraw(ctx context.Context, o studyWithdrawOptions) error {
-	p, err := c.sign()
+	p, err := c.sign(ctx)
 	if err != nil {
 		return err
 	}

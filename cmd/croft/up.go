@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -19,55 +21,106 @@ import (
 )
 
 type upOptions struct {
-	listen []string
-	page   string
-	lan    bool
+	initOptions // of the node that is made where there is none
+	listen      []string
+	page        string
+	lan, detach bool
 }
 
 func (c *cli) upVerb() *cobra.Command {
 	var o upOptions
 	cmd := c.verb("up", "up", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.up(ctx, o) })
-	cmd.Flags().StringSliceVar(&o.listen, "listen", nil, say("up.flag.listen"))
-	cmd.Flags().StringVar(&o.page, "page", "127.0.0.1:7420", say("up.flag.page"))
-	cmd.Flags().BoolVar(&o.lan, "lan", false, say("up.flag.lan"))
+	cmd.Flags().StringVar(&o.name, "name", "", say("up.flag.name"))
+	cmd.Flags().StringVar(&o.network, "network", "", say("init.flag.network"))
+	o.flags(cmd)
 	return cmd
 }
 
-type upResult struct {
-	Dir    string   `json:"dir"`
-	Name   string   `json:"name"`
-	Socket string   `json:"socket"`
-	Page   string   `json:"page,omitempty"`
-	Listen []string `json:"listen"`
-	Height int64    `json:"height"`
+// flags adds those that say how a node runs.
+func (o *upOptions) flags(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&o.listen, "listen", nil, say("up.flag.listen"))
+	cmd.Flags().StringVar(&o.page, "page", "127.0.0.1:7420", say("up.flag.page"))
+	cmd.Flags().BoolVar(&o.lan, "lan", false, say("up.flag.lan"))
+	cmd.Flags().BoolVar(&o.detach, "detach", false, say("up.flag.detach"))
 }
 
-// up runs the node in the foreground until it is asked to stop, which is no
-// failure.
-func (c *cli) up(ctx context.Context, o upOptions) (err error) {
+type upResult struct {
+	Dir      string      `json:"dir"`
+	Name     string      `json:"name"`
+	Socket   string      `json:"socket"`
+	Page     string      `json:"page,omitempty"`
+	Listen   []string    `json:"listen"`
+	Height   int64       `json:"height"`
+	Orderers []api.Party `json:"orderers"`
+	PID      int         `json:"pid"`
+	Log      string      `json:"log,omitempty"` // of a node in the background
+}
+
+// up runs the node, in the foreground until it is asked to stop, which is no
+// failure, or in the background. Where there is none yet, a name makes one.
+func (c *cli) up(ctx context.Context, o upOptions) error {
+	cfg, err := c.config(o)
+	if err != nil {
+		return err
+	}
+	if _, err := c.genesis(); errors.Is(err, croft.ErrNoNode) && o.name != "" {
+		made, err := c.init(o.initOptions)
+		if err != nil {
+			return err
+		}
+		if !c.quiet {
+			columns(c.errs, func(w io.Writer) { c.printInit(w, made) })
+		}
+	} else if err != nil { // it says that there is no node, which a lock would not
+		return err
+	}
+	if o.detach {
+		return c.detach(ctx, o)
+	}
+	return c.foreground(ctx, o, cfg)
+}
+
+// config refuses what cannot work before anything is made or started.
+func (c *cli) config(o upOptions) (cfg node.Config, err error) {
 	level := slog.LevelInfo
 	if c.quiet {
 		level = slog.LevelWarn
 	}
-	cfg := node.Config{Dir: c.dir, Listen: o.listen, Page: o.page, Socket: true, At: failpoint(),
+	cfg = node.Config{Dir: c.dir, Page: o.page, Socket: true, At: failpoint(),
 		Log: slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: level}))}
+	for _, where := range o.listen {
+		if addr, err := netip.ParseAddrPort(where); err == nil { // as people write it: both ways
+			cfg.Listen = append(cfg.Listen, croft.Addr{AddrPort: addr}.String(), croft.Addr{AddrPort: addr, QUIC: true}.String())
+		} else {
+			cfg.Listen = append(cfg.Listen, where)
+		}
+	}
 	if o.lan {
 		cfg.Timing = chain.LAN
 	}
 	if o.page == "none" {
 		cfg.Page = ""
+		return cfg, nil
 	}
-	if _, err := c.genesis(); err != nil { // it says that there is no node, which a lock would not
+	if where, err := netip.ParseAddrPort(o.page); err != nil || !where.Addr().IsLoopback() { // the node looks again, at both
+		return cfg, croft.E(croft.ErrUsage, say("up.badpage", fmt.Sprintf("%.80q", o.page)), say("up.badpage.fix"))
+	}
+	l, err := net.Listen("tcp", o.page)
+	if err != nil {
+		return cfg, croft.E(croft.ErrPortUsed, o.page, err)
+	}
+	return cfg, l.Close()
+}
+
+// foreground runs the node until it is asked to stop.
+func (c *cli) foreground(ctx context.Context, o upOptions, cfg node.Config) (err error) {
+	c.progress("up.opening", c.dir)
+	if err := node.Recover(ctx, cfg, c.recovering); err != nil {
+		if ctx.Err() != nil { // asked to stop
+			return nil
+		}
 		return err
 	}
-	if cfg.Page != "" { // before anything starts; the node looks again
-		l, err := net.Listen("tcp", cfg.Page)
-		if err != nil {
-			return croft.E(croft.ErrPortUsed, cfg.Page, err)
-		}
-		l.Close()
-	}
-	c.progress("up.opening", c.dir)
 	n, err := node.Open(cfg)
 	if err != nil {
 		return err
@@ -76,6 +129,9 @@ func (c *cli) up(ctx context.Context, o upOptions) (err error) {
 		c.progress("up.stopping")
 		err = errors.Join(err, n.Close())
 	}()
+	if o.name != "" && o.name != n.Member.Name {
+		return croft.E(croft.ErrUsage, say("up.othername", n.Member.Name), say("up.othername.fix"))
+	}
 
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
@@ -83,23 +139,29 @@ func (c *cli) up(ctx context.Context, o upOptions) (err error) {
 	if !up {
 		return err
 	}
-	r := upResult{Dir: c.dir, Name: n.Member.Name, Socket: filepath.Join(c.dir, "api.sock"), Page: cfg.Page, Listen: n.Host.Addrs(), Height: status.Height}
+	r := upResult{Dir: c.dir, Name: n.Member.Name, Socket: filepath.Join(c.dir, "api.sock"), Page: cfg.Page, Listen: n.Host.Addrs(),
+		Height: status.Height, Orderers: status.Orderers, PID: os.Getpid()}
 	err = c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("up.title", croft.EngineVersion, r.Name))
-		if r.Page != "" {
-			fmt.Fprintln(w, say("up.page", r.Page))
-		}
-		fmt.Fprintln(w, say("up.socket", r.Socket))
-		for _, addr := range r.Listen {
-			fmt.Fprintln(w, say("up.listen", addr))
-		}
-		if r.Height == 0 {
-			fmt.Fprintln(w, say("up.new"))
-		} else {
-			fmt.Fprintln(w, say("up.ledger", r.Height, names(status.Orderers)))
-		}
+		r.print(w)
 	})
 	return errors.Join(err, <-ended)
+}
+
+// print says what a running node offers.
+func (r upResult) print(w io.Writer) {
+	if r.Page != "" {
+		fmt.Fprintln(w, say("up.page", r.Page))
+	}
+	fmt.Fprintln(w, say("up.socket", r.Socket))
+	for _, addr := range r.Listen {
+		fmt.Fprintln(w, say("up.listen", addr))
+	}
+	if r.Height == 0 {
+		fmt.Fprintln(w, say("up.new"))
+	} else {
+		fmt.Fprintln(w, say("up.ledger", r.Height, names(r.Orderers)))
+	}
 }
 
 // answering waits until the node that runs in dir answers, or has ended: then it

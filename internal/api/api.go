@@ -11,6 +11,7 @@
 //	ledger.go   the network as the ledger holds it; transactions
 //	council.go  votes, newcomers, invites
 //	data.go     datasets of the node's owner
+//	past.go     those that a restored folder has forgotten
 //	studies.go  studies, what they let leave, their results
 //	audit.go    what the node has stored, verified
 //	events.go   what happens at this node, in order

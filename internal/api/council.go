@@ -19,6 +19,8 @@ type Council struct {
 	Applications []Application   `json:"applications"`
 	Revocations  []Revocation    `json:"revocations"`
 	Invites      []Invite        `json:"invites"`
+	Stop         []Party         `json:"stop"`   // who wants the emergency stop
+	Resume       []Party         `json:"resume"` // who wants it to end
 }
 
 // Application is a newcomer who is not admitted yet.
@@ -67,7 +69,8 @@ func (s Services) council(r *http.Request) (Council, error) {
 		}
 	}
 	out.Needed = ledger.Majority(out.Needed)
-	yes := func(v ledger.Vote) (out []Party, err error) {
+	yes := func(v ledger.Vote) ([]Party, error) {
+		out := []Party{}
 		ballot, _, err := record[ledger.Ballot](ctx, s, ledger.BallotKey(v))
 		for _, id := range ballot.Yes {
 			if voters[id] {
@@ -84,6 +87,12 @@ func (s Services) council(r *http.Request) (Council, error) {
 		if len(against) > 0 {
 			out.Revocations = append(out.Revocations, Revocation{m.Party, against})
 		}
+	}
+	if out.Stop, err = yes(ledger.Vote{Action: ledger.StopAll}); err != nil {
+		return Council{}, err
+	}
+	if out.Resume, err = yes(ledger.Vote{Action: ledger.Resume}); err != nil {
+		return Council{}, err
 	}
 	invites, err := all[ledger.Invitation](s, "invite/")
 	if err != nil {

@@ -37,12 +37,20 @@ func (s Services) prepare(r *http.Request, add Add) (Prepared, error) {
 	if !filepath.IsAbs(add.Path) {
 		return Prepared{}, croft.E(croft.ErrFileOpen, add.Path, "the path must be absolute")
 	}
+	if add.View != "" && !filepath.IsAbs(add.View) {
+		return Prepared{}, croft.E(croft.ErrFileOpen, add.View, "the path must be absolute")
+	}
 	if add.Name == "" || len(add.Name) > maxName {
 		return Prepared{}, croft.E(croft.ErrUsage, "a dataset's name has 1 to 64 bytes", "choose one with --name")
 	}
 	p, err := s.Data.Prepare(add.Path, add.Name, add.Options)
 	if err != nil {
 		return Prepared{}, err
+	}
+	if len(p.Overlaps) == 0 {
+		if err := s.adopt(r.Context(), &p); err != nil {
+			return Prepared{}, err
+		}
 	}
 	group, _, err := record[ledger.Group](r.Context(), s, ledger.GroupKey(p.Group))
 	return Prepared{p, len(p.People), group.Cap}, err

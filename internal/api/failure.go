@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 
 	"croft"
+	"croft/internal/store"
 )
 
 // Failure is an error as it crosses the socket and as a program reads it: the one
@@ -26,7 +28,8 @@ type Failure struct {
 
 var kinds = [...]string{croft.Internal: "internal", croft.Usage: "usage", croft.NotFound: "not found", croft.Invalid: "invalid",
 	croft.Pending: "pending", croft.Denied: "denied", croft.Exhausted: "exhausted", croft.Unavailable: "unavailable",
-	croft.Timeout: "timeout", croft.Conflict: "conflict", croft.Corrupt: "corrupt"}
+	croft.Timeout: "timeout", croft.Conflict: "conflict", croft.Corrupt: "corrupt",
+	croft.Interrupted: "interrupted"}
 
 // FailureOf puts any error into the shape in which people and programs get it.
 func FailureOf(err error) *Failure {
@@ -35,6 +38,12 @@ func FailureOf(err error) *Failure {
 	}
 	e, ok := errors.AsType[*croft.Error](err)
 	switch {
+	case store.Full(err): // whoever noticed it: there is one cure
+		where := "this machine"
+		if ok && len(e.Args) > 0 {
+			where = e.Args[0] // the sentences about files begin with the path
+		}
+		e = croft.E(croft.ErrDiskFull, 1, where)
 	case ok:
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		e = croft.E(croft.ErrInterrupted)
@@ -57,6 +66,16 @@ func (f *Failure) restore() error {
 	}
 	f.OK, f.code = false, croft.Code(code)
 	return f
+}
+
+// ReadFailure returns the failure that another process of this program printed as
+// JSON, or nil if the text is none.
+func ReadFailure(text []byte) error {
+	f := new(Failure)
+	if json.Unmarshal(text, f) != nil || f.Code == "" {
+		return nil
+	}
+	return f.restore()
 }
 
 // Error returns the sentence.

@@ -146,12 +146,17 @@ func (s Services) submit(r *http.Request, body Tx) (Submitted, error) {
 	if err != nil {
 		return Submitted{}, err
 	}
-	switch kind {
-	case ledger.KindVote, ledger.KindInvite, ledger.KindPropose, ledger.KindRefuse, ledger.KindWithdraw:
+	send := func(ctx context.Context) error { return s.Study.Send(ctx, body.Tx) }
+	switch no := tx.Body.(type) {
+	case *ledger.Vote, *ledger.Invite, *ledger.Propose:
+	case *ledger.Refuse:
+		send = func(ctx context.Context) error { return s.Study.Refuse(ctx, no.Study, body.Tx) }
+	case *ledger.Withdraw:
+		send = func(ctx context.Context) error { return s.Study.Refuse(ctx, no.Study, body.Tx) }
 	default:
 		return Submitted{}, croft.E(croft.ErrTxUnknown, "transaction for this call, kind", kind)
 	}
-	return s.send(r.Context(), tx, func(ctx context.Context) error { return s.Study.Send(ctx, body.Tx) })
+	return s.send(r.Context(), tx, send)
 }
 
 // approve keeps the owner's signed approval and sends it.

@@ -126,7 +126,7 @@ func (n neighbours) of(id croft.MemberID) *person {
 	return n.people[slices.IndexFunc(n.people, func(p *person) bool { return p.ID == id })]
 }
 
-func (n neighbours) Fetch(_ context.Context, hash croft.Hash, from ...croft.MemberID) ([]byte, error) {
+func (n neighbours) Fetch(_ context.Context, hash croft.Hash, _ int, from ...croft.MemberID) ([]byte, error) {
 	for _, id := range from {
 		if data, err := n.of(id).s.Study.Blobs.Get(hash); err == nil {
 			return data, nil

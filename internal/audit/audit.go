@@ -60,6 +60,12 @@ func (c Checkpoint) String() string { return fmt.Sprintf("%s/%d/%s", c.Network, 
 // MarshalText gives the form of JSON.
 func (c Checkpoint) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
+// UnmarshalText reads the form that MarshalText gives.
+func (c *Checkpoint) UnmarshalText(text []byte) (err error) {
+	*c, err = ParseCheckpoint(string(text))
+	return err
+}
+
 // ParseCheckpoint reads the form that String writes. It fails with
 // croft.ErrUsage.
 func ParseCheckpoint(text string) (Checkpoint, error) {

@@ -377,6 +377,10 @@ func TestCheckpointText(t *testing.T) {
 	if got, err := ParseCheckpoint(c.String()); err != nil || got != c {
 		t.Error(got, err)
 	}
+	var read Checkpoint
+	if text, err := json.Marshal(c); err != nil || json.Unmarshal(text, &read) != nil || read != c {
+		t.Errorf("%s became %v, %v", text, read, err)
+	}
 	for _, text := range []string{"", "/", "//", c.String() + "/", strings.Replace(c.String(), "118", "0118", 1), strings.Replace(c.String(), "118", "0", 1),
 		strings.Replace(c.String(), "118", "-1", 1), strings.ToUpper(c.String()) + "A", c.String()[1:]} {
 		if got, err := ParseCheckpoint(text); !errors.Is(err, croft.ErrUsage) {
@@ -424,7 +428,7 @@ func flip(data []byte, at int) []byte {
 func onChain(t *testing.T, w *world, dir string) *chain.Node {
 	t.Helper()
 	n, err := chain.Open(chain.Config{Dir: filepath.Join(dir, "chain"), Genesis: w.Genesis,
-		ValidatorKey: w.keys[w.Members[0].ID][croft.RoleValidator-1], Timing: chain.LAN})
+		NodeKey: w.keys[w.Members[0].ID][croft.RoleNode-1], ValidatorKey: w.keys[w.Members[0].ID][croft.RoleValidator-1], Timing: chain.LAN})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ type Entry struct {
 // Line returns the entry for people. Names that others chose cannot leave the
 // line or steer the terminal.
 func (e Entry) Line() string {
-	when := "                   "
+	when := "with the next block"
 	if !e.Time.IsZero() {
 		when = e.Time.UTC().Format("2006-01-02 15:04:05")
 	}

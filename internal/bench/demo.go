@@ -214,7 +214,7 @@ func play(ctx context.Context, c DemoConfig, network *sim.Network, clinics []Cli
 		}
 	}
 	if err := sites[0].Await(ctx, func(context.Context) (bool, error) {
-		_, _, err := sites[0].Node.Study.Model(plan, id)
+		_, _, err := sites[0].Node.Study.Model(ctx, plan, id)
 		return err == nil, nil
 	}); err != nil {
 		return nil, err
@@ -227,7 +227,7 @@ func play(ctx context.Context, c DemoConfig, network *sim.Network, clinics []Cli
 func measure(ctx context.Context, c DemoConfig, network *sim.Network, sites []*sim.Member, id croft.StudyID, plan croft.Study) (*DemoReport, error) {
 	out := &DemoReport{Seed: c.Seed, Data: Attribution, Split: SplitLabel, Study: id.String()}
 	first := sites[0]
-	compiled, final, err := first.Node.Study.Model(plan, id)
+	compiled, final, err := first.Node.Study.Model(ctx, plan, id)
 	if err != nil {
 		return nil, err
 	}

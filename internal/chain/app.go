@@ -31,7 +31,7 @@ const (
 type app struct {
 	abci.BaseApplication
 	genesis croft.Genesis
-	admit   func(nodeID string) bool // may this CometBFT node be our peer?
+	admit   func() []croft.PublicKey // node keys of those who may be peers; nil: all
 	watchers
 
 	mu      sync.Mutex
@@ -55,7 +55,7 @@ type pending struct {
 	hash    croft.Hash
 }
 
-func newApp(g croft.Genesis, store dbm.DB, admit func(string) bool) (*app, error) {
+func newApp(g croft.Genesis, store dbm.DB, admit func() []croft.PublicKey) (*app, error) {
 	tree, err := ledger.OpenTree(treeDB{store})
 	if err != nil {
 		return nil, err
@@ -90,10 +90,11 @@ func (a *app) InitChain(context.Context, *abci.RequestInitChain) (*abci.Response
 }
 
 // Query answers one thing only: may this peer connect? CometBFT asks by address
-// (always ours: loopback) and by node id.
+// (always ours: loopback) and by the node id that the peer has proved.
 func (a *app) Query(_ context.Context, q *abci.RequestQuery) (*abci.ResponseQuery, error) {
 	id, byID := strings.CutPrefix(q.Path, "/p2p/filter/id/")
-	if strings.HasPrefix(q.Path, "/p2p/filter/addr/") || byID && (a.admit == nil || a.admit(id)) {
+	named := func(key croft.PublicKey) bool { return string(nodeID(key)) == id }
+	if strings.HasPrefix(q.Path, "/p2p/filter/addr/") || byID && (a.admit == nil || slices.ContainsFunc(a.admit(), named)) {
 		return &abci.ResponseQuery{}, nil
 	}
 	return &abci.ResponseQuery{Code: uint32(croft.ErrTxRights), Log: "not a member's node"}, nil

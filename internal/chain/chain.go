@@ -3,6 +3,7 @@
 //
 //	chain.go   what the flows see of a ledger
 //	full.go    a member's node: CometBFT in this process
+//	stored.go  what a node has on its disk, for it and for readers without it
 //	app.go     the state machine as CometBFT calls it
 //	twin.go    the same ledger in memory, one sequencer, for tests and simulation
 //	block.go   blocks as they are handed to an auditor, and their check
@@ -17,6 +18,7 @@ package chain
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 	"time"
@@ -109,10 +111,12 @@ func (w *watchers) forget() {
 	maps.DeleteFunc(w.set, func(_ chan struct{}, ctx context.Context) bool { return ctx.Err() != nil })
 }
 
+var errNoBlock = errors.New("there is no block yet")
+
 // prove is Machine.Prove, which has nothing to prove from before the first block.
 func prove(m *ledger.Machine, key string) (ledger.Proof, error) {
 	if m.Height() == 0 {
-		return ledger.Proof{}, croft.E(croft.ErrNoQuorum, "there is no block yet")
+		return ledger.Proof{}, croft.E(croft.ErrNoQuorum, errNoBlock)
 	}
 	return m.Prove(key)
 }

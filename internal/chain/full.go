@@ -1,12 +1,10 @@
 package chain
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -32,24 +30,22 @@ import (
 type Config struct {
 	Dir          string             // its own folder, made with mode 0700; nothing else may be in it
 	Genesis      croft.Genesis      // of the network
+	NodeKey      ed25519.PrivateKey // the member's: peers know each other by it
 	ValidatorKey ed25519.PrivateKey // the member's; used whether or not it orders blocks yet
 	Timing       Timing             // WAN if zero
 	Listen       string             // loopback host:port for peers; a free port if empty
-	// Admit says whether the CometBFT node of this id belongs to a member; nil
-	// admits all. It is called from other goroutines and must not call the Node.
-	Admit func(nodeID string) bool
+	// Admit returns the node keys of those who may be peers; nil admits all. It is
+	// called from other goroutines, also before Open has returned.
+	Admit func() []croft.PublicKey
 	Log   *slog.Logger // nothing is logged if nil
 }
 
 // Node is a full node: it checks every block, and orders them when the ledger
 // names its member an orderer. It implements Ledger and Blocks.
 type Node struct {
-	dir   string
-	id    string
+	stored
 	addr  string
-	app   *app
 	comet *node.Node
-	dbs   *databases
 
 	closing atomic.Bool // CometBFT's logger is quiet from here on
 	failed  chan error
@@ -59,7 +55,7 @@ type Node struct {
 
 	dialers sync.WaitGroup
 	mu      sync.Mutex
-	links   map[string]*link
+	links   map[croft.PublicKey]*link // by the peer's node key
 }
 
 // Open starts the node in cfg.Dir, or goes on where it was. Whatever a crash left
@@ -70,6 +66,9 @@ func Open(cfg Config) (*Node, error) {
 	}
 	if err := CheckDisk(cfg.Dir); err != nil {
 		return nil, err
+	}
+	if founded := time.Unix(cfg.Genesis.Time, 0); time.Until(founded) > clockSlack { // CometBFT would sleep until then, deaf
+		return nil, croft.E(croft.ErrClock, founded.UTC().Format(time.DateTime), time.Now().UTC().Format(time.DateTime))
 	}
 	if cfg.Listen != "" {
 		return open(cfg, cfg.Listen)
@@ -88,6 +87,9 @@ func Open(cfg Config) (*Node, error) {
 	}
 }
 
+// clockSlack is how far a founder's clock may be ahead of this machine's.
+const clockSlack = 5 * time.Second
+
 func freePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -98,8 +100,7 @@ func freePort() (string, error) {
 }
 
 func open(cfg Config, addr string) (n *Node, err error) {
-	n = &Node{dir: cfg.Dir, addr: addr, failed: make(chan error, 1), links: map[string]*link{}}
-	n.dbs = &databases{cfg.Dir, map[string]*database{}}
+	n = &Node{stored: newStored(cfg.Dir, false), addr: addr, failed: make(chan error, 1), links: map[croft.PublicKey]*link{}}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.close = sync.OnceValue(n.shutdown)
 	defer func() {
@@ -116,17 +117,7 @@ func open(cfg Config, addr string) (n *Node, err error) {
 	if err != nil {
 		return n, err
 	}
-	key, err := p2p.LoadOrGenNodeKey(filepath.Join(cfg.Dir, "node.json"))
-	if err != nil {
-		return n, croft.E(croft.ErrStoreCorrupt, filepath.Join(cfg.Dir, "node.json"), err)
-	}
-	n.id = string(key.ID())
-
-	store, err := n.dbs.get("ledger")
-	if err != nil {
-		return n, err
-	}
-	if n.app, err = newApp(cfg.Genesis, store, cfg.Admit); err != nil {
+	if err := n.openApp(cfg.Genesis, cfg.Admit); err != nil {
 		return n, err
 	}
 	doc, err := n.genesis(cfg.Genesis)
@@ -135,21 +126,19 @@ func open(cfg Config, addr string) (n *Node, err error) {
 	}
 	settings := cometConfig(cfg.Dir, addr, cfg.Timing)
 	log := cometLog{cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), n.fail, &n.closing}
-	n.comet, err = node.NewNode(settings, signer, key, proxy.NewConnSyncLocalClientCreator(n.app),
+	n.comet, err = node.NewNode(settings, signer, &p2p.NodeKey{PrivKey: comet25519.PrivKey(cfg.NodeKey)}, proxy.NewConnSyncLocalClientCreator(n.app),
 		func() (*types.GenesisDoc, error) { return doc, nil }, n.dbs.provide,
 		node.DefaultMetricsProvider(settings.Instrumentation), log)
 	if err != nil {
 		return n, croft.E(croft.ErrStoreCorrupt, cfg.Dir, err)
 	}
-	signer.blocks = n.comet.BlockStore()
-	if meta := n.comet.BlockStore().LoadBlockMeta(n.app.machine.Height()); meta != nil {
-		n.app.setTime(meta.Header.Time)
-	}
+	n.openBlocks(n.comet.BlockStore())
+	signer.blocks = n.blocks
 	if err := n.comet.Start(); err != nil {
 		if _, busy := errors.AsType[*net.OpError](err); busy {
 			return n, croft.E(croft.ErrPortUsed, addr, err)
 		}
-		return n, fmt.Errorf("start consensus: %w", err)
+		return n, croft.E(croft.ErrStoreCorrupt, cfg.Dir, err)
 	}
 	return n, nil
 }
@@ -245,22 +234,6 @@ func (n *Node) offer(tx []byte) error {
 	return refused
 }
 
-// Get implements Ledger.
-func (n *Node) Get(_ context.Context, key string) (p ledger.Proof, err error) {
-	if !n.app.read(func(m *ledger.Machine) { p, err = prove(m, key) }) {
-		err = croft.E(croft.ErrNodeDown, n.dir)
-	}
-	return p, err
-}
-
-// Read implements Ledger.
-func (n *Node) Read(_ context.Context, key string) (value []byte, err error) {
-	if !n.app.read(func(m *ledger.Machine) { value = m.Get(key) }) {
-		err = croft.E(croft.ErrNodeDown, n.dir)
-	}
-	return value, err
-}
-
 // Watch implements Ledger.
 func (n *Node) Watch(ctx context.Context) <-chan struct{} { return n.app.watch(ctx) }
 
@@ -272,65 +245,6 @@ func (n *Node) Status() (s Status) {
 	}
 	return s
 }
-
-// Block implements Blocks. The commit of the last block is the one this node saw;
-// of all others it is the one in the next block.
-func (n *Node) Block(height int64) (b BlockData, err error) {
-	defer func() {
-		if damage := recover(); damage != nil { // CometBFT's answer to a block that it cannot read
-			err = croft.E(croft.ErrStoreCorrupt, fmt.Sprintf("block %d", height), damage)
-		}
-	}()
-	store := n.comet.BlockStore()
-	block, commit, commitKey := store.LoadBlock(height), store.LoadBlockCommit(height), "C"
-	if commit == nil {
-		commit, commitKey = store.LoadSeenCommit(height), "SC"
-	}
-	if block == nil || commit == nil {
-		return b, croft.E(croft.ErrNotFound, "block", height, "croft status")
-	}
-	if err := n.checkStored(block, commit, commitKey); err != nil {
-		return b, err
-	}
-	return newBlockData(block, commit)
-}
-
-// checkStored compares what CometBFT stored of a block with what the block itself
-// would store, byte for byte: its reader does not look at everything (the proofs
-// of the parts, the copy of the header), and an audit of this disk should.
-func (n *Node) checkStored(block *types.Block, commit *types.Commit, commitKey string) error {
-	parts, err := block.MakePartSet(types.BlockPartSizeBytes)
-	if err != nil {
-		return err
-	}
-	want := map[string]interface{ Marshal() ([]byte, error) }{
-		fmt.Sprintf("H:%d", block.Height):             types.NewBlockMeta(block, parts).ToProto(),
-		fmt.Sprintf("%s:%d", commitKey, block.Height): commit.ToProto(),
-	}
-	for i := range int(parts.Total()) {
-		if want[fmt.Sprintf("P:%d:%d", block.Height, i)], err = parts.GetPart(i).ToProto(); err != nil {
-			return err
-		}
-	}
-	for key, record := range want {
-		raw, err := n.dbs.open["blockstore"].Get([]byte(key))
-		if again, fault := record.Marshal(); err != nil || fault != nil || !bytes.Equal(raw, again) {
-			return croft.E(croft.ErrStoreCorrupt, fmt.Sprintf("block %d", block.Height), "record "+key)
-		}
-	}
-	return nil
-}
-
-// Range implements Blocks.
-func (n *Node) Range(prefix string, yield func(key string, value []byte)) error {
-	if !n.app.read(func(*ledger.Machine) { n.app.tree.Range(prefix, yield) }) {
-		return croft.E(croft.ErrNodeDown, n.dir)
-	}
-	return nil
-}
-
-// NodeID returns the CometBFT node id: what peers dial, and what Admit is asked.
-func (n *Node) NodeID() string { return n.id }
 
 // P2PAddr returns the loopback host:port where CometBFT listens for peers.
 func (n *Node) P2PAddr() string { return n.addr }
@@ -357,21 +271,31 @@ func (n *Node) shutdown() error {
 	n.stop()
 	n.dialers.Wait()
 	if n.comet != nil {
-		if n.comet.IsRunning() {
-			// First the fetching of old blocks: if it finishes while the rest stops it
-			// starts consensus again, and panics because that is stopped.
-			if r, ok := n.comet.Switch().Reactor("BLOCKSYNC"); ok {
+		n.halt()
+	}
+	return n.stored.Close()
+}
+
+// halt stops CometBFT.
+func (n *Node) halt() {
+	peers := n.comet.Switch()
+	if n.comet.IsRunning() {
+		// First the fetching of old blocks: if it finishes while the rest stops it
+		// starts consensus again, and panics because that is stopped.
+		if r, ok := peers.Reactor("BLOCKSYNC"); ok {
+			_ = r.Stop()
+		}
+		_ = n.comet.Stop()
+		n.comet.Wait()
+	} else { // its start failed, and it forgets what had started by then
+		for _, name := range []string{"MEMPOOL", "BLOCKSYNC", "CONSENSUS", "EVIDENCE", "STATESYNC"} {
+			if r, ok := peers.Reactor(name); ok {
 				_ = r.Stop()
 			}
-			_ = n.comet.Stop()
-			n.comet.Wait()
 		}
-		_ = n.comet.ProxyApp().Stop() // CometBFT leaves it running
+		_ = n.comet.EventBus().Stop()
 	}
-	if n.app != nil {
-		n.app.close()
-	}
-	return n.dbs.close()
+	_ = n.comet.ProxyApp().Stop() // CometBFT leaves it running
 }
 
 // redial is the pause between two attempts to reach a peer. CometBFT's own
@@ -384,25 +308,31 @@ type link struct {
 	stop context.CancelFunc
 }
 
-// Connect keeps this node connected to the peer of that id at a loopback address,
-// until Disconnect. Called again it takes the new address and dials at once. Of
-// two nodes only one should dial: the one with the smaller id.
-func (n *Node) Connect(id, addr string) error {
-	target, err := p2p.NewNetAddressString(p2p.IDAddressString(p2p.ID(id), addr))
+// nodeID is CometBFT's name for the owner of a node key. CometBFT signs nothing
+// with that key but the 32 unforeseeable bytes of a handshake; whatever else is
+// signed with it is longer and begins with its purpose.
+func nodeID(key croft.PublicKey) p2p.ID { return p2p.PubKeyToID(cometKey(key)) }
+
+// Connect keeps this node connected to the owner of a node key through a loopback
+// address, until Disconnect. Called again it takes the new address and dials at
+// once. Whoever answers there must prove the key: nobody can stand in another's
+// place. Of two nodes only one should dial.
+func (n *Node) Connect(peer croft.PublicKey, addr string) error {
+	target, err := p2p.NewNetAddressString(p2p.IDAddressString(nodeID(peer), addr))
 	if err != nil {
-		return croft.E(croft.ErrPeer, id, err)
+		return croft.E(croft.ErrPeer, addr, err)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ctx.Err() != nil {
 		return croft.E(croft.ErrNodeDown, n.dir)
 	}
-	l := n.links[id]
+	l := n.links[peer]
 	if l == nil {
 		ctx, stop := context.WithCancel(n.ctx)
 		l = &link{make(chan *p2p.NetAddress, 1), stop}
-		n.links[id] = l
-		n.dialers.Go(func() { n.dial(ctx, l.addr) })
+		n.links[peer] = l
+		n.dialers.Go(func() { n.dial(ctx, peer, l.addr) })
 	}
 	select { // the latest address counts; n.mu makes this the only sender
 	case <-l.addr:
@@ -413,19 +343,23 @@ func (n *Node) Connect(id, addr string) error {
 }
 
 // Disconnect stops dialling the peer and drops its connection.
-func (n *Node) Disconnect(id string) {
+func (n *Node) Disconnect(peer croft.PublicKey) {
 	n.mu.Lock()
-	if l := n.links[id]; l != nil {
+	if l := n.links[peer]; l != nil {
 		l.stop()
-		delete(n.links, id)
+		delete(n.links, peer)
 	}
 	n.mu.Unlock()
-	if peer := n.comet.Switch().Peers().Get(p2p.ID(id)); peer != nil {
-		n.comet.Switch().StopPeerGracefully(peer)
+	n.drop(peer)
+}
+
+func (n *Node) drop(peer croft.PublicKey) {
+	if p := n.comet.Switch().Peers().Get(nodeID(peer)); p != nil {
+		n.comet.Switch().StopPeerGracefully(p)
 	}
 }
 
-func (n *Node) dial(ctx context.Context, addrs <-chan *p2p.NetAddress) {
+func (n *Node) dial(ctx context.Context, peer croft.PublicKey, addrs <-chan *p2p.NetAddress) {
 	again := time.NewTicker(redial)
 	defer again.Stop()
 	var addr *p2p.NetAddress
@@ -438,6 +372,9 @@ func (n *Node) dial(ctx context.Context, addrs <-chan *p2p.NetAddress) {
 		}
 		if addr != nil && !n.comet.Switch().IsDialingOrExistingAddress(addr) {
 			_ = n.comet.Switch().DialPeerWithAddress(addr) // an unreachable peer is what the next tick is for
+			if ctx.Err() != nil {
+				n.drop(peer) // Disconnect came meanwhile
+			}
 		}
 	}
 }

@@ -18,7 +18,7 @@ type network struct {
 	t     testing.TB
 	dir   string
 	log   *slog.Logger
-	admit func(string) bool
+	admit func() []croft.PublicKey
 	nodes []*Node // nil: not running
 }
 
@@ -35,30 +35,32 @@ func newNetwork(t testing.TB, members int) *network {
 	return n
 }
 
+// start opens nodes and connects them with those that run.
 func (n *network) start(indices ...int) {
 	n.t.Helper()
 	for _, i := range indices {
-		node, err := Open(Config{
-			Dir: filepath.Join(n.dir, fmt.Sprint(i)), Genesis: n.genesis,
-			ValidatorKey: n.keys[n.genesis.Members[i].ID][croft.RoleValidator-1], Timing: LAN, Log: n.log, Admit: n.admit,
-		})
-		if err != nil {
-			n.t.Fatalf("node %d: %v", i, err)
-		}
-		n.nodes[i] = node
-		for j, peer := range n.nodes {
-			if peer == nil || i == j {
+		n.open(i)
+		for j, other := range n.nodes {
+			if other == nil || i == j {
 				continue
 			}
-			from, to := node, peer
-			if to.NodeID() < from.NodeID() {
-				from, to = to, from
-			}
-			if err := from.Connect(to.NodeID(), to.P2PAddr()); err != nil {
+			if err := n.nodes[min(i, j)].Connect(n.genesis.Members[max(i, j)].Node, n.nodes[max(i, j)].P2PAddr()); err != nil {
 				n.t.Fatal(err)
 			}
 		}
 	}
+}
+
+func (n *network) open(i int) {
+	n.t.Helper()
+	node, err := Open(Config{
+		Dir: filepath.Join(n.dir, fmt.Sprint(i)), Genesis: n.genesis,
+		NodeKey: n.key(i, croft.RoleNode), ValidatorKey: n.key(i, croft.RoleValidator), Timing: LAN, Log: n.log, Admit: n.admit,
+	})
+	if err != nil {
+		n.t.Fatalf("node %d: %v", i, err)
+	}
+	n.nodes[i] = node
 }
 
 func (n *network) stop(i int) {

@@ -26,8 +26,9 @@ import (
 // CometBFT closes some of its own and forgets others; a restart in the same
 // process needs all of them closed.
 type databases struct {
-	dir  string
-	open map[string]*database
+	dir      string
+	readOnly bool
+	open     map[string]*database
 }
 
 // get opens dir/NAME.db.
@@ -38,7 +39,7 @@ func (d *databases) get(name string) (*database, error) {
 	// Small buffers: a node has four databases of a few megabytes, and a demo has
 	// five nodes in one process.
 	level, err := dbm.NewGoLevelDBWithOpts(name, d.dir, &opt.Options{
-		WriteBuffer: 1 << 20, BlockCacheCapacity: 2 << 20, OpenFilesCacheCapacity: 64,
+		WriteBuffer: 1 << 20, BlockCacheCapacity: 2 << 20, OpenFilesCacheCapacity: 64, ReadOnly: d.readOnly,
 	})
 	if err != nil {
 		return nil, croft.E(croft.ErrStoreCorrupt, filepath.Join(d.dir, name+".db"), err)
@@ -157,11 +158,14 @@ type signer struct {
 	}
 }
 
+// recordFile holds what the validator key signed last.
+const recordFile = "signed.json"
+
 // openSigner opens the record in dir, or makes it before anything else is in the
 // folder. If it is gone while the rest is there, somebody lost it, and this node
 // must not guess.
 func openSigner(dir string, key ed25519.PrivKey) (*signer, error) {
-	path := filepath.Join(dir, "signed.json")
+	path := filepath.Join(dir, recordFile)
 	s := &signer{FilePV: privval.NewFilePV(key, "", path)}
 	_, used := os.Stat(filepath.Join(dir, "blockstore.db"))
 	raw, err := os.ReadFile(path)

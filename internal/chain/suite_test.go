@@ -46,6 +46,11 @@ func (w world) member(name string) croft.Member {
 	return m
 }
 
+// key is a key of the i-th founder.
+func (w world) key(i int, role croft.Role) ed25519.PrivateKey {
+	return w.keys[w.genesis.Members[i].ID][role-1]
+}
+
 func (w world) seal(i int, body any) []byte {
 	id := w.genesis.Members[i].ID
 	return ledger.Seal(w.genesis.Scope(), id, 0, body, func(role croft.Role, s croft.Scope, domain string, body []byte) (sig croft.Signature) {

@@ -18,22 +18,9 @@ import (
 // files are read (a pipe could not be read again). A schema without columns reads
 // the people only.
 func Open(path string, schema croft.Schema, limits Limits) (*table.Table, croft.Hash, error) {
-	fail := func(err error) (*table.Table, croft.Hash, error) {
-		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-			err = pathErr.Err // the sentence names the path itself
-		}
-		return nil, croft.Hash{}, croft.E(croft.ErrFileOpen, path, err)
-	}
-	info, err := os.Stat(path) // before opening, which a pipe would block
+	f, err := openRegular(path)
 	if err != nil {
-		return fail(err)
-	}
-	if !info.Mode().IsRegular() {
-		return fail(errors.New("it is not a regular file"))
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return fail(err)
+		return nil, croft.Hash{}, err
 	}
 	defer f.Close()
 	hash := sha256.New()
@@ -42,6 +29,33 @@ func Open(path string, schema croft.Schema, limits Limits) (*table.Table, croft.
 		return nil, croft.Hash{}, err
 	}
 	return t, croft.Hash(hash.Sum(nil)), nil
+}
+
+// openRegular opens a file to read, and nothing but a file.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path) // before opening, which a pipe would block
+	switch {
+	case err == nil && info.IsDir():
+		err = errors.New("it is a folder: reading one takes a view")
+	case err == nil && !info.Mode().IsRegular():
+		err = errors.New("it is not a regular file")
+	}
+	var f *os.File
+	if err == nil {
+		f, err = os.Open(path)
+	}
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return f, nil
+}
+
+// unreadable says that a path cannot be read.
+func unreadable(path string, err error) error {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pathErr.Err // the sentence names the path itself
+	}
+	return croft.E(croft.ErrFileOpen, path, err)
 }
 
 // Fingerprints returns a keyed fingerprint of each of some people, ascending: HMAC-SHA256 under a key that never leaves the site. The owner keeps

@@ -38,6 +38,7 @@ type Entry struct {
 	ID         croft.DatasetID `json:"id"`
 	Name       string          `json:"name"`
 	Path       string          `json:"path"`
+	View       string          `json:"view,omitempty"` // the path is a folder of FHIR resources, read by this view
 	Rows       int             `json:"rows"`
 	Columns    []string        `json:"columns"`
 	Unit       string          `json:"unit"` // the column that identifies a person, or "row"
@@ -50,8 +51,9 @@ type Entry struct {
 
 // Options are what an owner says about a dataset.
 type Options struct {
-	Unit     string       `json:"unit"`     // column that identifies a person; "row" if each row is one
-	Releases uint32       `json:"releases"` // sums that its people may be in, over all studies
+	View     string       `json:"view,omitempty"` // for a folder of FHIR resources: the file of the view
+	Unit     string       `json:"unit"`           // column that identifies a person; "row" if each row is one
+	Releases uint32       `json:"releases"`       // sums that its people may be in, over all studies
 	Policy   table.Policy `json:"policy"`
 }
 
@@ -93,15 +95,20 @@ func (r *Registry) Prepare(path, name string, o Options) (Prepared, error) {
 	if floor := table.DefaultPolicy(); !o.Policy.Public && (o.Policy.MinRows < floor.MinRows || o.Policy.MinCell < floor.MinCell || o.Policy.MaxRatio > floor.MaxRatio) {
 		return Prepared{}, croft.E(croft.ErrPolicy, fmt.Sprintf("a policy can only tighten: min_rows at least %d, min_cell at least %d, parameters per row at most %g", floor.MinRows, floor.MinCell, floor.MaxRatio))
 	}
-	t, commitment, err := r.read(path, croft.Schema{UnitColumn: o.Unit})
+	if o.View != "" {
+		if o.View, err = filepath.Abs(o.View); err != nil {
+			return Prepared{}, croft.E(croft.ErrFileOpen, o.View, err)
+		}
+	}
+	t, commitment, err := r.read(path, o.View, croft.Schema{UnitColumn: o.Unit})
 	if err != nil {
 		return Prepared{}, err
 	}
-	header, err := headerOf(path)
+	header, err := headerOf(path, o.View)
 	if err != nil {
 		return Prepared{}, err
 	}
-	d := Prepared{People: Fingerprints(r.key, t.People()), Entry: Entry{Name: name, Path: path, Rows: t.Rows(), Columns: header, Unit: o.Unit,
+	d := Prepared{People: Fingerprints(r.key, t.People()), Entry: Entry{Name: name, Path: path, View: o.View, Rows: t.Rows(), Columns: header, Unit: o.Unit,
 		Policy: o.Policy, Releases: o.Releases, Commitment: commitment}}
 	rand.Read(d.Group[:])
 	entries, err := r.List()
@@ -124,7 +131,14 @@ func (r *Registry) Prepare(path, name string, o Options) (Prepared, error) {
 	return d, nil
 }
 
-func headerOf(path string) ([]string, error) {
+func headerOf(path, view string) ([]string, error) {
+	if view != "" {
+		v, _, err := openView(view)
+		if err != nil {
+			return nil, err
+		}
+		return columnsOf(v), nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, croft.E(croft.ErrFileOpen, path, err)
@@ -137,10 +151,15 @@ func headerOf(path string) ([]string, error) {
 	return rows.header, nil
 }
 
-// read opens a file and turns its content's hash into the commitment: an HMAC, so
-// that nobody can test guesses of the content against the ledger.
-func (r *Registry) read(path string, schema croft.Schema) (*table.Table, croft.Hash, error) {
-	t, content, err := Open(path, schema, Limits{})
+// read opens a file, or a folder by a view, and turns its content's hash into the
+// commitment: an HMAC, so that nobody can test guesses of the content against the
+// ledger.
+func (r *Registry) read(path, view string, schema croft.Schema) (t *table.Table, content croft.Hash, err error) {
+	if view != "" {
+		t, content, err = OpenFHIR(path, view, schema, Limits{})
+	} else {
+		t, content, err = Open(path, schema, Limits{})
+	}
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
@@ -242,5 +261,5 @@ func (r *Registry) Open(_ context.Context, id croft.DatasetID, schema croft.Sche
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
-	return r.read(e.Path, schema)
+	return r.read(e.Path, e.View, schema)
 }

@@ -37,13 +37,7 @@ func cholesky(a [][]float64) (l factor, singular int) {
 
 // solve returns A⁻¹·b.
 func (l factor) solve(b []float64) []float64 {
-	x := slices.Clone(b)
-	for i := range x { // L·y = b
-		for k := range i {
-			x[i] -= float64(l[i][k] * x[k])
-		}
-		x[i] /= l[i][i]
-	}
+	x := l.forward(b)                  // L·y = b
 	for i := len(x) - 1; i >= 0; i-- { // Lᵀ·x = y
 		for k := i + 1; k < len(x); k++ {
 			x[i] -= float64(l[k][i] * x[k])
@@ -51,6 +45,29 @@ func (l factor) solve(b []float64) []float64 {
 		x[i] /= l[i][i]
 	}
 	return x
+}
+
+// forward returns L⁻¹·b.
+func (l factor) forward(b []float64) []float64 {
+	x := slices.Clone(b)
+	for i := range x {
+		for k := range i {
+			x[i] -= float64(l[i][k] * x[k])
+		}
+		x[i] /= l[i][i]
+	}
+	return x
+}
+
+// inverse returns A⁻¹.
+func (l factor) inverse() [][]float64 {
+	a := make([][]float64, len(l))
+	for i := range a {
+		unit := make([]float64, len(l))
+		unit[i] = 1
+		a[i] = l.solve(unit)
+	}
+	return a
 }
 
 // pack returns the upper triangle of a symmetric matrix, by rows.

@@ -2,71 +2,104 @@ package fed
 
 import (
 	"math"
-
-	"croft"
+	"slices"
 )
 
-// Compute returns one site's vector for the sum that moves s: site me of so many
-// sites, with its training and held-out rows. It is the site's own affair and
-// need not be bit-deterministic. The result fits p.Layout(s, sites).
-func (p *Plan) Compute(s State, me, sites int, train, test Rows) ([]float64, error) {
-	if me < 0 || me >= sites || sites > MaxSites {
-		return nil, croft.E(croft.ErrShape, "the study", sites, MaxSites)
-	}
-	for _, rows := range []Rows{train, test} {
-		if err := p.fits(rows); err != nil {
-			return nil, err
-		}
-	}
-	if len(train.X)+len(test.X) > MaxRows {
-		return nil, croft.E(croft.ErrTooManyRows, "this site", MaxRows)
-	}
+func (g regression) compute(p *Plan, s State, me, sites int, train, test Rows) []float64 {
 	switch s.Word {
 	case Count:
-		return []float64{float64(len(train.Y)), total(train.Y), float64(len(test.Y)), total(test.Y)}, nil
+		counts := []float64{float64(len(train.Y)), 0, float64(len(test.Y)), 0}
+		if !g.traits().numeric {
+			counts[1], counts[3] = total(train.Y), total(test.Y)
+		}
+		return append(counts, g.counts(p, train)...)
 	case Centre:
-		return p.columnSums(train, func(_ int, x float64) float64 { return x }), nil
+		return p.columnSums(train, func(_ int, x float64) float64 { return x })
 	case Spread:
 		mean := floats(s.Mean)
-		return p.columnSums(train, func(j int, x float64) float64 { return (x - mean[j]) * (x - mean[j]) }), nil
+		return p.columnSums(train, func(j int, x float64) float64 { return (x - mean[j]) * (x - mean[j]) })
 	case Newton:
-		return p.curvature(s, train), nil
-	case Evaluate:
-		return p.metrics(s, me, sites, train, test), nil
+		return g.newton(p, s, train)
 	default:
-		return nil, nil
+		report := g.metrics(p, s, me, sites, train, test)
+		if p.model.Clusters {
+			return append(report, meat(p, s, g.likelihood.(glm), train)...)
+		}
+		return append(report, g.extra(p, s, train)...)
 	}
 }
 
-// fits checks the shape and the ranges on which the layout's bounds rest.
-func (p *Plan) fits(rows Rows) error {
-	if len(rows.X) != len(rows.Y) {
-		return croft.E(croft.ErrShape, "the label", len(rows.Y), len(rows.X))
-	}
-	for i, x := range rows.X {
-		if len(x) != len(p.columns) {
-			return croft.E(croft.ErrShape, "a row", len(x), len(p.columns))
-		}
-		for j, v := range x {
-			if !(math.Abs(v) <= 1) {
-				return croft.E(croft.ErrOverflow, p.columns[j], i, v, 1)
-			}
-		}
-		if rows.Y[i] != 0 && rows.Y[i] != 1 {
-			return croft.E(croft.ErrOverflow, p.model.Label, i, rows.Y[i], 1)
-		}
-	}
-	return nil
-}
-
+// columnSums sums a function of each column over the rows, weighted, and of the
+// label as its last column if that is standardised too.
 func (p *Plan) columnSums(rows Rows, of func(column int, x float64) float64) []float64 {
-	sums := make([]float64, len(p.columns))
-	for _, x := range rows.X {
+	sums := make([]float64, p.standardises())
+	for i, x := range rows.X {
 		for j, v := range x {
-			sums[j] += of(j, v)
+			sums[j] += rows.weight(i) * of(j, v)
+		}
+		if label := len(x); label < len(sums) {
+			sums[label] += rows.weight(i) * of(label, rows.Y[i])
 		}
 	}
 	return sums
+}
+
+// weight returns the weight of a row, 1 if there are none.
+func (r Rows) weight(i int) float64 {
+	if r.Weight == nil {
+		return 1
+	}
+	return r.Weight[i]
+}
+
+// offset returns the logarithm of a row's exposure, 0 if there is none.
+func (r Rows) offset(i int) float64 {
+	if r.Exposure == nil {
+		return 0
+	}
+	return math.Log(r.Exposure[i])
+}
+
+// glm is a likelihood of rows that are independent given their linear predictor.
+type glm interface {
+	likelihood
+	// at returns ∂ℓ/∂η, −∂²ℓ/∂η² and ℓ of row i at its linear predictor, which has
+	// the intercept and the offset.
+	at(p *Plan, s State, rows Rows, i int, eta float64) (slope, curvature, loglik float64)
+}
+
+// centred returns the rows of z less the site's weighted mean row, if it has its
+// own intercept, and the linear predictors. ok is false where nothing is left:
+// the site's own intercept explains every row, or fitted probabilities of 0 and 1
+// weigh nothing.
+func centred(p *Plan, s State, g glm, rows Rows) (z [][]float64, eta []float64, ok bool) {
+	z = p.standardise(s, rows)
+	eta = p.predictors(s, z, rows)
+	if p.common {
+		return z, eta, true
+	}
+	alpha, telling := g.intercept(p, s, z, eta, rows)
+	if !telling {
+		return nil, nil, false
+	}
+	centre, weights := make([]float64, p.params()), 0.0
+	for i := range z {
+		eta[i] += alpha
+		_, w, _ := g.at(p, s, rows, i, eta[i])
+		weights += w
+		for j, v := range z[i] {
+			centre[j] += w * v
+		}
+	}
+	if weights == 0 { // |η| > 700 in every row: no information left
+		return nil, nil, false
+	}
+	for i := range z {
+		for j := range z[i] {
+			z[i][j] -= centre[j] / weights
+		}
+	}
+	return z, eta, true
 }
 
 // curvature returns gradient, information (upper triangle) and log-likelihood at
@@ -78,38 +111,19 @@ func (p *Plan) columnSums(rows Rows, of func(column int, x float64) float64) []f
 // plain formulas give once each row has the site's weighted mean row taken off,
 // which also keeps the result positive semidefinite in floating point; what is
 // left of g_α by an inexact α cancels to first order.
-func (p *Plan) curvature(s State, rows Rows) []float64 {
+func curvature(p *Plan, s State, g glm, rows Rows) []float64 {
 	d := p.params()
 	report := make([]float64, d+d*(d+1)/2+1)
-	if !p.common && (len(rows.Y) == 0 || OneClass(rows.Y)) {
-		return report // α → ±∞ explains every row: exactly nothing is left
-	}
-	z := p.standardised(s, rows)
-	eta := scores(z, floats(s.Beta))
-	if !p.common {
-		alpha := intercept(eta, rows.Y)
-		centre, weights := make([]float64, d), 0.0
-		for i := range z {
-			eta[i] += alpha
-			w := logistic(eta[i]) * logistic(-eta[i])
-			weights += w
-			for j, v := range z[i] {
-				centre[j] += w * v
-			}
-		}
-		if weights == 0 { // |η| > 700 in every row: no information left
-			return report
-		}
-		for i := range z {
-			for j := range z[i] {
-				z[i][j] -= centre[j] / weights
-			}
-		}
+	z, eta, ok := centred(p, s, g, rows)
+	if !ok {
+		return report
 	}
 	gradient, information, loglik := report[:d], report[d:len(report)-1], &report[len(report)-1]
+	weights := 0.0
 	for i, row := range z {
-		r, w := residual(eta[i], rows.Y[i]), logistic(eta[i])*logistic(-eta[i])
-		*loglik -= loss(eta[i], rows.Y[i])
+		r, w, l := g.at(p, s, rows, i, eta[i])
+		*loglik += l
+		weights += w
 		at := 0
 		for j, v := range row {
 			gradient[j] += r * v
@@ -119,36 +133,44 @@ func (p *Plan) curvature(s State, rows Rows) []float64 {
 			}
 		}
 	}
+	if b := g.bounds(p, s); !(weights <= b.curvature) {
+		// Only a step that was too long leads here. To say so is enough: the
+		// log-likelihood at its bound makes the network halve the step.
+		clear(report)
+		*loglik = -b.loglik
+	}
 	return report
 }
 
 // metrics returns the report of the evaluate step: the site's score on its
 // held-out rows under its own intercept, and what its intercept adds to the
 // network's mean.
-func (p *Plan) metrics(s State, me, sites int, train, test Rows) []float64 {
-	alpha := 0.0
-	if !p.common {
-		alpha = intercept(scores(p.standardised(s, train), floats(s.Beta)), train.Y)
+func (g regression) metrics(p *Plan, s State, me, sites int, train, test Rows) []float64 {
+	alpha, telling := 0.0, false
+	own := !p.common && g.traits().baseline
+	if own {
+		z := p.standardise(s, train)
+		alpha, telling = g.intercept(p, s, z, p.predictors(s, z, train), train)
 	}
-	eta := scores(p.standardised(s, test), floats(s.Beta))
+	eta := p.predictors(s, p.standardise(s, test), test)
 	for i := range eta {
 		eta[i] += alpha
 	}
-	own := tally(eta, test.Y)
+	score := g.tally(p, s, eta, test)
 	slots := make([][scoreLen]float64, p.slots(sites))
-	slots[0] = own
+	slots[0] = score
 	if p.perSite {
-		slots[1+me] = own
+		slots[1+me] = score
 	}
 	var report []float64
-	for _, block := range [][2]int{{0, 3}, {3, 5}, {5, 6}, {6, 9}} { // as in Layout
+	for _, block := range [][2]int{{0, 3}, {3, 5}, {5, 6}, {6, 9}} { // as in layout
 		for _, slot := range slots {
 			report = append(report, slot[block[0]:block[1]]...)
 		}
 	}
-	if !p.common {
+	if own {
 		weight := float64(len(train.Y))
-		if len(train.Y) == 0 || OneClass(train.Y) {
+		if !telling {
 			weight = 0 // its intercept says nothing of others
 		}
 		report = append(report, weight*alpha, weight)
@@ -158,19 +180,29 @@ func (p *Plan) metrics(s State, me, sites int, train, test Rows) []float64 {
 
 // Intercept returns the intercept of a site with these training rows under the
 // final estimate, for linear predictors Intercept + Σ Coef·x on the [−1, 1]
-// scale. It never leaves the site. With one common intercept it is that one.
+// scale (of the label too, with linear). It never leaves the site. With one common
+// intercept it is that one; a Cox regression has none: 0.
 func (p *Plan) Intercept(s State, train Rows) float64 {
-	beta := floats(s.Beta)
+	g, ok := p.family.(regression)
+	if !ok || !g.traits().baseline {
+		return 0
+	}
 	alpha := 0.0
 	if !p.common {
-		alpha = intercept(scores(p.standardised(s, train), beta), train.Y)
+		z := p.standardise(s, train)
+		alpha, _ = g.intercept(p, s, z, p.predictors(s, z, train), train)
 	}
-	return alpha + scores(p.standardised(s, Rows{X: [][]float64{make([]float64, len(p.columns))}}), beta)[0]
+	origin := Rows{X: [][]float64{make([]float64, len(p.columns))}}
+	alpha += p.predictors(s, p.standardise(s, origin), origin)[0]
+	if label := len(p.columns); g.traits().numeric {
+		return s.Mean[label].Float() + s.SD[label].Float()*alpha
+	}
+	return alpha
 }
 
-// standardised returns the rows of z = (x − mean)/sd, after the 1 of a common
+// standardise returns the rows of z = (x − mean)/sd, after the 1 of a common
 // intercept.
-func (p *Plan) standardised(s State, rows Rows) [][]float64 {
+func (p *Plan) standardise(s State, rows Rows) [][]float64 {
 	mean, sd := floats(s.Mean), floats(s.SD)
 	z := make([][]float64, len(rows.X))
 	for i, x := range rows.X {
@@ -185,79 +217,67 @@ func (p *Plan) standardised(s State, rows Rows) [][]float64 {
 	return z
 }
 
-// scores returns the linear predictor of each row.
-func scores(z [][]float64, beta []float64) []float64 {
+// predictors returns the linear predictor of each row, with its offset and
+// without a site's own intercept.
+func (p *Plan) predictors(s State, z [][]float64, rows Rows) []float64 {
+	beta := floats(s.Beta)
 	eta := make([]float64, len(z))
 	for i, row := range z {
 		for j, v := range row {
 			eta[i] += beta[j] * v
 		}
+		if rows.Exposure != nil {
+			eta[i] += rows.offset(i)
+		}
 	}
 	return eta
 }
 
-// intercept returns the α that maximises the likelihood of y under logits α + η:
-// the root of f(α) = Σ(y − σ(α+η)), which falls in α. Newton's method within a
-// bracket that each step narrows. The mean of σ at the root is the share of
-// positives q, and 1/(4n) ≤ q ≤ 1 − 1/(4n), so |α| ≤ log 4n + max|η|.
-//
-// Rows of one class only have no such α; they are joined by one row at their mean
-// η that is half positive, half negative, so that a site can predict at all.
-func intercept(eta, y []float64) float64 {
-	if len(y) == 0 {
-		return 0
+// meatBlocks are what a sandwich needs of every site: Σ u·uᵀ over people, where u
+// is the sum of a person's rows in the gradient, and the number of people. All ‖u‖
+// together are at most Σ|∂ℓ/∂η|·‖z − z̄‖.
+func meatBlocks(p *Plan, s State, b bounds) []bounded {
+	d := p.params()
+	return []bounded{
+		{"meat", d * (d + 1) / 2, float64(float64(b.residual*b.residual) * (float64(4*p.inverseVariances(s)) + 1))},
+		{"people", 1, 2 * MaxRows},
 	}
-	if OneClass(y) {
-		mean := total(eta) / float64(len(eta))
-		eta, y = append(eta[:len(eta):len(eta)], mean), append(y[:len(y):len(y)], 0.5)
-	}
-	n := float64(len(y))
-	low, high := math.Inf(1), math.Inf(-1)
-	for _, e := range eta {
-		low, high = min(low, -math.Log(4*n)-e), max(high, math.Log(4*n)-e)
-	}
-	share := total(y) / n
-	alpha := min(max(math.Log(share/(1-share))-total(eta)/n, low), high)
-	for range 200 {
-		f, slope := 0.0, 0.0
-		for i, e := range eta {
-			f += y[i] - logistic(alpha+e)
-			slope += logistic(alpha+e) * logistic(-alpha-e)
-		}
-		if f > 0 {
-			low = alpha
-		} else {
-			high = alpha
-		}
-		next := alpha + f/slope
-		if !(next > low && next < high) { // also when slope is 0
-			next = low + (high-low)/2
-		}
-		if math.Abs(next-alpha) <= 0x1p-52*math.Abs(alpha) || next == alpha {
-			return next
-		}
-		alpha = next
-	}
-	return alpha
 }
 
-// logistic is σ(η) = 1/(1+e^−η).
-func logistic(eta float64) float64 { return 1 / (1 + math.Exp(-eta)) }
-
-// residual is y − σ(η) for y 0 or 1, without cancellation.
-func residual(eta, y float64) float64 {
-	if y == 1 {
-		return logistic(-eta)
+// meat fills meatBlocks.
+func meat(p *Plan, s State, g glm, rows Rows) []float64 {
+	d := p.params()
+	report := make([]float64, d*(d+1)/2+1)
+	sums := map[int][]float64{}
+	z, eta, ok := centred(p, s, g, rows)
+	for i, unit := range rows.Unit {
+		if sums[unit] == nil {
+			sums[unit] = make([]float64, d)
+			report[len(report)-1]++
+		}
+		if !ok {
+			continue
+		}
+		slope, _, _ := g.at(p, s, rows, i, eta[i])
+		for j, v := range z[i] {
+			sums[unit][j] += slope * v
+		}
 	}
-	return -logistic(eta)
-}
-
-// loss is −log of the probability that logit η gives to y.
-func loss(eta, y float64) float64 {
-	if y == 1 {
-		eta = -eta
+	seen := map[int]bool{}
+	for _, unit := range rows.Unit { // in the order of rows: equal rows, equal report
+		if seen[unit] {
+			continue
+		}
+		seen[unit] = true
+		at := 0
+		for j, v := range sums[unit] {
+			for _, u := range sums[unit][j:] {
+				report[at] += v * u
+				at++
+			}
+		}
 	}
-	return math.Log1p(math.Exp(-math.Abs(eta))) + max(eta, 0)
+	return report
 }
 
 func total(values []float64) (sum float64) {
@@ -265,4 +285,12 @@ func total(values []float64) (sum float64) {
 		sum += v
 	}
 	return sum
+}
+
+// joined returns the rows of both, for plans that hold nobody out.
+func joined(a, b Rows) Rows {
+	return Rows{
+		X: slices.Concat(a.X, b.X), Y: slices.Concat(a.Y, b.Y), Time: slices.Concat(a.Time, b.Time),
+		Exposure: slices.Concat(a.Exposure, b.Exposure), Weight: slices.Concat(a.Weight, b.Weight), Unit: slices.Concat(a.Unit, b.Unit),
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"go/types"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"croft"
@@ -140,16 +142,25 @@ func writeGolden(t *testing.T, file string) {
 func TestProductsAreNeverFused(t *testing.T) {
 	files := token.NewFileSet()
 	var trees []*ast.File
-	for _, name := range []string{"fed.go", "state.go", "layout.go", "step.go", "cholesky.go", "metrics.go"} {
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range sources {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
 		tree, err := parser.ParseFile(files, name, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		trees = append(trees, tree)
 	}
-	for _, f := range inexact(files, trees, "state.go", "layout.go", "step.go", "cholesky.go") {
+	reached, found := inexact(files, trees, "Step", "Layout", "Decode")
+	for _, f := range found {
 		t.Error(f)
 	}
+	t.Logf("%d functions: %s", len(reached), strings.Join(reached, " "))
 
 	files = token.NewFileSet()
 	tree, err := parser.ParseFile(files, "x.go", `package x
@@ -157,58 +168,84 @@ func TestProductsAreNeverFused(t *testing.T) {
 		func f(a, b, c float64, n int) float64 {
 			c += a * b
 			c *= a
-			return math.Exp(c) + float64(a*b) + float64(float64(2*a)*b) + a/b + float64(2*n*n)
+			return math.Exp(c) + float64(a*b) + float64(float64(2*a)*b) + a/b + float64(2*n*n) + s{}.g(nil, nil)
 		}
-		func g(a, b []float64) float64 { return float64(a[0]*b[0]) - (a[1]*b[1]) }`, 0)
+		type s struct{}
+		func (s) g(a, b []float64) float64 { return float64(a[0]*b[0]) - (a[1]*b[1]) }
+		var h = func() {}
+		func unreached(a, b float64) float64 { return a * b * math.Exp(k()) }
+		func k() float64 { return 0 }
+		func (s) each(visit func()) { visit() }`, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found := inexact(files, []*ast.File{tree}, "x.go"); len(found) != 4 {
-		t.Errorf("the check itself found %q", found)
+	if reached, found := inexact(files, []*ast.File{tree}, "f"); len(found) != 4 || len(reached) != 2 {
+		t.Errorf("the check itself found %q in %q", found, reached)
 	}
 }
 
-// inexact lists what in the named files may round differently on two machines.
-func inexact(files *token.FileSet, trees []*ast.File, named ...string) (found []string) {
+// inexact lists what may round differently on two machines in the functions that
+// the named ones reach, themselves too. A call reaches every function and method of
+// its name: more than it can, never less.
+func inexact(files *token.FileSet, trees []*ast.File, from ...string) (reached, found []string) {
 	info := types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
 	config := types.Config{Importer: mathOnly{importer.ForCompiler(files, "source", nil)}, Error: func(error) {}}
 	_, _ = config.Check("fed", files, trees, &info) // errors: all packages but math are left out
-	exact := map[string]bool{"Sqrt": true, "Abs": true, "Frexp": true, "Ldexp": true, "RoundToEven": true, "Sqrt2": true, "Ln2": true}
+	functions := map[string][]*ast.FuncDecl{}
 	for _, tree := range trees {
-		relevant := false
-		for _, name := range named {
-			relevant = relevant || files.Position(tree.Pos()).Filename == name
+		for _, d := range tree.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok {
+				functions[f.Name.Name] = append(functions[f.Name.Name], f)
+			}
 		}
-		if !relevant {
+	}
+	exact := map[string]bool{"Sqrt": true, "Abs": true, "Frexp": true, "Ldexp": true, "RoundToEven": true, "Sqrt2": true, "Ln2": true}
+	seen := map[string]bool{}
+	for len(from) > 0 {
+		name := from[0]
+		from = from[1:]
+		if seen[name] || functions[name] == nil {
 			continue
 		}
+		seen[name] = true
+		reached = append(reached, name)
 		wrapped := map[ast.Expr]bool{}
-		say := func(n ast.Node, why string) { found = append(found, files.Position(n.Pos()).String()+": "+why) }
-		ast.Inspect(tree, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.CallExpr:
-				if name, ok := n.Fun.(*ast.Ident); ok && name.Name == "float64" {
-					wrapped[n.Args[0]] = true
+		say := func(n ast.Node, why string) {
+			found = append(found, files.Position(n.Pos()).String()+", in "+name+": "+why)
+		}
+		for _, f := range functions[name] {
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.CallExpr:
+					switch callee := n.Fun.(type) {
+					case *ast.Ident:
+						from = append(from, callee.Name)
+						if callee.Name == "float64" {
+							wrapped[n.Args[0]] = true
+						}
+					case *ast.SelectorExpr:
+						from = append(from, callee.Sel.Name)
+					}
+				case *ast.BinaryExpr:
+					basic, _ := info.Types[n].Type.(*types.Basic)
+					integer := basic != nil && basic.Info()&types.IsInteger != 0
+					if n.Op == token.MUL && !wrapped[n] && !integer && info.Types[n].Value == nil {
+						say(n, "a product outside float64(…)")
+					}
+				case *ast.AssignStmt:
+					if n.Tok == token.MUL_ASSIGN {
+						say(n, "*=")
+					}
+				case *ast.SelectorExpr:
+					if pkg, ok := n.X.(*ast.Ident); ok && pkg.Name == "math" && !exact[n.Sel.Name] {
+						say(n, "math."+n.Sel.Name)
+					}
 				}
-			case *ast.BinaryExpr:
-				basic, _ := info.Types[n].Type.(*types.Basic)
-				integer := basic != nil && basic.Info()&types.IsInteger != 0
-				if n.Op == token.MUL && !wrapped[n] && !integer && info.Types[n].Value == nil {
-					say(n, "a product outside float64(…)")
-				}
-			case *ast.AssignStmt:
-				if n.Tok == token.MUL_ASSIGN {
-					say(n, "*=")
-				}
-			case *ast.SelectorExpr:
-				if pkg, ok := n.X.(*ast.Ident); ok && pkg.Name == "math" && !exact[n.Sel.Name] {
-					say(n, "math."+n.Sel.Name)
-				}
-			}
-			return true
-		})
+				return true
+			})
+		}
 	}
-	return found
+	return reached, found
 }
 
 // mathOnly imports package math and nothing else.

@@ -2,12 +2,17 @@
 //
 // A plan is a small state machine. Every site computes a vector on its own rows
 // (Compute), the private sum adds the vectors, and everyone takes the same next
-// step from the sum alone (Step). The steps of a logistic regression are
+// step from the sum alone (Step). The steps of a regression are
 //
 //	count → centre → spread → newton … → evaluate → done
 //
 // and the answer is the one that a pooled fit would give: each vector is a plain
 // sum over rows, so how the rows are spread over the sites does not matter.
+//
+// The families of plans: logistic, linear, poisson, firth and cox are
+// regressions, which share their steps (regression.go) and differ in their
+// likelihood; kaplan-meier and describe count. Each has a file and a page in
+// docs/ref/plans.
 //
 // What is published is exactly the sums that Layout names; nothing else of a
 // site is in them. The package refuses to clip: a vector that exceeds its public
@@ -16,9 +21,13 @@ package fed
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"slices"
+	"strings"
 
 	"croft"
+	"croft/internal/tensor"
 )
 
 // The limits of a plan. With them every number of a State fits its integer and
@@ -32,10 +41,18 @@ const (
 	MaxSites = 128
 )
 
-// Rows is one site's rows as a plan sees them.
+// Rows is one site's rows as a plan sees them. X and Y are there always, the
+// other slices only where the model names their column; all have one entry a row.
 type Rows struct {
 	X [][]float64 // X[row][column], each column mapped to [−1, 1] by its declared range
-	Y []float64   // the label, 0 or 1
+	// Y is the label: 0 or 1 (logistic, firth); 1 where the time ended with the
+	// event (cox, kaplan-meier); a number mapped to [−1, 1] by its declared range
+	// (linear); a count (poisson); the index of a level (describe with Classes).
+	Y        []float64
+	Time     []float64 // of follow-up, from 0, in the unit of the grid
+	Exposure []float64 // 2⁻¹⁰ to 2²⁰; its logarithm is the offset
+	Weight   []float64 // 2⁻¹⁰ to 2¹⁰
+	Unit     []int     // whose row it is: equal numbers, one person
 }
 
 // Site is what one site brings: the rows that train and the rows held out.
@@ -57,6 +74,7 @@ func OneClass(y []float64) bool {
 
 // Plan is a study's model, compiled once. It is immutable.
 type Plan struct {
+	family  family
 	model   croft.Model
 	columns []string // names of the design's columns
 	perSite bool     // each site's metrics are published under its name
@@ -64,28 +82,186 @@ type Plan struct {
 	ridge   float64  // λ
 }
 
+// family is a kind of plan. Of a state it is told only what Plan has checked.
+type family interface {
+	rules(p *Plan) []rule // what it cannot do
+	words(p *Plan) []Step // its steps, without Done
+	// layout returns the blocks of the report that moves s. A state may have only
+	// its Word: then the lengths must be right.
+	layout(p *Plan, s State, sites int) tensor.Layout
+	fits(p *Plan, rows Rows) error // the ranges on which the layout's bounds rest
+	compute(p *Plan, s State, me, sites int, train, test Rows) []float64
+	step(p *Plan, s *State, sites int, sum []float64) error // s.Round has been counted up
+	flaw(p *Plan, s State) string                           // what keeps s from being a state of it
+	result(p *Plan, s State) (Result, error)
+}
+
+// families by the name that a study gives.
+var families = map[string]family{
+	"logistic":     regression{logistic{}},
+	"linear":       regression{linear{}},
+	"poisson":      regression{poisson{}},
+	"firth":        regression{firth{}},
+	"cox":          regression{cox{}},
+	"kaplan-meier": kaplanMeier{},
+	"describe":     describe{},
+}
+
+// rule is one reason to refuse a model: what is wrong with which of its keys.
+type rule struct {
+	broken   bool
+	key, why string
+}
+
 // Compile checks a model and makes it a plan. The columns are the names of the
 // design's columns in the order of Rows.X (a feature with levels has several);
-// perSite says whether the study lets each site's metrics leave.
+// perSite says whether the study lets each site's metrics leave. What the family
+// cannot do is ErrStudyValue.
 func Compile(m croft.Model, columns []string, perSite bool) (*Plan, error) {
-	ridge := m.Ridge.Float()
-	for _, rule := range []struct {
-		broken   bool
-		key, why string
-	}{
-		{m.Family != "logistic", "family", fmt.Sprintf("%q is not a family of this engine: use logistic", m.Family)},
-		{m.Goal != croft.Inference && m.Goal != croft.Prediction, "goal", fmt.Sprintf("%q is neither inference nor prediction", m.Goal)},
-		{m.Intercepts != croft.SiteIntercepts && m.Intercepts != croft.CommonIntercept, "intercepts", fmt.Sprintf("%q is neither site nor common", m.Intercepts)},
-		{!(ridge >= 0 && ridge <= MaxRows), "ridge", fmt.Sprintf("%v is not between 0 and %d", m.Ridge, MaxRows)},
-		{m.Goal == croft.Inference && ridge != 0, "ridge", "inference allows none: a shrunken coefficient has no honest interval"},
-		{len(columns) == 0 || len(columns) > MaxColumns, "features", fmt.Sprintf("they make %d columns; 1 to %d are possible", len(columns), MaxColumns)},
-		{m.MaxRounds == 0, "max_rounds", "at least 1 is needed"},
-	} {
-		if rule.broken {
-			return nil, croft.E(croft.ErrStudyValue, "model", rule.key, rule.why)
+	known := slices.Sorted(maps.Keys(families))
+	p := &Plan{families[m.Family], m, slices.Clone(columns), perSite, m.Intercepts == croft.CommonIntercept, m.Ridge.Float()}
+	rules := []rule{{p.family == nil, "family", fmt.Sprintf("%q is not a family of this engine: use one of %s", m.Family, strings.Join(known, ", "))}}
+	if p.family != nil {
+		rules = append(p.family.rules(p), rule{len(columns) > MaxColumns, "features", fmt.Sprintf("they make %d columns; at most %d are possible", len(columns), MaxColumns)})
+	}
+	for _, r := range rules {
+		if r.broken {
+			return nil, croft.E(croft.ErrStudyValue, "model", r.key, r.why)
 		}
 	}
-	return &Plan{m, slices.Clone(columns), perSite, m.Intercepts == croft.CommonIntercept, ridge}, nil
+	return p, nil
+}
+
+// only refuses what a model names and its family has no use for: a column that
+// silently did nothing would be believed to do something.
+func (p *Plan) only(keys ...string) (rules []rule) {
+	m := p.model
+	for _, r := range []rule{
+		{m.Time != "", "time", ""}, {m.Ties != "", "ties", ""}, {m.Exposure != "", "exposure", ""}, {m.Weight != "", "weight", ""},
+		{m.Clusters, "clusters", ""}, {m.Grid != croft.Grid{}, "grid", ""}, {m.Bins != 0, "bins", ""}, {m.Classes != 0, "label_levels", ""},
+	} {
+		r.why = m.Family + " has no use for it"
+		r.broken = r.broken && !slices.Contains(keys, r.key)
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// Words returns the plan's steps in order, without Done. Newton may be taken up
+// to MaxRounds times, each other step once.
+func (p *Plan) Words() []Step { return p.family.words(p) }
+
+// Layout returns the blocks of the report that moves s, for a study of so many
+// sites. The bounds follow from what the state says in public, never from a
+// site's own rows, and hold for every site whose rows are among the Rows counted
+// and whose columns lie in [−1, 1]. All nodes agree on a layout bit by bit.
+func (p *Plan) Layout(s State, sites int) tensor.Layout {
+	if !slices.Contains(p.Words(), s.Word) {
+		return nil
+	}
+	return p.family.layout(p, s, sites)
+}
+
+// Compute returns one site's vector for the sum that moves s: site me of so many
+// sites, with its training and held-out rows. It is the site's own affair and
+// need not be bit-deterministic. The result fits p.Layout(s, sites).
+func (p *Plan) Compute(s State, me, sites int, train, test Rows) ([]float64, error) {
+	if me < 0 || me >= sites || sites > MaxSites {
+		return nil, croft.E(croft.ErrShape, "the study", sites, MaxSites)
+	}
+	for _, rows := range []Rows{train, test} {
+		if err := p.shaped(rows); err != nil {
+			return nil, err
+		}
+		if err := p.family.fits(p, rows); err != nil {
+			return nil, err
+		}
+	}
+	if len(train.X)+len(test.X) > MaxRows {
+		return nil, croft.E(croft.ErrTooManyRows, "this site", MaxRows)
+	}
+	if !slices.Contains(p.Words(), s.Word) {
+		return nil, nil
+	}
+	return p.family.compute(p, s, me, sites, train, test), nil
+}
+
+// shaped checks that every slice which the model needs has an entry a row, and
+// the range of the columns.
+func (p *Plan) shaped(rows Rows) error {
+	lengths := []struct {
+		named bool
+		what  string
+		n     int
+	}{
+		{true, "the label", len(rows.Y)}, {p.model.Time != "", "the time", len(rows.Time)},
+		{p.model.Exposure != "", "the exposure", len(rows.Exposure)}, {p.model.Weight != "", "the weight", len(rows.Weight)},
+		{p.model.Clusters, "the unit", len(rows.Unit)},
+	}
+	for _, l := range lengths {
+		if l.named && l.n != len(rows.X) {
+			return croft.E(croft.ErrShape, l.what, l.n, len(rows.X))
+		}
+	}
+	for i, x := range rows.X {
+		if len(x) != len(p.columns) {
+			return croft.E(croft.ErrShape, "a row", len(x), len(p.columns))
+		}
+		for j, v := range x {
+			if !(math.Abs(v) <= 1) {
+				return croft.E(croft.ErrOverflow, p.columns[j], i, v, 1)
+			}
+		}
+	}
+	return nil
+}
+
+// within checks that low ≤ v ≤ high in every row.
+func within(name string, values []float64, low, high float64) error {
+	for i, v := range values {
+		if !(v >= low && v <= high) {
+			return croft.E(croft.ErrOverflow, name, i, v, high)
+		}
+	}
+	return nil
+}
+
+// binary checks that the label is 0 or 1 in every row.
+func (p *Plan) binary(rows Rows) error {
+	for i, y := range rows.Y {
+		if y != 0 && y != 1 {
+			return croft.E(croft.ErrOverflow, p.model.Label, i, y, 1)
+		}
+	}
+	return nil
+}
+
+// Step takes in the sum of all sites' reports and returns the state after it. It
+// is bit-deterministic: equal arguments give equal states on every machine. It
+// fails where the study cannot go on: ErrOneClass, ErrNoContrast, ErrNoRows,
+// ErrTooManyRows, ErrTotal, ErrConstant, ErrCollinear, ErrSeparation,
+// ErrUnbounded, ErrNoConvergence; and with ErrSum on a sum that no honest reports
+// can have.
+func (p *Plan) Step(s State, sites int, sum []float64) (State, error) {
+	if want := p.Layout(s, sites).Numbers(); len(sum) != want || s.Word == Done {
+		return s, croft.E(croft.ErrShape, "the sum", len(sum), want)
+	}
+	next := s
+	next.Round++
+	if err := p.family.step(p, &next, sites, sum); err != nil {
+		return s, err
+	}
+	return next, nil
+}
+
+// Result reads the result off a state at Done; ErrTxOrder before that.
+func (p *Plan) Result(s State) (Result, error) {
+	if s.Word != Done {
+		return Result{}, croft.E(croft.ErrTxOrder, "the plan is at "+s.Word.String())
+	}
+	r, err := p.family.result(p, s)
+	r.Family, r.Rounds = p.model.Family, int(s.Round)
+	return r, err
 }
 
 // Run takes all steps of the plan over sites that are all in this process, by
@@ -118,24 +294,4 @@ func (p *Plan) Run(sites ...Site) (State, error) {
 		}
 	}
 	return s, nil
-}
-
-// params returns the number of coefficients: one a column, before them the
-// common intercept if there is one.
-func (p *Plan) params() int { return len(p.columns) + p.first() }
-
-// first returns the index of the first column's coefficient.
-func (p *Plan) first() int {
-	if p.common {
-		return 1
-	}
-	return 0
-}
-
-// name returns what a coefficient is called.
-func (p *Plan) name(coefficient int) string {
-	if coefficient < p.first() {
-		return "(intercept)"
-	}
-	return p.columns[coefficient-p.first()]
 }

@@ -82,7 +82,7 @@ func simulate(rng *rand.Rand, n int, base float64, slopes []float64) (r Rows) {
 			eta += slopes[j] * x[j]
 		}
 		y := 0.0
-		if rng.Float64() < logistic(eta) {
+		if rng.Float64() < sigmoid(eta) {
 			y = 1
 		}
 		r.X, r.Y = append(r.X, x), append(r.Y, y)
@@ -338,7 +338,7 @@ func TestTellsWhyItCannotGoOn(t *testing.T) {
 // they were separated, but a finite estimate exists and is found.
 func TestNarrowOverlapIsNotSeparation(t *testing.T) {
 	for _, overlap := range []float64{0.1, 0.01, 0.001} {
-		rows := Rows{[][]float64{{-1}, {-0.5}, {overlap}, {-overlap}, {0.5}, {1}}, []float64{0, 0, 0, 1, 1, 1}}
+		rows := Rows{X: [][]float64{{-1}, {-0.5}, {overlap}, {-overlap}, {0.5}, {1}}, Y: []float64{0, 0, 0, 1, 1, 1}}
 		m := logisticModel(croft.Inference, croft.CommonIntercept, "0")
 		m.MaxRounds = 60
 		p := compile(t, m, names(1), false)
@@ -368,23 +368,23 @@ func TestInterceptMaximisesTheLikelihood(t *testing.T) {
 			eta[i] = rapid.Float64Range(-spread-1, spread+1).Draw(t, "eta")
 			y[i] = float64(rapid.IntRange(0, 1).Draw(t, "y"))
 		}
-		alpha := intercept(eta, y)
+		alpha := solveIntercept(eta, y)
 		slope, size := 0.0, 0.0
 		for i, e := range eta {
-			slope += y[i] - logistic(alpha+e)
-			size += logistic(alpha+e) * logistic(-alpha-e)
+			slope += y[i] - sigmoid(alpha+e)
+			size += sigmoid(alpha+e) * sigmoid(-alpha-e)
 		}
 		if OneClass(y) {
 			mean := total(eta) / float64(n)
-			slope += 0.5 - logistic(alpha+mean)
-			size += logistic(alpha+mean) * logistic(-alpha-mean)
+			slope += 0.5 - sigmoid(alpha+mean)
+			size += sigmoid(alpha+mean) * sigmoid(-alpha-mean)
 		}
 		// Flat stretches have no sharper root than rounding of the sum allows.
 		if math.Abs(slope) > 1e-13*float64(n)+1e-13*size*math.Abs(alpha) {
 			t.Fatalf("alpha %g: slope %g, curvature %g", alpha, slope, size)
 		}
 	})
-	if got := intercept(nil, nil); got != 0 {
+	if got := solveIntercept(nil, nil); got != 0 {
 		t.Errorf("without rows: %g", got)
 	}
 }
@@ -491,7 +491,7 @@ func TestStepHalving(t *testing.T) {
 func TestCompileRefuses(t *testing.T) {
 	good := logisticModel(croft.Inference, croft.SiteIntercepts, "0")
 	for name, change := range map[string]func(m *croft.Model, columns *[]string){
-		"family":     func(m *croft.Model, _ *[]string) { m.Family = "cox" },
+		"family":     func(m *croft.Model, _ *[]string) { m.Family = "probit" },
 		"goal":       func(m *croft.Model, _ *[]string) { m.Goal = "" },
 		"intercepts": func(m *croft.Model, _ *[]string) { m.Intercepts = "none" },
 		"ridge":      func(m *croft.Model, _ *[]string) { m.Ridge = croft.Decimal{Mantissa: 1} },
@@ -515,11 +515,11 @@ func TestCompileRefuses(t *testing.T) {
 func TestComputeRefusesWhatItsBoundsDoNotCover(t *testing.T) {
 	p := compile(t, logisticModel(croft.Inference, croft.SiteIntercepts, "0"), names(2), false)
 	for name, rows := range map[string]Rows{
-		"out of range": {[][]float64{{0, 1.0000001}}, []float64{1}},
-		"not a number": {[][]float64{{math.NaN(), 0}}, []float64{1}},
-		"label":        {[][]float64{{0, 0}}, []float64{2}},
-		"row":          {[][]float64{{0}}, []float64{1}},
-		"rows":         {[][]float64{{0, 0}}, nil},
+		"out of range": {X: [][]float64{{0, 1.0000001}}, Y: []float64{1}},
+		"not a number": {X: [][]float64{{math.NaN(), 0}}, Y: []float64{1}},
+		"label":        {X: [][]float64{{0, 0}}, Y: []float64{2}},
+		"row":          {X: [][]float64{{0}}, Y: []float64{1}},
+		"rows":         {X: [][]float64{{0, 0}}, Y: nil},
 	} {
 		if _, err := p.Compute(p.Start(), 0, 1, rows, Rows{}); !errors.Is(err, croft.ErrOverflow) && !errors.Is(err, croft.ErrShape) {
 			t.Errorf("%s: %v", name, err)

@@ -14,8 +14,11 @@ const maxLoss = 32
 // scoreLen is how many numbers a score has in a report.
 const scoreLen = 9
 
-// Score says how well probabilities fitted labels: totals that add over sites.
-// The pairs are of one positive and one negative row of the same site.
+// Score says how well a model fitted rows that it had not seen: totals that add
+// over sites. The pairs are of two rows of the same site, one of each class, or,
+// with cox, of which it is known who had the event first. What a row loses is its
+// log-loss; with linear the squared error of the label mapped to [−1, 1]; with
+// poisson half its deviance. What a family has no use for is 0.
 type Score struct {
 	Rows       int64 `cbor:"1,keyasint,omitempty"`
 	Positive   int64 `cbor:"2,keyasint,omitempty"`
@@ -23,7 +26,7 @@ type Score struct {
 	Concordant int64 `cbor:"4,keyasint,omitempty"` // twice the pairs with the positive above; a tie counts once
 	Pairs      int64 `cbor:"5,keyasint,omitempty"`
 	PairRows   int64 `cbor:"6,keyasint,omitempty"` // Σ over sites of pairs × rows
-	Loss       Fixed `cbor:"7,keyasint,omitempty"` // mean log-loss of a row, each at most 32
+	Loss       Fixed `cbor:"7,keyasint,omitempty"` // mean loss of a row, each at most 32
 	Square     Fixed `cbor:"8,keyasint,omitempty"` // mean of its square
 	Brier      Fixed `cbor:"9,keyasint,omitempty"` // mean of (probability − label)²
 }
@@ -59,7 +62,7 @@ func tally(eta, y []float64) (t [scoreLen]float64) {
 	order := make([]int, len(eta))
 	for i := range order {
 		order[i] = i
-		l, p := min(loss(eta[i], y[i]), maxLoss), logistic(eta[i])
+		l, p := min(loss(eta[i], y[i]), maxLoss), sigmoid(eta[i])
 		t[0]++
 		t[1] += y[i]
 		if (eta[i] >= 0) == (y[i] == 1) {

@@ -143,7 +143,7 @@ func TestIntervals(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 
-	term := Term{"age", math.Log(2), math.Log(2) / z95}
+	term := Term{Name: "age", Coef: math.Log(2), SE: math.Log(2) / z95}
 	check("odds ratio", term.OddsRatio(), Estimate{2, 1, 4}, 1e-12)
 	near(t, "p", term.P(), 0.05, 1e-12, 1)
 	if p := (Term{Coef: 3}).P(); p != 1 {
@@ -154,7 +154,7 @@ func TestIntervals(t *testing.T) {
 func TestUnits(t *testing.T) {
 	x, y := wdbc(t)
 	p := compile(t, logisticModel(croft.Inference, croft.CommonIntercept, "0"), features, false)
-	r := fit(t, p, Site{Train: Rows{scaled(x), y}})
+	r := fit(t, p, Site{Train: Rows{X: scaled(x), Y: y}})
 	raw := r.In(scales)
 	for i := range x[:20] {
 		near(t, "prediction", raw.Predict(x[i]), r.Predict(scaled(x[i : i+1])[0]), 1e-12, 1)

@@ -3,6 +3,7 @@ package fed
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"croft"
 )
@@ -10,22 +11,24 @@ import (
 // Step is the word for what a plan does next.
 type Step uint8
 
-// The steps of a plan, in order. Newton repeats until the estimate stands.
+// The steps of plans. Plan.Words has those of one plan in order; a regression's
+// Newton repeats until the estimate stands.
 const (
 	Count    Step = iota + 1 // rows and positives, training and held out
 	Centre                   // Σ x of each column
 	Spread                   // Σ (x − mean)² of each column
 	Newton                   // gradient, information and log-likelihood at Beta
 	Evaluate                 // metrics on the held-out rows at Beta
-	Done                     // nothing: the estimate stands
+	Done                     // nothing: the result stands
+	Tabulate                 // counts by cell
 )
 
 // String returns the word.
 func (s Step) String() string {
-	if s < Count || s > Done {
+	if s < Count || s > Tabulate {
 		return fmt.Sprintf("step %d", uint8(s))
 	}
-	return [...]string{"count", "centre", "spread", "newton", "evaluate", "done"}[s-1]
+	return [...]string{"count", "centre", "spread", "newton", "evaluate", "done", "tabulate"}[s-1]
 }
 
 // Fixed is a real number in units of 2⁻⁴⁰: how reals stand in a State, so that
@@ -63,12 +66,17 @@ type State struct {
 	Halvings uint8   `cbor:"12,keyasint,omitempty"`
 	Loglik   Fixed   `cbor:"13,keyasint,omitempty"` // at Base, in the end at Beta; without the ridge term
 
-	// From Evaluate on.
-	Information []Fixed `cbor:"14,keyasint,omitempty"` // −∂²(Loglik − ridge term), upper triangle by rows
+	// From Evaluate on; with firth as soon as there is one, at Base.
+	Information []Fixed `cbor:"14,keyasint,omitempty"` // −∂²(Loglik − ridge term), upper triangle by rows, in the family's units
 
 	// At Done.
 	Intercept Fixed   `cbor:"15,keyasint,omitempty"` // site intercepts' mean, weighted by rows
 	Scores    []Score `cbor:"16,keyasint,omitempty"` // of all sites together; then each site's, if they may leave
+
+	// What only some families have; each says what stands in them.
+	Totals []Fixed `cbor:"17,keyasint,omitempty"` // from Count on: real numbers
+	Table  []int64 `cbor:"18,keyasint,omitempty"` // counts
+	Extra  []Fixed `cbor:"19,keyasint,omitempty"` // at Done: real numbers of the last sum
 }
 
 // Start returns the state before the first sum.
@@ -97,42 +105,24 @@ func (p *Plan) Decode(data []byte) (State, error) {
 
 // flaw says what keeps s from being a state of this plan, or "".
 func (p *Plan) flaw(s State) string {
-	k, d := len(p.columns), p.params()
-	length := func(from, to Step, n int) int { // n while from ≤ word ≤ to, else 0
-		if s.Word < from || s.Word > to {
-			return 0
-		}
-		return n
-	}
-	accepted := 0
-	if s.Word == Newton && len(s.Base) > 0 {
-		accepted = d
-	}
 	switch {
-	case s.Word < Count || s.Word > Done:
+	case s.Word != Done && !slices.Contains(p.Words(), s.Word):
 		return "no such step"
-	case len(s.Mean) != length(Spread, Done, k), len(s.SD) != length(Newton, Done, k),
-		len(s.Beta) != length(Newton, Done, d), len(s.Base) != accepted, len(s.Move) != accepted,
-		len(s.Information) != length(Evaluate, Done, d*(d+1)/2):
-		return "wrong number of columns"
-	case s.Word < Done && len(s.Scores) > 0, s.Word == Done && len(s.Scores) == 0, len(s.Scores) > 1+MaxSites:
-		return "wrong number of scores"
-	case s.Positive < 0 || s.Rows < s.Positive || s.TestPositive < 0 || s.TestRows < s.TestPositive,
-		s.Rows > MaxRows || s.TestRows > MaxRows || s.Rows+s.TestRows > MaxRows,
-		s.Word > Count && (s.Positive == 0 || s.Positive == s.Rows):
+	case s.Positive < 0 || s.Rows < 0 || s.TestPositive < 0 || s.TestRows < 0,
+		s.Rows > MaxRows || s.TestRows > MaxRows || s.Rows+s.TestRows > MaxRows:
 		return "impossible counts"
 	}
-	for j := range s.SD {
-		if s.SD[j] < minSD || s.SD[j] > 2<<fixedBits || s.Mean[j] < -2<<fixedBits || s.Mean[j] > 2<<fixedBits {
-			return "impossible mean or spread"
-		}
-	}
-	for _, numbers := range [][]Fixed{s.Beta, s.Base, s.Move, s.Information, {s.Loglik}} {
+	for _, numbers := range [][]Fixed{s.Beta, s.Base, s.Move, s.Information, {s.Loglik}, s.Totals, s.Extra} {
 		for _, v := range numbers {
 			if v <= -maxFixed || v >= maxFixed {
 				return "a number out of range"
 			}
 		}
 	}
-	return ""
+	for _, n := range s.Table {
+		if n < 0 || n > MaxRows {
+			return "impossible counts"
+		}
+	}
+	return p.family.flaw(p, s)
 }

@@ -8,11 +8,11 @@ import (
 )
 
 // Every machine must reach the same state bit by bit (protocol: the ledger
-// commits the hash that t+1 seats agree on). So this file, layout.go and
-// cholesky.go keep to + − × ÷ √ on float64, which IEEE 754 rounds in one way
-// only; each product stands in float64(…), which forbids the compiler to fuse
-// it with a sum as it may on arm64; no library function that approximates, no
-// map, no goroutine. TestProductsAreNeverFused holds them to it.
+// commits the hash that t+1 seats agree on). So everything that Step and Layout
+// reach keeps to + − × ÷ √ on float64, which IEEE 754 rounds in one way only; each
+// product stands in float64(…), which forbids the compiler to fuse it with a sum
+// as it may on arm64; no library function that approximates, no map, no goroutine.
+// TestProductsAreNeverFused holds it to that.
 
 const (
 	// stopDecrement is the square of the Newton decrement at which the next full
@@ -26,6 +26,10 @@ const (
 	// optimum beyond it would have standard errors of hundreds.
 	settledDecrement = 1.0 / (1 << 16)
 
+	// enoughDecrement is where a likelihood whose steps shrink slowly may stop when
+	// the rounds are used up: 10⁻⁶ standard errors from the end.
+	enoughDecrement = 1.0 / (1 << 44)
+
 	// minSD is the least spread of a column, 2⁻²⁰ of half its declared range:
 	// below it what varies is lost in rounding.
 	minSD = 1 << (fixedBits - 20)
@@ -34,85 +38,76 @@ const (
 	maxFixed = 1 << 62
 )
 
-// Step takes in the sum of all sites' reports and returns the state after it. It
-// is bit-deterministic: equal arguments give equal states on every machine. It
-// fails where the study cannot go on: ErrOneClass, ErrNoContrast, ErrNoRows,
-// ErrTooManyRows, ErrConstant, ErrCollinear, ErrSeparation, ErrNoConvergence;
-// and with ErrSum on a sum that no honest reports can have.
-func (p *Plan) Step(s State, sites int, sum []float64) (State, error) {
-	if want := p.Layout(s, sites).Numbers(); len(sum) != want || s.Word == Done {
-		return s, croft.E(croft.ErrShape, "the sum", len(sum), want)
-	}
-	next := s
-	next.Round++
-	var err error
+func (g regression) step(p *Plan, s *State, _ int, sum []float64) error {
 	switch s.Word {
 	case Count:
-		err = p.count(&next, sum)
+		return g.count(p, s, sum)
 	case Centre:
-		err = p.centre(&next, sum)
+		return g.centre(p, s, sum)
 	case Spread:
-		err = p.spread(&next, sum)
+		return g.spread(p, s, sum)
 	case Newton:
-		err = p.newton(&next, sum)
-	case Evaluate:
-		err = p.evaluate(&next, sum)
+		return g.climb(p, s, sum)
+	default:
+		return g.evaluate(p, s, sum)
 	}
-	if err != nil {
-		return s, err
-	}
-	return next, nil
 }
 
-func (p *Plan) count(s *State, sum []float64) error {
+func (g regression) count(p *Plan, s *State, sum []float64) error {
+	if err := p.counted(s, sum[:4]); err != nil {
+		return err
+	}
+	t := g.traits()
+	switch {
+	case t.binary && (s.Positive > s.Rows || s.TestPositive > s.TestRows):
+		return croft.E(croft.ErrSum, Count, "more positives than rows")
+	case s.Rows < 2 || p.ridge == 0 && s.Rows <= int64(p.params()):
+		return croft.E(croft.ErrNoRows, "the network", s.Rows, max(2, p.params()+1))
+	case t.classes && (s.Positive == 0 || s.Positive == s.Rows):
+		return croft.E(croft.ErrOneClass, p.model.Label)
+	}
+	s.Word = Centre
+	return g.begin(p, s, sum[4:])
+}
+
+// counted takes in the four counts with which every plan begins.
+func (p *Plan) counted(s *State, sum []float64) error {
 	counts, err := whole(Count, sum)
 	if err != nil {
 		return err
 	}
 	s.Rows, s.Positive, s.TestRows, s.TestPositive = counts[0], counts[1], counts[2], counts[3]
-	switch {
-	case s.Positive > s.Rows || s.TestPositive > s.TestRows:
-		return croft.E(croft.ErrSum, Count, "more positives than rows")
-	case s.Rows > MaxRows || s.TestRows > MaxRows || s.Rows+s.TestRows > MaxRows:
+	if s.Rows > MaxRows || s.TestRows > MaxRows || s.Rows+s.TestRows > MaxRows {
 		return croft.E(croft.ErrTooManyRows, "the network", MaxRows)
-	case s.Rows < 2 || p.ridge == 0 && s.Rows <= int64(p.params()):
-		return croft.E(croft.ErrNoRows, "the network", s.Rows, max(2, p.params()+1))
-	case s.Positive == 0 || s.Positive == s.Rows:
-		return croft.E(croft.ErrOneClass, p.model.Label)
 	}
-	s.Word = Centre
 	return nil
 }
 
-func (p *Plan) centre(s *State, sum []float64) error {
+func (g regression) centre(p *Plan, s *State, sum []float64) error {
 	mean := make([]float64, len(sum))
 	for j, v := range sum {
-		mean[j] = v / float64(s.Rows)
-		if math.Abs(mean[j]) > 1+0x1p-30 {
-			return croft.E(croft.ErrSum, Centre, "the mean of "+p.columns[j]+" is outside its range")
+		if mean[j] = v / p.mass(*s); math.Abs(mean[j]) > 1+0x1p-30 {
+			return croft.E(croft.ErrSum, Centre, "the mean of "+p.standardised(j)+" is outside its range")
 		}
 	}
 	s.Word = Spread
 	return fix(Centre, &s.Mean, mean)
 }
 
-func (p *Plan) spread(s *State, sum []float64) error {
+func (g regression) spread(p *Plan, s *State, sum []float64) error {
 	sd := make([]float64, len(sum))
 	for j, v := range sum {
-		variance := v / float64(s.Rows)
+		variance := v / p.mass(*s)
 		if variance < 0 || variance > 1+0x1p-20 {
-			return croft.E(croft.ErrSum, Spread, "the spread of "+p.columns[j]+" is impossible")
+			return croft.E(croft.ErrSum, Spread, "the spread of "+p.standardised(j)+" is impossible")
 		}
 		if sd[j] = math.Sqrt(variance); sd[j] < Fixed(minSD).Float() {
-			return croft.E(croft.ErrConstant, p.columns[j])
+			return croft.E(croft.ErrConstant, p.standardised(j))
 		}
 	}
 	start := make([]float64, p.params())
 	if p.common {
-		// log(positives/negatives) to within 0.06, by bits: a start, no more. It
-		// saves the unit steps in which Newton's method would walk to a rare class.
-		frac, exp := math.Frexp(float64(s.Positive) / float64(s.Rows-s.Positive))
-		start[0] = float64(math.Ln2 * (float64(exp-2) + float64(2*frac)))
+		start[0] = g.start(p, *s)
 	}
 	s.Word = Newton
 	if err := fix(Spread, &s.SD, sd); err != nil {
@@ -121,11 +116,19 @@ func (p *Plan) spread(s *State, sum []float64) error {
 	return fix(Spread, &s.Beta, start)
 }
 
-// newton judges the point where the sites have just computed and chooses the
-// next. It maximises loglik(β) − λ/2·‖β‖², over standardised columns and with
-// the common intercept left free.
-func (p *Plan) newton(s *State, sum []float64) error {
-	d := p.params()
+// standardised returns whose mean and spread stand at j.
+func (p *Plan) standardised(j int) string {
+	if j < len(p.columns) {
+		return p.columns[j]
+	}
+	return p.model.Label
+}
+
+// climb judges the point where the sites have just computed and chooses the
+// next. It maximises loglik(β) + penalty − λ/2·‖β‖², over standardised columns
+// and with the common intercept left free.
+func (g regression) climb(p *Plan, s *State, sum []float64) error {
+	t, d, unit := g.traits(), p.params(), g.units(p, *s)
 	beta := floats(s.Beta)
 	gradient, loglik := slices.Clone(sum[:d]), sum[len(sum)-1]
 	information := unpack(sum[d:len(sum)-1], d)
@@ -134,14 +137,25 @@ func (p *Plan) newton(s *State, sum []float64) error {
 		information[j][j] += p.ridge
 	}
 	starting := len(s.Base) == 0
-	if starting && loglik == 0 && !p.common {
+	if starting && loglik == 0 && !p.common && t.separable {
 		return croft.E(croft.ErrNoContrast, p.model.Label)
 	}
 	rounds := int(s.Round) - 3
+	factor, singular := cholesky(information)
+	if singular < 0 {
+		loglik += g.penalty(factor)
+	}
 
 	if !starting {
-		was, is := p.objective(s.Loglik.Float(), floats(s.Base)), p.objective(loglik, beta)
-		if is < was-float64(0x1p-32*(1+math.Abs(was))) { // a fall, not rounding: the step was too long
+		was := p.objective(math.Ldexp(s.Loglik.Float(), unit.loglik), floats(s.Base))
+		// Where a step can put all weight on few rows, a singular information is a
+		// step that was too long. Leverages are of the point before.
+		lost, rounding := singular >= 0 && !t.separable, 0x1p-32
+		if t.leverage {
+			rounding = 0x1p-16
+		}
+		// A fall, not rounding: the step was too long.
+		if lost || p.objective(loglik, beta) < was-float64(rounding*(1+math.Abs(was))) {
 			if rounds >= int(p.model.MaxRounds) {
 				return croft.E(croft.ErrNoConvergence, rounds)
 			}
@@ -153,33 +167,42 @@ func (p *Plan) newton(s *State, sum []float64) error {
 	// Where the sites start, all rows of a site weigh the same, and a singular
 	// information means that columns are linearly dependent. Later it means that
 	// weights have gone to zero: fitted probabilities of 0 and 1.
-	factor, singular := cholesky(information)
 	if singular >= 0 {
 		if starting {
 			return croft.E(croft.ErrCollinear, p.name(singular))
 		}
-		return croft.E(croft.ErrSeparation, p.name(singular))
+		return g.diverges(p.name(singular))
 	}
 	move := factor.solve(gradient)
 	decrement := dot(gradient, move)
 
 	// Complete separation: where all rows together lose less than log 2, each has
 	// more than even odds on its own class. Then the likelihood rises to 1.
-	if p.ridge == 0 && loglik > -11.0/16 {
-		return croft.E(croft.ErrSeparation, p.name(p.driver(factor, move)))
+	if p.ridge == 0 && t.separable && loglik > -11.0/16 {
+		return g.diverges(p.name(p.driver(factor, move)))
 	}
 
 	// Or only some rows are separated, and the likelihood rises for ever along a
 	// line, but not to 1. Newton's steps along it keep their length (about 1 in
-	// log-odds) while their gain falls by e each time; a convergent run's steps
-	// shrink quadratically. When the rounds are used up, a first sign must do.
+	// log-odds, log-rate or log-hazard) while their gain falls by e each time; a
+	// convergent run's steps shrink quadratically. When the rounds are used up, a
+	// first sign must do.
 	exhausted := rounds >= int(p.model.MaxRounds)
-	if !starting && p.ridge == 0 && s.Halvings == 0 && (decrement <= settledDecrement || exhausted && decrement <= 1) {
+	if !starting && p.ridge == 0 && !t.leverage && s.Halvings == 0 && (decrement <= settledDecrement || exhausted && decrement <= 1) {
 		if before := floats(s.Move); dot(move, before) >= dot(before, before)/2 {
-			return croft.E(croft.ErrSeparation, p.name(p.driver(factor, move)))
+			return g.diverges(p.name(p.driver(factor, move)))
 		}
 	}
 
+	last := g.last(decrement, move) || exhausted && t.leverage && decrement <= enoughDecrement
+	if t.leverage {
+		if err := extrapolate(s, move, decrement, last); err != nil {
+			return err
+		}
+	}
+	if !t.separable {
+		shorten(move)
+	}
 	s.Base, s.Halvings = s.Beta, 0
 	if err := fix(Newton, &s.Move, move); err != nil {
 		return err
@@ -187,18 +210,26 @@ func (p *Plan) newton(s *State, sum []float64) error {
 	if err := fix(Newton, &s.Beta, along(beta, move, 1)); err != nil {
 		return err
 	}
-	last := decrement <= stopDecrement
 	if last { // the ridge leaves loglik a slope at the optimum: follow it to Beta
 		loglik += dot(sum[:d], move)
 	}
 	var at []Fixed
-	if err := fix(Newton, &at, []float64{loglik}); err != nil {
+	if err := fix(Newton, &at, []float64{math.Ldexp(loglik, -unit.loglik)}); err != nil {
 		return err
 	}
 	s.Loglik = at[0]
+	if last || t.leverage {
+		upper := pack(information)
+		for i := range upper {
+			upper[i] = math.Ldexp(upper[i], -unit.information)
+		}
+		if err := fix(Newton, &s.Information, upper); err != nil {
+			return err
+		}
+	}
 	if last {
 		s.Word, s.Base, s.Move = Evaluate, nil, nil
-		return fix(Newton, &s.Information, pack(information))
+		return nil
 	}
 	if exhausted {
 		return croft.E(croft.ErrNoConvergence, rounds)
@@ -225,7 +256,12 @@ func (p *Plan) driver(f factor, move []float64) int {
 	return at
 }
 
-func (p *Plan) evaluate(s *State, sum []float64) error {
+func (g regression) evaluate(p *Plan, s *State, sum []float64) error {
+	blocks, extra := p.extras(*s), 0
+	for _, b := range blocks {
+		extra += b.n
+	}
+	sum, last := sum[:len(sum)-extra], slices.Clone(sum[len(sum)-extra:])
 	slots := len(sum) / scoreLen // the two numbers of the intercepts are fewer than a score's
 	right, sum := sum[:3*slots], sum[3*slots:]
 	pairs, sum := sum[:2*slots], sum[2*slots:]
@@ -248,7 +284,7 @@ func (p *Plan) evaluate(s *State, sum []float64) error {
 		}
 		s.Scores[i] = Score{n, counts[1], counts[2], counts[3], counts[4], counts[5], means[0], means[1], means[2]}
 	}
-	if !p.common {
+	if !p.common && g.traits().baseline {
 		var mean []Fixed
 		if err := fix(Evaluate, &mean, []float64{sum[0] / max(sum[1], 1)}); err != nil {
 			return err
@@ -256,7 +292,54 @@ func (p *Plan) evaluate(s *State, sum []float64) error {
 		s.Intercept = mean[0]
 	}
 	s.Word = Done
-	return nil
+	if extra == 0 {
+		return nil
+	}
+	for i := range last {
+		last[i] = math.Ldexp(last[i], -g.units(p, *s).extra)
+	}
+	return fix(Evaluate, &s.Extra, last)
+}
+
+// maxMove bounds a step in standard deviations. Where rows have next to no weight
+// Newton's step can be beyond all bounds; it is halved until it leads upwards, and
+// must fit a State before.
+const maxMove = 1 << 10
+
+// extrapolate changes a move whose likelihood has steps that shrink slowly, by a
+// factor of the order of coefficients per event and often in turns to either side:
+// by Anderson's method with one step of memory (J. ACM 1965; Walker & Ni, SIAM J.
+// Numer. Anal. 2011). Two steps say how the step changes along the last move, and
+// so where on that line it vanishes. Totals keep the plain step meanwhile.
+func extrapolate(s *State, move []float64, decrement float64, last bool) error {
+	plain, before := slices.Clone(move), floats(s.Totals)
+	if last {
+		s.Totals = nil
+		return nil
+	}
+	if len(before) > 0 && s.Halvings == 0 && decrement <= 1 {
+		change := along(plain, before, -1)
+		if size := dot(change, change); size > 0 {
+			share := dot(plain, change) / size
+			for j, m := range floats(s.Move) {
+				move[j] -= float64(share * (m + change[j]))
+			}
+		}
+	}
+	return fix(Newton, &s.Totals, plain)
+}
+
+// shorten halves a move until it is within maxMove.
+func shorten(move []float64) {
+	longest := 0.0
+	for _, m := range move {
+		longest = max(longest, math.Abs(m))
+	}
+	if e := exponent(longest / maxMove); longest > maxMove {
+		for j := range move {
+			move[j] = math.Ldexp(move[j], -e)
+		}
+	}
 }
 
 // along returns from + t·move.
@@ -266,6 +349,21 @@ func along(from, move []float64, t float64) []float64 {
 		to[j] = from[j] + float64(t*move[j])
 	}
 	return to
+}
+
+// logarithm returns log v for a positive v, to within 2⁻⁵⁰ of its size or of 1, by
+// log v = e·log 2 + 2·artanh((m−1)/(m+1)) with v = m·2^e and √½ ≤ m ≤ √2.
+func logarithm(v float64) float64 {
+	m, e := math.Frexp(v)
+	if m < math.Sqrt2/2 {
+		m, e = m+m, e-1
+	}
+	t := (m - 1) / (m + 1) // |t| ≤ 0.172, so t²⁴ < 2⁻⁶⁰
+	square, series := float64(t*t), 0.0
+	for n := 23; n > 0; n -= 2 {
+		series = float64(series*square) + 1/float64(n)
+	}
+	return float64(float64(e)*math.Ln2) + float64(float64(2*t)*series)
 }
 
 func dot(a, b []float64) (sum float64) {

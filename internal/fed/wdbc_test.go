@@ -42,17 +42,7 @@ func wdbc(t testing.TB) (x [][]float64, y []float64) {
 // wdbcFields returns the first k of the file's 30 features.
 func wdbcFields(t testing.TB, k int) (x [][]float64, y []float64) {
 	t.Helper()
-	root, err := os.Getwd()
-	for err == nil {
-		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			break
-		}
-		if filepath.Dir(root) == root {
-			t.Fatal("no go.mod above the test")
-		}
-		root = filepath.Dir(root)
-	}
-	data, err := os.Open(filepath.Join(root, "../shared/data/wdbc/breast_cancer.csv"))
+	data, err := os.Open(filepath.Join(repository(t), "../shared/data/wdbc/breast_cancer.csv"))
 	if errors.Is(err, os.ErrNotExist) {
 		t.Skip("the breast cancer data is not here: ", err)
 	}

@@ -12,31 +12,40 @@ import (
 	"runtime"
 )
 
-// maxFile bounds a key file; a real one has about 120 bytes.
+// maxFile bounds a file of the folder of keys; a key has about 120 bytes, with a
+// passphrase 500, and a recovery key's public half 2,000.
 const maxFile = 4096
 
-// writeKey writes a new file in PKCS #8 (RFC 8410 for Ed25519), in PEM, and makes
-// its content durable.
-func writeKey(path string, key ed25519.PrivateKey) error {
+// The PEM blocks of a key file: the key itself, or age's armor (which is PEM) around
+// the whole of that text.
+const (
+	plainBlock  = "PRIVATE KEY"
+	sealedBlock = "AGE ENCRYPTED FILE"
+)
+
+// formatKey returns a key's text: PKCS #8 (RFC 8410 for Ed25519) in PEM.
+func formatKey(key ed25519.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
+	return pem.EncodeToMemory(&pem.Block{Type: plainBlock, Bytes: der}), err
+}
+
+// writeText writes a new file and makes its content durable.
+func writeText(path string, text []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	err = pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	_, err = f.Write(text)
 	if err == nil {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
 }
 
-// readKey reads a file that only this user can have written or read. It looks
+// readText reads a file that only this user can have written or read. It looks
 // before it opens, since opening a pipe would wait, and looks again at what it
 // opened.
-func readKey(path string) (ed25519.PrivateKey, error) {
+func readText(path string) ([]byte, error) {
 	root, name, err := openFolder(path)
 	if err != nil {
 		return nil, err
@@ -68,16 +77,25 @@ func readKey(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
-	return parseKey(text)
-}
-
-// parseKey reads exactly one PEM block with one Ed25519 key, as writeKey writes it.
-func parseKey(text []byte) (ed25519.PrivateKey, error) {
 	if len(text) > maxFile {
 		return nil, fmt.Errorf("it is longer than %d bytes", maxFile)
 	}
+	return text, nil
+}
+
+// sealedKey returns what is inside age's armor, if a key's text is that.
+func sealedKey(text []byte) (sealed []byte, ok bool) {
 	block, rest := pem.Decode(text)
-	if block == nil || block.Type != "PRIVATE KEY" || len(rest) > 0 {
+	if block == nil || block.Type != sealedBlock || len(rest) > 0 {
+		return nil, false
+	}
+	return block.Bytes, true
+}
+
+// parseKey reads exactly one PEM block with one Ed25519 key, as formatKey writes it.
+func parseKey(text []byte) (ed25519.PrivateKey, error) {
+	block, rest := pem.Decode(text)
+	if block == nil || block.Type != plainBlock || len(rest) > 0 {
 		return nil, errors.New("it does not hold one PEM block PRIVATE KEY")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)

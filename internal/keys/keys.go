@@ -7,8 +7,13 @@
 // library has to have one; printing a Keys shows none.
 //
 // The package protects against other users of the machine by owner and mode of
-// the files. It does not protect against this user or root, and it does not
-// encrypt: the disk does.
+// the files. The member key can have a passphrase, and is encrypted then; the other
+// two have none, since a node starts by itself after a power cut: the disk protects
+// them from who steals it. What may leave the machine, a backup, is always sealed.
+//
+//	keys.go  the keys, made, loaded, used
+//	seal.go  passphrases and the recovery key
+//	file.go  the files
 package keys
 
 import (
@@ -59,13 +64,20 @@ func Create(dir string) (*Keys, error) {
 		if name == "" {
 			continue
 		}
+		var text []byte
 		_, k.secret[role], err = ed25519.GenerateKey(rand.Reader)
 		if err == nil {
-			err = writeKey(filepath.Join(temp, name), k.secret[role])
+			text, err = formatKey(k.secret[role])
+		}
+		if err == nil {
+			err = writeText(filepath.Join(temp, name), text)
 		}
 		if err != nil {
 			return nil, croft.E(croft.ErrFolder, dir, err)
 		}
+	}
+	if err := writeText(filepath.Join(temp, unusedFile), nil); err != nil {
+		return nil, croft.E(croft.ErrFolder, dir, err)
 	}
 	if err := syncDir(temp); err != nil {
 		return nil, croft.E(croft.ErrFolder, dir, err)
@@ -83,24 +95,120 @@ func Create(dir string) (*Keys, error) {
 	return k, nil
 }
 
-// Load reads all keys below dir. It fails with croft.ErrKeyFile and the file's
-// name.
+// unusedFile is there until a validator key may have signed.
+const unusedFile = "unused"
+
+// Unused says whether the keys below dir were made there and the validator key has
+// never signed. Keys that came from elsewhere, from a backup or by hand, have a
+// past that the folder may not know.
+func Unused(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, folder, unusedFile))
+	return err == nil
+}
+
+// Use takes note that the validator key may sign from now on.
+func Use(dir string) error {
+	home := filepath.Join(dir, folder)
+	err := os.Remove(filepath.Join(home, unusedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = syncDir(home)
+	}
+	if err != nil {
+		return croft.E(croft.ErrFolder, dir, err)
+	}
+	return nil
+}
+
+// Ask asks a person for the passphrase of a file.
+type Ask func(path string) (Passphrase, error)
+
+// Load reads all keys below dir, of which the member key has no passphrase. It
+// fails with croft.ErrKeyFile and the file's name, or croft.ErrNoPassphrase.
 func Load(dir string) (*Keys, error) {
-	return load(dir, croft.RoleMember, croft.RoleNode, croft.RoleValidator)
+	return load(dir, nil, croft.RoleMember, croft.RoleNode, croft.RoleValidator)
 }
 
 // LoadNode reads what a node's process needs: the node and the validator key. A
 // node that is broken into cannot approve a study.
-func LoadNode(dir string) (*Keys, error) { return load(dir, croft.RoleNode, croft.RoleValidator) }
+func LoadNode(dir string) (*Keys, error) {
+	return load(dir, nil, croft.RoleNode, croft.RoleValidator)
+}
 
-// LoadMember reads what a person's command needs: the member key.
-func LoadMember(dir string) (*Keys, error) { return load(dir, croft.RoleMember) }
+// LoadMember reads what a person's command needs: the member key. ask is called if
+// it has a passphrase; a wrong one is croft.ErrPassphrase.
+func LoadMember(dir string, ask Ask) (*Keys, error) { return load(dir, ask, croft.RoleMember) }
 
-func load(dir string, roles ...croft.Role) (*Keys, error) {
+// SetPassphrase encrypts the member key below dir with a passphrase, or with none
+// if it is empty. ask is called if it has one now.
+//
+//	Crash: the file is the old or the new one; a leftover named .new- may hold the
+//	key as the new one would.
+func SetPassphrase(dir string, ask Ask, next Passphrase) error {
+	k, err := LoadMember(dir, ask)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, folder, files[croft.RoleMember])
+	text, err := formatKey(k.key(croft.RoleMember))
+	if err == nil && len(next) > 0 {
+		text, err = next.lock(text)
+	}
+	if err == nil {
+		err = replace(path, text)
+	}
+	if err != nil {
+		return croft.E(croft.ErrFolder, dir, err)
+	}
+	_, err = LoadMember(dir, func(string) (Passphrase, error) { return next, nil })
+	return err
+}
+
+// Locked says whether the member key below dir has a passphrase.
+func Locked(dir string) bool {
+	text, err := readText(filepath.Join(dir, folder, files[croft.RoleMember]))
+	_, sealed := sealedKey(text)
+	return err == nil && sealed
+}
+
+// PublicOf returns the public half of the key in a key file's text; locked if it
+// has a passphrase, and is not known then.
+func PublicOf(text []byte) (key croft.PublicKey, locked bool, err error) {
+	if _, sealed := sealedKey(text); sealed {
+		return key, true, nil
+	}
+	secret, err := parseKey(text)
+	if err != nil {
+		return key, false, err
+	}
+	return croft.PublicKey(secret.Public().(ed25519.PublicKey)), false, nil
+}
+
+func load(dir string, ask Ask, roles ...croft.Role) (*Keys, error) {
 	k, seen := new(Keys), map[croft.PublicKey]bool{}
 	for _, role := range roles {
 		path := filepath.Join(dir, folder, files[role])
-		key, err := readKey(path)
+		text, err := readText(path)
+		if err != nil {
+			return nil, croft.E(croft.ErrKeyFile, path, err)
+		}
+		if sealed, ok := sealedKey(text); ok {
+			if ask == nil {
+				return nil, croft.E(croft.ErrNoPassphrase, path)
+			}
+			p, err := ask(path)
+			if err != nil {
+				return nil, err
+			}
+			if text, err = p.Open(sealed); errors.Is(err, croft.ErrPassphrase) {
+				return nil, err
+			} else if err != nil {
+				return nil, croft.E(croft.ErrKeyFile, path, err)
+			}
+		}
+		key, err := parseKey(text)
 		if err != nil {
 			return nil, croft.E(croft.ErrKeyFile, path, err)
 		}

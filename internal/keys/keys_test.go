@@ -73,7 +73,7 @@ func TestEachProcessLoadsOnlyItsKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	member, err := LoadMember(dir)
+	member, err := LoadMember(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,11 @@ import (
 //     the state that the one before agreed
 //   - from the first freeze on a study's accepted set is its cohort
 //   - no accepted report without q acknowledgements, no commit without t+1 seats
+//   - no study that runs with a site that was revoked
 //   - no record group above its cap; its count is the number of its releases
 //   - no two releases over a common column differ by 1 to min_sites − 1 members
 //   - a model only of a finished study
+//   - what is free and what is locked in channels adds up to what was issued
 func CheckInvariants(t *Tree) error {
 	s := newState(t)
 	n := s.network()
@@ -34,6 +36,9 @@ func CheckInvariants(t *Tree) error {
 		return fmt.Errorf("%d orderers, the rule gives %d", len(n.Orderers), len(want))
 	}
 	if err := s.checkInvites(t); err != nil {
+		return err
+	}
+	if err := s.checkMoney(t); err != nil {
 		return err
 	}
 	released := map[croft.Hash]uint32{}
@@ -74,6 +79,11 @@ func (s *State) checkStudy(id croft.StudyID, released map[croft.Hash]uint32) err
 	}
 	if len(st.Cohort) > 0 && len(st.Cohort) < MinSites {
 		return fmt.Errorf("a cohort of %d", len(st.Cohort))
+	}
+	for _, site := range plan.Sites {
+		if m, _ := s.member(site); m.Revoked && (st.Status == Running || st.Status == Paused) && s.takesPart(st, site) {
+			return fmt.Errorf("it runs with %s, who is no member any more", m.Name)
+		}
 	}
 	var parent croft.Hash
 	committed := uint32(0)

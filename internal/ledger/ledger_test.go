@@ -310,8 +310,8 @@ func TestMissingSitePauses(t *testing.T) {
 	w.must("ben", &Tick{id})
 	w.block(10)
 	st := w.study(id)
-	if st.Status != Paused || len(st.Waiting) != 1 || st.Waiting[0] != w.id("dina") {
-		t.Fatalf("%v, waits for %v", st.Status, st.Waiting)
+	if st.Status != Paused || len(st.Missing) != 1 || st.Missing[0] != w.id("dina") {
+		t.Fatalf("%v, waits for %v", st.Status, st.Missing)
 	}
 	if r := w.round(id, 1); r.Phase != croft.PhaseReport || len(r.Accepted) != 0 {
 		t.Fatal("a round was frozen without its cohort")
@@ -526,4 +526,28 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("a transaction that does not parse had an effect")
 		}
 	})
+}
+
+// A result names each lying seat once and in order: who repeats itself says no more.
+func TestResultNamesEachSeatOnce(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+	sites := w.names[:3]
+	id := w.open(w.plan(sites...), w.register(9, sites...), sites...)
+	w.report(id, 0, sites...)
+	for _, name := range w.names {
+		w.must(name, &Share{Study: id, Round: 0, Blob: croft.Sum([]byte(name))})
+	}
+	two := w.ids("dina", "elif")
+	out := func(bad ...croft.MemberID) *Outturn {
+		return &Outturn{Study: id, Sum: croft.HashOf(0), Next: croft.HashOf(1), Bad: bad}
+	}
+	w.refused(croft.ErrTxStudy, "ada", out(two[0], two[0]))
+	w.refused(croft.ErrTxStudy, "ada", out(two[1], two[0]))
+	w.refused(croft.ErrTxStudy, "ada", out(croft.MemberID{1}))
+	for _, name := range sites { // t+1 seats
+		w.must(name, out(two...))
+	}
+	if r := w.round(id, 0); r.Phase != croft.PhaseCommit || len(r.Liars) != 2 {
+		t.Errorf("%v, %d liars", r.Phase, len(r.Liars))
+	}
 }

@@ -14,6 +14,9 @@
 //	studies.go  proposal, answers, opening, end
 //	rounds.go   report → freeze → sum → commit, moved by guards
 //	committee.go the seats of a study, computed
+//	accounts.go credits: issued by vote, moved, conserved; guests
+//	services.go what is offered, and to whom it may be
+//	channels.go deposits for calls: opened, claimed, contested, settled
 //	tree.go     the Merkle tree under it, and proofs
 //	invariants.go what always holds
 package ledger

@@ -35,6 +35,8 @@ const (
 	Revoke
 	StopAll
 	Resume
+	Mint // credits come into being on an account
+	Burn // and go again
 )
 
 // Vote casts a member's vote.
@@ -43,6 +45,7 @@ type Vote struct {
 	Subject  croft.MemberID `cbor:"2,keyasint,omitempty"` // Revoke
 	Newcomer *croft.Member  `cbor:"3,keyasint,omitempty"` // Admit: the whole record, so that all vote on the same keys
 	Sequence uint64         `cbor:"4,keyasint"`           // 1 more than this member's last vote
+	Issue    *Issue         `cbor:"5,keyasint,omitempty"` // Mint, Burn
 }
 
 // Ready says that the member's node has caught up and may order blocks.
@@ -64,7 +67,7 @@ func SequenceKey(id croft.MemberID) string { return "sequence/" + id.String() }
 
 // BallotKey holds the Ballot of the question that a vote answers, whoever casts it.
 func BallotKey(v Vote) string {
-	return "ballot/" + croft.HashOf(Vote{Action: v.Action, Subject: v.Subject, Newcomer: v.Newcomer}).String()
+	return "ballot/" + croft.HashOf(Vote{Action: v.Action, Subject: v.Subject, Newcomer: v.Newcomer, Issue: v.Issue}).String()
 }
 
 // Majority returns how many of so many members have to say yes: more than half,
@@ -174,6 +177,11 @@ func (s *State) ballot(voter croft.MemberID, v *Vote) error {
 			return err
 		}
 	}
+	if v.Action == Mint || v.Action == Burn {
+		if err := s.issuable(v.Action, v.Issue); err != nil {
+			return err
+		}
+	}
 	key := BallotKey(*v)
 	ballot, _ := read[Ballot](s, key)
 	ballot.Yes = insert(ballot.Yes, voter)
@@ -206,9 +214,15 @@ func (s *State) ballot(voter croft.MemberID, v *Vote) error {
 		m.Revoked = true
 		write(s, MemberKey(m.ID), m)
 		s.chooseOrderers()
+		s.leave(m.ID)
 	case StopAll, Resume:
+		if n.Stopped && v.Action == Resume {
+			s.restart()
+		}
 		n.Stopped = v.Action == StopAll
 		write(s, NetworkKey, n)
+	case Mint, Burn:
+		return s.issue(v.Action, v.Issue)
 	default:
 		return croft.E(croft.ErrTxUnknown, "vote", v.Action)
 	}

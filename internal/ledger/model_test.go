@@ -354,7 +354,7 @@ func (m *model) reading(at *spot, names []croft.MemberID) []byte {
 		if !v.active() {
 			continue // over: the rules change nothing of it any more
 		}
-		k = append(binary.AppendVarint(k, v.News-m.start), byte(len(v.Proposers)), set(v.Waiting), set(v.Enrolled))
+		k = append(binary.AppendVarint(k, v.News-m.start), byte(len(v.Proposers)), set(v.Missing), set(v.Enrolled))
 		for _, name := range names {
 			if at := slices.IndexFunc(v.Answers, func(a Answer) bool { return a.Site == name }); at >= 0 {
 				a := v.Answers[at]

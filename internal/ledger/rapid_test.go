@@ -19,11 +19,14 @@ type history struct {
 	rt      *rapid.T
 	blocks  []recorded
 	studies []croft.StudyID
+	invites []croft.Invite
+	outside []string // newcomers that are no members yet
 	data    map[string][]croft.DatasetID
 	sent    [][]byte // for replays
 	count   int
 	refused int
 	kinds   map[Kind]int // that were accepted
+	harsh   bool         // in the middle of a study the latest member is revoked
 	begun   bool         // a study is proposed in the block that is being made
 	proof   bool         // the next block follows at once: the last one changed the state
 }
@@ -69,6 +72,13 @@ func (h *history) make(dt int64, txs ...[]byte) Outcome {
 	if h.m.AppHash() != out.AppHash {
 		h.rt.Fatal("commit wrote another state than execute announced")
 	}
+	h.outside = slices.DeleteFunc(h.outside, func(name string) bool {
+		admitted := h.isMember(name)
+		if admitted {
+			h.names = append(slices.Clone(h.names), name)
+		}
+		return admitted
+	})
 	h.blocks = append(h.blocks, recorded{b, slices.Clone(txs), out.AppHash})
 	h.begun, h.proof = false, out.AppHash != before
 	return out
@@ -96,11 +106,23 @@ func pick[T any](t *rapid.T, label string, of []T) T {
 	return of[rapid.IntRange(0, len(of)-1).Draw(t, label)]
 }
 
-// next is what a member's node and person would do now in the latest study; nil if
-// nothing.
+// next is what a member's node and person would do now about a newcomer or in the
+// latest study; nil if nothing.
 func (h *history) next(name string) any {
+	for _, newcomer := range h.outside {
+		v := h.admission(name, newcomer)
+		ballot, _ := decodeRecord[Ballot](h.m.Get(BallotKey(*v)))
+		if h.standing(newcomer) == Pending && h.isMember(name) && !has(ballot.Yes, h.id(name)) {
+			return v
+		}
+	}
 	id := h.studies[len(h.studies)-1]
 	st, self := h.study(id), h.id(name)
+	if v := h.revocation(name); h.harsh && st.Status == Running && h.isMember(name) && h.isMember(h.names[len(h.names)-1]) {
+		if ballot, _ := decodeRecord[Ballot](h.m.Get(BallotKey(*v))); !has(ballot.Yes, self) {
+			return v
+		}
+	}
 	r := h.round(id, st.Round)
 	plan, _ := decodeRecord[croft.Study](h.m.Get(PlanKey(id)))
 	seated := has(st.Seats, self) && has(st.Enrolled, self)
@@ -217,9 +239,38 @@ func (h *history) body(t *rapid.T, name string) any {
 	return out
 }
 
+// admission is a member's vote on a newcomer.
+func (h *history) admission(name, newcomer string) *Vote {
+	m := h.members[newcomer]
+	m.Ready = false
+	last, _ := decodeRecord[uint64](h.m.Get(SequenceKey(h.id(name))))
+	return &Vote{Action: Admit, Newcomer: &m, Sequence: last + 1}
+}
+
+// revocation is a member's vote against the latest one.
+func (h *history) revocation(name string) *Vote {
+	last, _ := decodeRecord[uint64](h.m.Get(SequenceKey(h.id(name))))
+	return &Vote{Action: Revoke, Subject: h.id(h.names[len(h.names)-1]), Sequence: last + 1}
+}
+
+// joins draws an application, which is sealed already.
+func (h *history) joins(t *rapid.T) any {
+	everybody := slices.Concat(h.names, h.outside) // who is a member applies in vain
+	if len(h.outside) > 0 && rapid.IntRange(0, 3).Draw(t, "known") > 0 {
+		everybody = h.outside
+	}
+	name, v := pick(t, "newcomer", everybody), pick(t, "invite", h.invites)
+	m := h.members[name]
+	m.Ready = rapid.IntRange(0, 9).Draw(t, "ready") == 0
+	if rapid.IntRange(0, 9).Draw(t, "namesake") == 0 {
+		m.Name = h.names[0]
+	}
+	return SealJoin(h.m.Scope(), v.Public(), m, h.signer(name, v))
+}
+
 // rare draws the transactions that begin things, and the votes.
 func (h *history) rare(t *rapid.T, name string) any {
-	switch rapid.IntRange(0, 9).Draw(t, "begin") {
+	switch rapid.IntRange(0, 13).Draw(t, "begin") {
 	case 0, 1, 2:
 		return &Register{Name: "visits", Group: croft.Sum([]byte(pick(t, "group", h.names))), Releases: uint32(pick(t, "cap", []int{0, 5, 50, 50, 50, 50, 50, 50, 50, 50})),
 			Commitment: croft.HashOf(rapid.IntRange(0, 3).Draw(t, "version"))}
@@ -241,15 +292,23 @@ func (h *history) rare(t *rapid.T, name string) any {
 		return &Propose{plan}
 	case 7:
 		return &Ready{}
+	case 8, 9:
+		v := croft.Invite{Network: h.m.Scope().Network, Expires: h.now/1000 + pick(t, "invited for", []int64{-10, 60, 86400, 86400})}
+		v.Secret[0] = byte(rapid.IntRange(0, 3).Draw(t, "secret"))
+		h.invites = append(h.invites, v)
+		return &Invite{Key: v.Public(), Expires: v.Expires, Uses: uint8(pick(t, "uses", []int{0, 1, 1, 2, MaxUses})), Auto: rapid.Bool().Draw(t, "auto")}
+	case 10, 11:
+		if len(h.invites) > 0 {
+			return h.joins(t)
+		}
 	}
 	last, _ := decodeRecord[uint64](h.m.Get(SequenceKey(h.id(name))))
 	v := &Vote{Action: pick(t, "action", []Action{Admit, Revoke, StopAll, Resume, Resume, 9}), Sequence: last + 1}
 	switch v.Action {
 	case Admit:
-		newcomer := h.members["zoe"]
-		v.Newcomer = &newcomer
+		return h.admission(name, pick(t, "for", []string{"zoe", "yan"}))
 	case Revoke:
-		v.Subject = h.id(h.names[len(h.names)-1])
+		return h.revocation(name)
 	}
 	return v
 }
@@ -283,7 +342,11 @@ func (h *history) act(t *rapid.T) []byte {
 	}
 	name := h.names[at]
 	h.nonce = uint64(rapid.IntRange(0, 3).Draw(t, "nonce")) * uint64(rapid.IntRange(0, 1000).Draw(t, "salt"))
-	raw := h.seal(name, h.body(t, name))
+	body := h.body(t, name)
+	raw, sealed := body.([]byte)
+	if !sealed {
+		raw = h.seal(name, body)
+	}
 	h.sent = append(h.sent, raw)
 	return raw
 }
@@ -334,11 +397,14 @@ func TestAnyHistory(t *testing.T) {
 	t.Parallel()
 	kinds := map[Kind]int{}
 	ends := map[string]int{}
-	total, refused := 0, 0
+	total, refused, admitted := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		names := []string{"ada", "ben", "cleo", "dina", "elif", "femi", "gus"}[:rapid.IntRange(5, 7).Draw(rt, "members")]
-		h := &history{world: newWorld(t, names...), rt: rt, data: map[string][]croft.DatasetID{}, kinds: kinds}
-		h.keep("zoe")
+		h := &history{world: newWorld(t, names...), rt: rt, harsh: rapid.IntRange(0, 3).Draw(rt, "harsh") == 0, data: map[string][]croft.DatasetID{}, kinds: kinds}
+		for _, newcomer := range []string{"zoe", "yan"} {
+			h.keep(newcomer)
+			h.outside = append(h.outside, newcomer)
+		}
 		for _, name := range names {
 			h.make(100, h.seal(name, &Register{Name: "visits", Group: croft.Sum([]byte(name)), Releases: 50}))
 		}
@@ -357,23 +423,26 @@ func TestAnyHistory(t *testing.T) {
 			}
 		}
 		// With studies still open, a passed patience is heard of by f+1 proposers.
-		h.idle(2 + (len(names)-1)/3)
+		h.idle(2 + (len(h.names)-1)/3)
 		h.finish(rt)
 		h.idle(2)
 		for _, id := range h.studies {
 			st := h.study(id)
 			ends[strings.TrimSpace(st.Status.String()+" "+st.Reason)]++
 		}
-		total, refused = total+h.count, refused+h.refused
+		total, refused, admitted = total+h.count, refused+h.refused, admitted+2-len(h.outside)
 		h.replay(rt)
 	})
-	t.Logf("%d transactions, %d refused; accepted by kind: %v; studies by their end: %v", total, refused, kinds, ends)
+	t.Logf("%d transactions, %d refused; accepted by kind: %v; %d newcomers admitted; studies by their end: %v", total, refused, kinds, admitted, ends)
 	if !t.Failed() {
 		for _, k := range []Kind{KindVote, KindRegister, KindPropose, KindApprove, KindRefuse, KindWithdraw, KindReady, KindEnrol,
-			KindReport, KindAck, KindShare, KindResult, KindRecover, KindStop, KindTick} {
+			KindReport, KindAck, KindShare, KindResult, KindRecover, KindStop, KindTick, KindInvite, KindJoin} {
 			if kinds[k] == 0 {
 				t.Errorf("no transaction of kind %d was ever accepted: the test does not test it", k)
 			}
+		}
+		if admitted == 0 {
+			t.Error("no newcomer was ever admitted")
 		}
 	}
 }

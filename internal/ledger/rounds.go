@@ -55,7 +55,7 @@ type SeatResult struct {
 	Sum    croft.Hash       `cbor:"2,keyasint"`
 	Next   croft.Hash       `cbor:"3,keyasint"` // the plan's next state
 	Done   bool             `cbor:"4,keyasint,omitempty"`
-	Bad    []croft.MemberID `cbor:"5,keyasint,omitempty"` // seats whose share was located as wrong
+	Bad    []croft.MemberID `cbor:"5,keyasint,omitempty"` // seats whose share was located as wrong, sorted
 	Cost   croft.Cost       `cbor:"6,keyasint,omitempty"`
 	Length uint32           `cbor:"8,keyasint,omitempty"` // elements of the next round's vector
 	Fail   croft.Code       `cbor:"7,keyasint,omitempty"` // the plan cannot go on from this sum: the study ends
@@ -190,7 +190,7 @@ func (s *State) groups(st Study, sites []croft.MemberID) []croft.Hash {
 	return slices.Compact(out)
 }
 
-// open returns the study and the round that a transaction speaks of. moot is true
+// round returns the study and the round that a transaction speaks of. moot is true
 // when the round is over already: the transaction then holds and changes nothing.
 func (s *State) round(id croft.StudyID, n uint32) (st Study, plan croft.Study, r Round, moot bool, err error) {
 	if st, plan, err = s.study(id); err != nil {
@@ -300,7 +300,7 @@ func (s *State) freeze(st *Study, plan croft.Study, r *Round, accepted []croft.M
 	}
 	s.charge(groups)
 	r.Accepted, r.Phase = accepted, croft.PhaseSum
-	st.Status, st.Waiting = Running, nil
+	st.Status, st.Missing = Running, nil
 }
 
 // late is what patience does to a round that waits for reports. In the first one
@@ -323,14 +323,14 @@ func (s *State) late(st *Study, plan croft.Study, b Block, patient bool) {
 		s.freeze(st, plan, &r, accepted)
 		write(s, RoundKey(st.ID, r.Number), r)
 	case st.Status == Paused:
-		s.stop(st, croft.RefusedUnavailable.String())
+		s.stop(st, croft.RefusedUnavailable.String(), st.Missing...)
 	default:
 		// The pause is a window of its own: after a night in which all were off, the
 		// missing get as long to come back as anybody.
-		st.Status, st.Waiting, st.News, st.Proposers = Paused, nil, b.Time, nil
+		st.Status, st.Missing, st.News, st.Proposers = Paused, nil, b.Time, nil
 		for _, m := range r.Sites {
 			if !has(accepted, m) {
-				st.Waiting = append(st.Waiting, m)
+				st.Missing = append(st.Missing, m)
 			}
 		}
 	}
@@ -380,9 +380,9 @@ func (s *State) result(seat croft.MemberID, p *Outturn) error {
 	if r.Phase != croft.PhaseSum || len(r.Shares) < int(st.Quorum) {
 		return croft.E(croft.ErrTxOrder, "the sum cannot be opened yet")
 	}
-	for _, m := range p.Bad {
-		if !has(st.Seats, m) {
-			return croft.E(croft.ErrTxStudy, "it names a seat that the study does not have")
+	for i, m := range p.Bad {
+		if !has(st.Seats, m) || i > 0 && p.Bad[i-1].Compare(m) >= 0 {
+			return croft.E(croft.ErrTxStudy, "it names a seat that the study does not have, or one twice, or out of order")
 		}
 	}
 	mine := SeatResult{Seat: seat, Sum: p.Sum, Next: p.Next, Done: p.Done, Bad: p.Bad, Cost: p.Cost, Fail: p.Fail, Length: p.Length}

@@ -12,7 +12,8 @@ import (
 // study is put on the due list and decide looks at it at the head of the next.
 //
 // Keys: study/ID → Study · plan/ID → croft.Study · study-at/N → StudyID ·
-// key/STUDY/MEMBER → study key · due → list · model/STUDY → Model
+// key/STUDY/MEMBER → study key · answered/TX → true · open/MEMBER → number ·
+// due → list · model/STUDY → Model
 
 // Status is where a study stands.
 type Status uint8
@@ -21,7 +22,7 @@ type Status uint8
 const (
 	Proposed Status = iota + 1 // waits for answers
 	Running                    // a round is open
-	Paused                     // a cohort site is missing; Waiting names it
+	Paused                     // a cohort site is missing; Missing names it
 	Done                       // the model is on the ledger
 	Stopped                    // ended without a model; Reason says why
 )
@@ -47,7 +48,7 @@ type Study struct {
 	Cohort    []croft.MemberID  `cbor:"11,keyasint,omitempty"` // sorted; fixed when the first round freezes
 	Round     uint32            `cbor:"12,keyasint,omitempty"` // the open one, or the last
 	News      int64             `cbor:"13,keyasint,omitempty"` // ms: when something last arrived
-	Waiting   []croft.MemberID  `cbor:"14,keyasint,omitempty"` // Paused: for whom
+	Missing   []croft.MemberID  `cbor:"14,keyasint,omitempty"` // who keeps it paused, or whose absence stopped it
 	Proposers []croft.PublicKey `cbor:"15,keyasint,omitempty"` // of blocks since patience passed
 }
 
@@ -262,13 +263,15 @@ func (s *State) enrol(member croft.MemberID, e *Enrol) error {
 // once says whether a person's or a node's answer is here for the first time: an old
 // yes that somebody sends again after a no, or the reverse, changes nothing.
 func (s *State) once(tx Tx) bool {
-	key := "answered/" + tx.ID.String()
+	key := answeredKey(tx.ID)
 	if _, seen := read[bool](s, key); seen {
 		return false
 	}
 	write(s, key, true)
 	return true
 }
+
+func answeredKey(tx croft.Hash) string { return "answered/" + tx.String() }
 
 func (s *State) approve(tx Tx, a *croft.Approval) error {
 	site := tx.Member
@@ -329,6 +332,51 @@ func (s *State) refuse(tx Tx, id croft.StudyID, reason croft.Refusal) error {
 	return nil
 }
 
+// leave is what a revocation means for the studies that have not ended: who is no
+// member sends nothing more. A proposal goes on without it as without a site that
+// said no. A study that runs ends if it is one of its sites, since a cohort never
+// shrinks; any study ends that cannot reach a quorum of seats any more.
+func (s *State) leave(gone croft.MemberID) {
+	for i := range s.network().Studies {
+		id, _ := read[croft.StudyID](s, StudyAtKey(i))
+		st, plan, err := s.study(id)
+		if err != nil || st.Status == Done || st.Status == Stopped {
+			continue
+		}
+		switch {
+		case !s.possible(st, plan), has(plan.Required, gone), st.Status != Proposed && s.takesPart(st, gone):
+			s.stop(&st, revoked, gone)
+		case st.Status == Proposed && has(plan.Sites, gone):
+			s.answer(&st, Answer{Site: gone, Refusal: croft.RefusedUnavailable})
+		}
+	}
+}
+
+// revoked is the reason of a study that ended because the network revoked a member
+// without whom it cannot go on.
+const revoked = "revoked"
+
+// possible says whether those who are members still are enough for a round of the
+// study: sites; and seats that have, or before it opens may yet have, a key for it:
+// q that hold shares, of whom more than t read.
+func (s *State) possible(st Study, plan croft.Study) bool {
+	sites, seats, readers := 0, 0, 0
+	for _, id := range plan.Sites {
+		if m, _ := s.member(id); !m.Revoked {
+			sites++
+		}
+	}
+	for _, id := range st.Seats {
+		if m, _ := s.member(id); m.Revoked || st.Status != Proposed && !has(st.Enrolled, id) {
+			continue
+		}
+		if seats++; has(plan.Readers, id) {
+			readers++
+		}
+	}
+	return sites >= int(plan.MinSites) && seats >= int(st.Quorum) && readers > int(st.Threshold)
+}
+
 // takesPart says whether a site is in an opened study: in its cohort or, before
 // that is fixed, among the sites of the first round.
 func (s *State) takesPart(st Study, site croft.MemberID) bool {
@@ -360,14 +408,15 @@ func (s *State) note(st *Study, a Answer) {
 }
 
 // stop ends a study without a model. The reasons are a closed list: the five
-// refusals, "budget", "cohort", "rounds", or the code of a plan that cannot go on.
-func (s *State) stop(st *Study, reason string) {
-	st.Status, st.Reason, st.Waiting = Stopped, reason, nil
+// refusals, "budget", "cohort", "rounds", "revoked", or the code of a plan that cannot
+// go on.
+func (s *State) stop(st *Study, reason string, missing ...croft.MemberID) {
+	st.Status, st.Reason, st.Missing = Stopped, reason, missing
 	s.put(*st)
 	s.settled(st)
 }
 
-func (s *State) tick(t *Tick, b Block) error {
+func (s *State) tick(t *Tick) error {
 	st, _, err := s.study(t.Study)
 	if err != nil {
 		return err
@@ -400,8 +449,8 @@ func (s *State) due(id croft.StudyID, news bool) {
 	write(s, dueKey, append(list, dueItem{id, news}))
 }
 
-// settled takes an ended study off its proposer's count and off the list: after its last transaction the chain
-// makes one block that proves it, and then none.
+// settled takes an ended study off its proposer's count and off the list: after its
+// last transaction the chain makes one block that proves it, and then none.
 func (s *State) settled(st *Study) {
 	id := st.ID
 	write(s, openKey(st.Proposer), s.openStudies(st.Proposer)-1)
@@ -417,6 +466,7 @@ func head(s *State, b Block) {
 		return // the lists wait
 	}
 	s.receive(b)
+	s.clear(b)
 	list, _ := read[[]dueItem](s, dueKey)
 	if len(list) == 0 {
 		return
@@ -492,7 +542,7 @@ func (s *State) tryOpen(st *Study, plan croft.Study, b Block, patient bool) {
 	}
 	seats, readers := 0, 0 // that can receive boxes; of them that can agree on a sum
 	for _, m := range st.Seats {
-		if has(st.Enrolled, m) {
+		if member, _ := s.member(m); has(st.Enrolled, m) && !member.Revoked {
 			if seats++; has(plan.Readers, m) {
 				readers++
 			}

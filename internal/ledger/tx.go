@@ -21,8 +21,13 @@ const (
 	KindRefuse
 	KindWithdraw
 	KindInvite
+	KindTransfer
+	KindHost
+	KindPublish
+	KindOpen
+	KindTopup
 
-	KindReady Kind = iota + 9 // 16
+	KindReady Kind = iota + 4 // 16
 	KindEnrol
 	KindReport
 	KindAck
@@ -31,8 +36,12 @@ const (
 	KindRecover
 	KindStop
 	KindTick
+	KindClaim
+	KindClose
+	KindPost
+	KindSettle
 
-	KindJoin Kind = iota + 16 // 32
+	KindJoin Kind = iota + 7 // 32
 )
 
 // Tx is a transaction after its signature was checked.
@@ -59,6 +68,16 @@ func newBody(k Kind) (any, croft.Role) {
 		return new(Withdraw), croft.RoleMember
 	case KindInvite:
 		return new(Invite), croft.RoleMember
+	case KindTransfer:
+		return new(Transfer), croft.RoleMember
+	case KindHost:
+		return new(Host), croft.RoleMember
+	case KindPublish:
+		return new(Publish), croft.RoleMember
+	case KindOpen:
+		return new(Open), croft.RoleMember
+	case KindTopup:
+		return new(Topup), croft.RoleMember
 	case KindReady:
 		return new(Ready), croft.RoleNode
 	case KindEnrol:
@@ -77,6 +96,14 @@ func newBody(k Kind) (any, croft.Role) {
 		return new(Stop), croft.RoleNode
 	case KindTick:
 		return new(Tick), croft.RoleNode
+	case KindClaim:
+		return new(Claim), croft.RoleNode
+	case KindClose:
+		return new(Close), croft.RoleNode
+	case KindPost:
+		return new(Post), croft.RoleNode
+	case KindSettle:
+		return new(Settle), croft.RoleNode
 	case KindJoin:
 		return new(Join), croft.RoleInvite
 	}
@@ -118,11 +145,29 @@ func Apply(s *State, tx Tx, b Block) error {
 	case *Stop:
 		return s.refuse(tx, body.Study, body.Reason)
 	case *Tick:
-		return s.tick(body, b)
+		return s.tick(body)
 	case *Invite:
 		return s.invite(tx.Member, body)
 	case *Join:
 		return s.newcomer(tx.Member, body)
+	case *Transfer:
+		return s.transfer(tx.Member, body)
+	case *Host:
+		return s.host(tx.Member, body)
+	case *Publish:
+		return s.publish(tx.Member, body)
+	case *Open:
+		return s.open(tx, body)
+	case *Topup:
+		return s.topup(tx.Member, body)
+	case *Claim:
+		return s.claim(tx.Member, body)
+	case *Close:
+		return s.close(tx.Member, body)
+	case *Post:
+		return s.post(body)
+	case *Settle:
+		return s.settle(body)
 	}
 	return croft.E(croft.ErrTxUnknown, "transaction", "kind")
 }
@@ -175,6 +220,16 @@ func kindOf(body any) Kind {
 		return KindWithdraw
 	case *Invite:
 		return KindInvite
+	case *Transfer:
+		return KindTransfer
+	case *Host:
+		return KindHost
+	case *Publish:
+		return KindPublish
+	case *Open:
+		return KindOpen
+	case *Topup:
+		return KindTopup
 	case *Ready:
 		return KindReady
 	case *Enrol:
@@ -193,6 +248,14 @@ func kindOf(body any) Kind {
 		return KindStop
 	case *Tick:
 		return KindTick
+	case *Claim:
+		return KindClaim
+	case *Close:
+		return KindClose
+	case *Post:
+		return KindPost
+	case *Settle:
+		return KindSettle
 	case *Join:
 		return KindJoin
 	}
@@ -227,9 +290,9 @@ func parse(raw []byte) (tx Tx, payload Payload, signed Signed, err error) {
 }
 
 // open decodes a transaction and checks that a member signed it for this chain
-// with the key that its kind wants. One kind comes from somebody who is no member:
-// the invite's key signs it then. It also returns the member who answers for the
-// transaction: its sender, or who made the invite.
+// with the key that its kind wants. Two sorts come from others: an application,
+// which the invite's key signs, and what guests may do. It also returns the member
+// who answers for the transaction: its sender, who made the invite, or the host.
 func (m *Machine) open(s *State, raw []byte) (tx Tx, answers croft.MemberID, err error) {
 	tx, payload, signed, err := parse(raw)
 	if err != nil {
@@ -244,6 +307,10 @@ func (m *Machine) open(s *State, raw []byte) (tx Tx, answers croft.MemberID, err
 		}
 		answers = v.By
 	}
+	guest, hosted := s.guest(tx.Member)
+	if hosted = hosted && !joins; hosted {
+		answers = guest.Host
+	}
 	member, ok := s.member(answers)
 	if !ok || member.Revoked {
 		return tx, answers, croft.E(croft.ErrTxRights, answers.Short(), "it is not a member of this network")
@@ -255,8 +322,16 @@ func (m *Machine) open(s *State, raw []byte) (tx Tx, answers croft.MemberID, err
 	case joins:
 		key = join.Invite
 	}
+	if hosted {
+		if key = guest.Key; !forGuests(tx.Body) {
+			return tx, answers, croft.E(croft.ErrTxRights, guest.Name, "it is a guest, and this is for members")
+		}
+	}
 	if !m.scope.Verify(key, domain, signed.Payload, signed.Signature) || joins && !join.proven(m.scope) {
 		return tx, answers, croft.E(croft.ErrTxSignature)
 	}
-	return tx, answers, nil
+	if p, ok := tx.Body.(shown); ok {
+		err = s.genuine(m.scope, p)
+	}
+	return tx, answers, err
 }

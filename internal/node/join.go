@@ -231,7 +231,7 @@ func (j joined) save(dir string) error { return replace(dir, joinFile, croft.Enc
 
 // door is the inviter's node as the newcomer sees it, the only one it talks to.
 type door struct {
-	host    *p2p.Libp2p
+	host    *p2p.Host
 	invite  croft.Invite
 	inviter p2p.PeerID
 	addrs   []string
@@ -256,7 +256,7 @@ func (d *door) ask(ctx context.Context, tx []byte) (answer opened, err error) {
 	proof := signAs(d.invite, croft.Scope{Network: d.invite.Network}, knockDomain, []byte(d.host.ID()))
 	within, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	raw, err := d.host.Call(within, d.inviter, joinProtocol, croft.Encode(knock{d.invite.Public(), proof, tx}))
+	raw, err := d.host.Call(within, d.inviter, joinProtocol, croft.Encode(knock{d.invite.Public(), proof, tx}), 2*maxGenesis)
 	if err != nil {
 		return answer, err
 	}

@@ -4,6 +4,7 @@ package node
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,10 +16,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"croft"
 	"croft/internal/api"
+	"croft/internal/audit"
 	"croft/internal/chain"
 	"croft/internal/data"
 	"croft/internal/keys"
@@ -49,6 +49,8 @@ type Config struct {
 	Events func(study.Event)
 	// At is for tests: it is called at each named line of a study's flows.
 	At func(line string)
+
+	observe bool // look on: without the validator key (see Recover)
 }
 
 // Node is a running node.
@@ -56,7 +58,7 @@ type Node struct {
 	Self   croft.MemberID
 	Member croft.Member
 	Chain  *chain.Node
-	Host   *p2p.Libp2p
+	Host   *p2p.Host
 	Study  *study.Node
 	Data   *data.Registry
 	Docs   *store.Docs
@@ -65,13 +67,20 @@ type Node struct {
 	cfg     Config
 	genesis croft.Genesis
 	joined  joined // zero for a founder
+	run     string // of this process: other members tell copies apart by it
+	copies  copies
 	events  *api.Events
 	asked   chan struct{} // closed when somebody asks the node to stop
 	ask     sync.Once
-	close   []func() error // in order of opening; closed in reverse
+	close   []closer // in order of opening; closed in reverse
 }
 
-const genesisFile = "genesis.cbor"
+// What lies in a node's folder, beside its keys.
+const (
+	genesisFile = "genesis.cbor"
+	docsFolder  = "docs"
+	chainFolder = "chain"
+)
 
 // Init makes a node's folder: keys and, once the founders are known, the genesis.
 // It never touches a folder that holds a node.
@@ -118,54 +127,54 @@ func Open(cfg Config) (n *Node, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n = &Node{cfg: cfg, events: api.NewEvents(), asked: make(chan struct{})}
+	n = &Node{cfg: cfg, run: rand.Text(), events: api.NewEvents(), asked: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
 		}
 	}()
 
-	// 1. The folder is ours alone.
-	release, err := store.Lock(cfg.Dir)
+	// 1. The folder is ours alone. 2. Who we are, and of which network.
+	k, err := n.openFolder()
 	if err != nil {
 		return n, err
 	}
-	n.close = append(n.close, release)
-
-	// 2. Who we are, and of which network.
-	k, err := keys.LoadNode(cfg.Dir)
-	if err != nil {
+	validator := k.ValidatorSecret()
+	if _, lost, err := readRestored(cfg.Dir); err != nil {
 		return n, err
+	} else if cfg.observe {
+		validator = nobody()
+	} else if lost {
+		return n, croft.E(croft.ErrRestored, cfg.Dir)
 	}
-	g, err := Genesis(cfg.Dir)
-	if err != nil {
-		return n, err
-	}
-	n.genesis = g
-	if n.joined, _, err = readJoined(cfg.Dir); err != nil {
-		return n, err
-	}
-	if n.Member, err = n.find(k.Public(croft.RoleNode)); err != nil {
-		return n, err
-	}
-	n.Self = n.Member.ID
-	if n.Docs, err = store.OpenDocs(filepath.Join(cfg.Dir, "docs")); err != nil {
-		return n, err
-	}
-	n.close = append(n.close, n.Docs.Close)
-	if n.Blobs, err = store.OpenBlobs(filepath.Join(cfg.Dir, "blobs")); err != nil {
-		return n, err
-	}
-	n.close = append(n.close, n.Blobs.Close)
 
 	// 3. The ledger, from where it stood. Its own connections arrive over loopback,
-	// carried by the host below, which admits members only.
-	n.Chain, err = chain.Open(chain.Config{Dir: filepath.Join(cfg.Dir, "chain"), Genesis: g,
-		ValidatorKey: k.ValidatorSecret(), Timing: cfg.Timing, Log: cfg.Log})
+	// carried by the host below, which admits members only; but whoever is on this
+	// machine can knock there too.
+	up := make(chan struct{})
+	_ = func() (members []croft.PublicKey) {
+		select {
+		case <-up:
+		default:
+			return nil // before that there is no host either
+		}
+		for _, m := range n.everybody() {
+			members = append(members, m.Node)
+		}
+		return members
+	}
+	n.Chain, err = chain.Open(chain.Config{Dir: filepath.Join(cfg.Dir, chainFolder), Genesis: n.genesis,
+		NodeKey: k.NodeSecret(), ValidatorKey: validator, Timing: cfg.Timing, Log: cfg.Log})
 	if err != nil {
 		return n, err
 	}
-	n.close = append(n.close, n.Chain.Close)
+	close(up)
+	n.close = append(n.close, closer{"the ledger's node", n.Chain.Close})
+	if !cfg.observe {
+		if err = keys.Use(cfg.Dir); err != nil {
+			return n, err
+		}
+	}
 
 	// 4. The network: one port for everything, members only; and a door for whom this
 	// node's member has invited.
@@ -177,7 +186,7 @@ func Open(cfg Config) (n *Node, err error) {
 	if err != nil {
 		return n, err
 	}
-	n.close = append(n.close, n.Host.Close)
+	n.close = append(n.close, closer{"connections", n.Host.Close})
 	if err = n.rememberListen(); err != nil {
 		return n, err
 	}
@@ -188,7 +197,7 @@ func Open(cfg Config) (n *Node, err error) {
 		return n, err
 	}
 	n.Study = &study.Node{
-		Self: n.Self, Sign: k.Sign, Scope: g.Scope(), Ledger: persistent{n.Chain, n}, Blobs: n.Blobs, Docs: n.Docs,
+		Self: n.Self, Sign: k.Sign, Scope: n.genesis.Scope(), Ledger: persistent{n.Chain, n}, Blobs: n.Blobs, Docs: n.Docs,
 		Peers: peers{n}, Data: n.Data, Log: cfg.Log, At: cfg.At,
 		Report: func(e study.Event) {
 			n.events.Add(e)
@@ -203,45 +212,91 @@ func Open(cfg Config) (n *Node, err error) {
 	return n, nil
 }
 
+// openFolder claims the folder and opens what in it needs no network.
+func (n *Node) openFolder() (k *keys.Keys, err error) {
+	dir := n.cfg.Dir
+	release, err := store.Lock(dir)
+	if err != nil {
+		return nil, err
+	}
+	n.close = append(n.close, closer{"the folder's lock", release})
+	if k, err = keys.LoadNode(dir); err != nil {
+		return nil, err
+	}
+	if n.genesis, err = Genesis(dir); err != nil {
+		return nil, err
+	}
+	if n.joined, _, err = readJoined(dir); err != nil {
+		return nil, err
+	}
+	if n.Member, err = n.find(k.Public(croft.RoleNode)); err != nil {
+		return nil, err
+	}
+	n.Self = n.Member.ID
+	if n.Docs, err = store.OpenDocs(filepath.Join(dir, docsFolder)); err != nil {
+		return nil, err
+	}
+	n.close = append(n.close, closer{"documents", n.Docs.Close})
+	if n.Blobs, err = store.OpenBlobs(filepath.Join(dir, "blobs")); err != nil {
+		return nil, err
+	}
+	n.close = append(n.close, closer{"blobs", n.Blobs.Close})
+	return k, nil
+}
+
+// Stopped opens the folder of a node that does not run, for an audit: nothing is
+// started, and the ledger's files are read only. Until release nobody can start the
+// node. It fails with croft.ErrRunning if the node runs, and with croft.ErrNoQuorum
+// if it never did.
+func Stopped(dir string) (stored audit.Node, release func() error, err error) {
+	n := &Node{cfg: Config{Dir: dir, Log: slog.New(slog.DiscardHandler)}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if _, err := n.openFolder(); err != nil {
+		return stored, nil, err
+	}
+	disk, err := chain.OpenStopped(filepath.Join(dir, chainFolder), n.genesis)
+	if err != nil {
+		return stored, nil, err
+	}
+	n.close = append(n.close, closer{"the ledger's files", disk.Close})
+	return audit.Node{Dir: dir, Genesis: n.genesis, Self: n.Self, Ledger: disk, Blobs: n.Blobs, Docs: n.Docs}, n.Close, nil
+}
+
 // Run plays the node's part until ctx ends or the node must stop: its disk fills
-// or fails, CometBFT stops. It returns nil when it was asked to stop.
+// or fails, CometBFT stops. It returns nil when it was asked to stop, and
+// croft.ErrStuck if it then could not.
 func (n *Node) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		select {
-		case <-n.asked:
-			stop()
-		case <-ctx.Done():
-		}
-		return nil
-	})
-	group.Go(func() error { return n.meet(ctx) })
-	group.Go(func() error { return n.Study.Run(ctx) })
-	group.Go(func() error { return n.volunteer(ctx) })
-	group.Go(func() error { return n.guard(ctx) })
+	parts := []part{
+		{"waiting for a request to stop", func(ctx context.Context) error {
+			select {
+			case <-n.asked:
+				stop()
+			case <-ctx.Done():
+			}
+			return nil
+		}},
+		{"meeting peers", n.meet},
+		{"studies", n.Study.Run},
+		{"offering to order blocks", n.volunteer},
+		{"the guard of the disk", n.guard},
+	}
 	if n.cfg.Socket {
-		group.Go(func() error { return api.Serve(ctx, n.cfg.Dir, n.Services()) })
+		parts = append(parts, part{"the local API", func(ctx context.Context) error { return api.Serve(ctx, n.cfg.Dir, n.Services()) }})
 	}
 	if n.cfg.Page != "" {
-		group.Go(func() error { return n.servePage(ctx) })
+		parts = append(parts, part{"the status page", n.servePage})
 	}
-	return group.Wait()
+	return n.together(ctx, parts)
 }
 
 // Stop asks a running node to stop; Run then returns.
 func (n *Node) Stop() { n.ask.Do(func() { close(n.asked) }) }
-
-// Close stops what Open started, last first. It may be called once Run returned.
-func (n *Node) Close() error {
-	var errs error
-	for i := len(n.close) - 1; i >= 0; i-- {
-		errs = errors.Join(errs, n.close[i]())
-	}
-	n.close = nil
-	return errs
-}
 
 // Services is what the local API and the status page show of this node.
 func (n *Node) Services() api.Services {

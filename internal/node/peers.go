@@ -23,7 +23,7 @@ import (
 
 // The protocols of a node.
 const (
-	helloProtocol = "hello/1" // who are you: addresses and the CometBFT id
+	helloProtocol = "hello/1" // where are you, and where are others?
 	cometProtocol = "comet/1" // carries CometBFT's own connections
 	txProtocol    = "tx/1"    // a transaction that waits too long for a block
 )
@@ -35,24 +35,41 @@ const (
 
 // hello is what two nodes tell each other when they meet.
 type hello struct {
-	Comet  string   `json:"comet"`            // CometBFT node id
 	Addrs  []string `json:"addrs,omitempty"`  // where to reach the sender
 	Others []string `json:"others,omitempty"` // in an answer: where to reach other members
+	Run    string   `json:"run"`              // another one in each process
+	Height int64    `json:"height"`           // of the sender's ledger
 }
 
-// maxHello bounds a greeting.
-const maxHello = 16 << 10
+// hello is this node's greeting.
+func (n *Node) hello() hello {
+	return hello{Addrs: n.Host.Addrs(), Run: n.run, Height: n.Chain.Status().Height}
+}
+
+// maxHello bounds a greeting, maxSeeds the answer to a seat that asks for seeds.
+const (
+	maxHello = 16 << 10
+	maxSeeds = 64 << 10
+)
 
 // serve answers what other members may ask. The host admits members only, and
 // strangers to joining alone.
 func (n *Node) serve() {
-	n.Host.Handle(helloProtocol, maxHello, func(_ context.Context, from p2p.PeerID, request []byte) ([]byte, error) {
+	n.Host.Handle(helloProtocol, maxHello, func(ctx context.Context, from p2p.PeerID, request []byte) ([]byte, error) {
 		var h hello
+		if len(request) == 0 { // it only asks who answers here
+			return json.Marshal(n.hello())
+		}
 		if err := json.Unmarshal(request, &h); err != nil {
 			return nil, croft.E(croft.ErrEncoding, "greeting", err)
 		}
+		if err := n.greeted(ctx, from, h); err != nil {
+			return nil, err
+		}
 		n.learn(from, h.Addrs)
-		return json.Marshal(hello{Comet: n.Chain.NodeID(), Addrs: n.Host.Addrs(), Others: n.others(from)})
+		answer := n.hello()
+		answer.Others = n.others(from)
+		return json.Marshal(answer)
 	})
 	n.Host.Handle(study.SeedsProtocol, maxHello, func(ctx context.Context, from p2p.PeerID, request []byte) ([]byte, error) {
 		m, known := n.memberOf(from)
@@ -78,8 +95,8 @@ func (n *Node) serve() {
 // to time all. Of two nodes the one with the smaller id dials for CometBFT.
 func (n *Node) meet(ctx context.Context) error {
 	type link struct {
-		comet string    // CometBFT id
-		ends  time.Time // set once it is no member: it still gets the block that says so
+		node croft.PublicKey
+		ends time.Time // set once it is no member: it still gets the block that says so
 	}
 	linked := map[p2p.PeerID]link{}
 	moved := n.Chain.Watch(ctx)
@@ -88,27 +105,30 @@ func (n *Node) meet(ctx context.Context) error {
 			switch {
 			case n.admits(peer):
 			case l.ends.IsZero():
-				linked[peer] = link{l.comet, time.Now().Add(farewell)}
+				linked[peer] = link{l.node, time.Now().Add(farewell)}
 			case time.Now().After(l.ends):
-				n.Chain.Disconnect(l.comet)
+				n.Chain.Disconnect(l.node)
 				n.Host.Drop(peer)
 				delete(linked, peer)
 			}
 		}
 		for _, m := range n.everybody() {
 			peer := p2p.PeerOf(m.Node)
-			if m.ID == n.Self || linked[peer].comet != "" {
+			if _, done := linked[peer]; done || m.ID == n.Self {
 				continue
 			}
 			if addrs := n.book(peer); len(addrs) > 0 {
 				_ = n.Host.Learn(addrs...) // a damaged book entry is overwritten at the next greeting
 			}
-			greeting, _ := json.Marshal(hello{Comet: n.Chain.NodeID(), Addrs: n.Host.Addrs()})
+			greeting, _ := json.Marshal(n.hello())
 			within, cancel := context.WithTimeout(ctx, 5*time.Second)
-			answer, err := n.Host.Call(within, peer, helloProtocol, greeting)
+			answer, err := n.Host.Call(within, peer, helloProtocol, greeting, maxHello)
 			cancel()
 			var h hello
-			if err != nil || len(answer) > maxHello || json.Unmarshal(answer, &h) != nil || h.Comet == "" {
+			if err != nil || json.Unmarshal(answer, &h) != nil || n.greeted(ctx, peer, h) != nil {
+				if err := n.turnedAway(err); err != nil {
+					return err
+				}
 				n.cfg.Log.Debug("meet", "peer", m.Name, "why", err)
 				continue
 			}
@@ -119,7 +139,7 @@ func (n *Node) meet(ctx context.Context) error {
 				context.AfterFunc(ctx, unlink)
 				addr, err := n.Host.Forward(link, peer, cometProtocol)
 				if err == nil {
-					err = n.Chain.Connect(h.Comet, addr)
+					err = n.Chain.Connect(m.Node, addr)
 				}
 				if err != nil {
 					unlink()
@@ -127,7 +147,7 @@ func (n *Node) meet(ctx context.Context) error {
 					continue
 				}
 			}
-			linked[peer] = link{comet: h.Comet}
+			linked[peer] = link{node: m.Node}
 		}
 		select {
 		case <-ctx.Done():
@@ -236,14 +256,18 @@ func (n *Node) memberOf(peer p2p.PeerID) (croft.Member, bool) {
 
 // everybody returns the members. A ledger that does not know this node's own member
 // is young, or its old blocks are still being fetched: the founders count then, and
-// whom the inviter's node named.
+// whom the inviter's node named, and for one that was restored whomever it knew.
 func (n *Node) everybody() []croft.Member {
 	members := n.members()
-	if _, known, _ := read[croft.Member](context.Background(), n, ledger.MemberKey(n.Self)); known {
+	if _, known, _ := read[croft.Member](context.Background(), n, ledger.MemberKey(n.Self)); known && !n.cfg.observe {
 		return members
 	}
-	for _, m := range slices.Concat(n.genesis.Members, n.joined.Members) {
-		if !slices.ContainsFunc(members, func(o croft.Member) bool { return o.ID == m.ID }) {
+	known := slices.Concat(n.genesis.Members, n.joined.Members)
+	if n.cfg.observe {
+		known = append(known, n.acquaintances()...)
+	}
+	for _, m := range known {
+		if !slices.ContainsFunc(members, func(o croft.Member) bool { return o.Node == m.Node }) {
 			members = append(members, m)
 		}
 	}
@@ -284,7 +308,7 @@ func (p persistent) Submit(ctx context.Context, tx []byte) error {
 		}
 		for _, peer := range p.n.Host.Connected() {
 			within, cancel := context.WithTimeout(ctx, patience)
-			_, _ = p.n.Host.Call(within, peer, txProtocol, tx) // who is away gets it from the others
+			_, _ = p.n.Host.Call(within, peer, txProtocol, tx, 0) // who is away gets it from the others
 			cancel()
 		}
 	}
@@ -293,7 +317,7 @@ func (p persistent) Submit(ctx context.Context, tx []byte) error {
 // peers reaches members for the study's flows.
 type peers struct{ n *Node }
 
-func (p peers) Fetch(ctx context.Context, hash croft.Hash, from ...croft.MemberID) ([]byte, error) {
+func (p peers) Fetch(ctx context.Context, hash croft.Hash, most int, from ...croft.MemberID) ([]byte, error) {
 	members := p.n.everybody()
 	err := error(croft.E(croft.ErrBlob, hash.Short()))
 	for _, id := range from { // in the caller's order, each with a time of its own: one that is silent must not cost the others
@@ -303,7 +327,7 @@ func (p peers) Fetch(ctx context.Context, hash croft.Hash, from ...croft.MemberI
 		}
 		within, cancel := context.WithTimeout(ctx, 10*time.Second)
 		var data []byte
-		data, err = p2p.Fetch(within, p.n.Host, hash, p2p.PeerOf(members[at].Node))
+		data, err = p2p.Fetch(within, p.n.Host, hash, most, p2p.PeerOf(members[at].Node))
 		cancel()
 		if err == nil || ctx.Err() != nil {
 			return data, err
@@ -317,7 +341,7 @@ func (p peers) Call(ctx context.Context, to croft.MemberID, protocol string, req
 		if m.ID == to {
 			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
-			answer, err := p.n.Host.Call(ctx, p2p.PeerOf(m.Node), protocol, request)
+			answer, err := p.n.Host.Call(ctx, p2p.PeerOf(m.Node), protocol, request, maxSeeds)
 			if err != nil { // a peer chooses its words, not what they make of us
 				return nil, croft.E(croft.ErrPeer, m.Name, err.Error())
 			}

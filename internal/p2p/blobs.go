@@ -14,14 +14,25 @@ const blobProto = "blob/1"
 // Fetch from the others.
 const fetchTime = time.Minute
 
+// readsAtOnce bounds the blobs that are read at once, for all peers together: a
+// blob is in memory from there on, and the host counts it only once it is sent.
+const readsAtOnce = 2
+
 // ServeBlobs answers other members' Fetch with what get returns. They learn of
 // an error of get only that this node does not have the blob.
-func ServeBlobs(h Host, get func(croft.Hash) ([]byte, error)) {
-	h.Handle(blobProto, len(croft.Hash{}), func(_ context.Context, _ PeerID, request []byte) ([]byte, error) {
+func ServeBlobs(h *Host, get func(croft.Hash) ([]byte, error)) {
+	reading := make(chan struct{}, readsAtOnce)
+	h.Handle(blobProto, len(croft.Hash{}), func(ctx context.Context, _ PeerID, request []byte) ([]byte, error) {
 		if len(request) != len(croft.Hash{}) {
 			return nil, croft.E(croft.ErrEncoding, "blob request", "it is not a hash")
 		}
 		hash := croft.Hash(request)
+		select {
+		case reading <- struct{}{}:
+			defer func() { <-reading }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 		data, err := get(hash)
 		if err != nil {
 			return nil, croft.E(croft.ErrBlob, hash)
@@ -30,13 +41,14 @@ func ServeBlobs(h Host, get func(croft.Hash) ([]byte, error)) {
 	})
 }
 
-// Fetch gets a blob from the first of the peers, in order, that has it, and
-// checks it against its hash: a peer that lies is passed over. It fails with
-// croft.ErrBlob, which wraps ctx's error if that was the reason.
-func Fetch(ctx context.Context, h Host, hash croft.Hash, from ...PeerID) ([]byte, error) {
+// Fetch gets a blob of at most so many bytes from the first of the peers, in order,
+// that has it, and checks it against its hash: a peer that lies is passed over, and
+// one that begins to send more is cut off. It fails with croft.ErrBlob, which wraps
+// ctx's error if that was the reason.
+func Fetch(ctx context.Context, h *Host, hash croft.Hash, most int, from ...PeerID) ([]byte, error) {
 	for _, p := range from {
 		attempt, cancel := context.WithTimeout(ctx, fetchTime)
-		data, err := h.Call(attempt, p, blobProto, hash[:])
+		data, err := h.Call(attempt, p, blobProto, hash[:], most)
 		cancel()
 		if err == nil && croft.Sum(data) == hash {
 			return data, nil

@@ -21,13 +21,13 @@ var guestCalls = rates{atOnce: 4, perSecond: 16}
 
 // Welcome is Handle for a protocol that guests may call as well as members. The
 // handler must take a guest's request for what it is: a stranger's.
-func (l *Libp2p) Welcome(proto string, limit int, h Handler) {
+func (l *Host) Welcome(proto string, limit int, h Handler) {
 	l.handle(func(p PeerID) bool { return l.allow(p) || l.lobby.guest(p) }, proto, limit, h)
 }
 
 // Drop closes all connections with a peer, tunnels too. One that is still admitted
 // may come back at once.
-func (l *Libp2p) Drop(p PeerID) {
+func (l *Host) Drop(p PeerID) {
 	if id, err := peer.Decode(string(p)); err == nil {
 		_ = l.swarm.ClosePeer(id) // what fails to close was broken already
 	}
@@ -53,7 +53,7 @@ func (l *lobby) Connected(_ network.Network, c network.Conn) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.conns) >= 100 {
+	if len(l.conns) >= guestConns {
 		go c.Close() // not here: the connection waits for this call to end
 		return
 	}

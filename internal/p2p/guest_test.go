@@ -13,7 +13,7 @@ import (
 )
 
 // inn is a host with a member, 1, that welcomes guests while open.
-func inn(t *testing.T, listen string, open *bool) *Libp2p {
+func inn(t *testing.T, listen string, open *bool) *Host {
 	t.Helper()
 	member := PeerOf(public(1))
 	h, err := Listen(Config{Key: secret(2), Listen: []string{listen}, Allow: func(p PeerID) bool { return p == member },
@@ -36,11 +36,11 @@ func TestGuests(t *testing.T) {
 		open := true
 		b := inn(t, listen, &open)
 		member, guest := realHost(t, 1, all), realHost(t, 3, all)
-		call := func(h *Libp2p, proto string) error {
+		call := func(h *Host, proto string) error {
 			if err := h.Learn(b.Addrs()...); err != nil {
 				t.Fatal(err)
 			}
-			_, err := h.Call(t.Context(), b.ID(), proto, make([]byte, 32))
+			_, err := h.Call(t.Context(), b.ID(), proto, make([]byte, 32), MaxAnswer)
 			return err
 		}
 		for range 3 {
@@ -60,7 +60,7 @@ func TestGuests(t *testing.T) {
 			if err := call(guest, "join/1"); err != nil {
 				t.Fatal(err)
 			}
-			_, err := b.Call(t.Context(), guest.ID(), "join/1", nil)
+			_, err := b.Call(t.Context(), guest.ID(), "join/1", nil, MaxAnswer)
 			return err
 		}())
 		open = false
@@ -78,13 +78,13 @@ func TestGuestsAreFew(t *testing.T) {
 	b := inn(t, anyTCP, &open)
 	connected := make(chan struct{}, 100)
 	b.swarm.Notify(&network.NotifyBundle{DisconnectedF: func(network.Network, network.Conn) { connected <- struct{}{} }})
-	var let []*Libp2p
+	var let []*Host
 	for n := range byte(guestConns + 3) {
 		guest := realHost(t, 10+n, all)
 		if err := guest.Learn(b.Addrs()...); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := guest.Call(t.Context(), b.ID(), "join/1", nil); err == nil {
+		if _, err := guest.Call(t.Context(), b.ID(), "join/1", nil, MaxAnswer); err == nil {
 			let = append(let, guest)
 		}
 	}
@@ -95,7 +95,7 @@ func TestGuestsAreFew(t *testing.T) {
 	if err := member.Learn(b.Addrs()...); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := member.Call(t.Context(), b.ID(), "secret/1", nil); err != nil {
+	if _, err := member.Call(t.Context(), b.ID(), "secret/1", nil, MaxAnswer); err != nil {
 		t.Errorf("a member beside many strangers: %v", err)
 	}
 	b.lobby.mu.Lock()
@@ -135,7 +135,7 @@ func TestGuestsShareTheirCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 		go func() {
-			_, err := guest.Call(t.Context(), b.ID(), "slow/1", nil)
+			_, err := guest.Call(t.Context(), b.ID(), "slow/1", nil, MaxAnswer)
 			ended <- err
 		}()
 		<-blocked
@@ -144,7 +144,7 @@ func TestGuestsShareTheirCalls(t *testing.T) {
 	if err := another.Learn(b.Addrs()...); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := another.Call(t.Context(), b.ID(), "slow/1", nil); !errors.Is(err, croft.ErrPeer) || !strings.Contains(err.Error(), "busy") {
+	if _, err := another.Call(t.Context(), b.ID(), "slow/1", nil, MaxAnswer); !errors.Is(err, croft.ErrPeer) || !strings.Contains(err.Error(), "busy") {
 		t.Errorf("one guest more: %v", err)
 	}
 	close(block)

@@ -60,7 +60,7 @@ func TestBothTransportsAtOnce(t *testing.T) {
 	if err := a.Learn(b.Addrs()...); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
+	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil, MaxAnswer); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -77,11 +77,11 @@ func TestStrangersGetNoConnection(t *testing.T) {
 		}})
 		b.Handle("echo/1", 10, echo)
 		stranger.Handle("echo/1", 10, echo)
-		for _, h := range []*Libp2p{stranger, member} { // in this order
+		for _, h := range []*Host{stranger, member} { // in this order
 			if err := errors.Join(h.Learn(b.Addrs()...), b.Learn(stranger.Addrs()...)); err != nil {
 				t.Fatal(err)
 			}
-			_, err := h.Call(t.Context(), b.ID(), "echo/1", nil)
+			_, err := h.Call(t.Context(), b.ID(), "echo/1", nil, MaxAnswer)
 			if (err == nil) != (h == member) {
 				t.Errorf("%s: %v", h.ID(), err)
 			}
@@ -108,17 +108,17 @@ func TestLearnEndsTheBackoff(t *testing.T) {
 	if err := a.Learn(addrs...); err != nil {
 		t.Fatal(err)
 	}
-	_, err := a.Call(t.Context(), b.ID(), "echo/1", nil)
+	_, err := a.Call(t.Context(), b.ID(), "echo/1", nil, MaxAnswer)
 	wantPeerError(t, "while it is down", err)
 	listen, _, _ := strings.Cut(addrs[0], "/p2p/")
 	b = realHost(t, 2, all, listen)
 	b.Handle("echo/1", 10, echo)
-	_, err = a.Call(t.Context(), b.ID(), "echo/1", nil)
+	_, err = a.Call(t.Context(), b.ID(), "echo/1", nil, MaxAnswer)
 	wantPeerError(t, "up again, and not tried", err)
 	if err := a.Learn(addrs...); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
+	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil, MaxAnswer); err != nil {
 		t.Error(err)
 	}
 }
@@ -132,7 +132,7 @@ func TestLargestMessages(t *testing.T) {
 		b.Handle("back/1", 1<<30, func(_ context.Context, _ PeerID, request []byte) ([]byte, error) { return request, nil })
 		request := bytes.Repeat([]byte("0123456789abcdef"), MaxAnswer/16)
 		for range 2 { // the second finds the memory of the first given back
-			answer, err := a.Call(t.Context(), b.ID(), "back/1", request)
+			answer, err := a.Call(t.Context(), b.ID(), "back/1", request, MaxAnswer)
 			if err != nil || !bytes.Equal(answer, request) {
 				t.Fatalf("%s: %d bytes, %v", listen, len(answer), err)
 			}
@@ -178,7 +178,7 @@ func TestHostileStreams(t *testing.T) {
 		t.Errorf("handled %q", <-handled)
 	}
 	raw(t, a, b, "echo/1").Reset()
-	if _, err := a.Call(t.Context(), b.ID(), "echo/1", []byte("fine")); err != nil || string(<-handled) != "fine" {
+	if _, err := a.Call(t.Context(), b.ID(), "echo/1", []byte("fine"), MaxAnswer); err != nil || string(<-handled) != "fine" {
 		t.Error(err)
 	}
 }
@@ -217,7 +217,7 @@ func TestHostileAnswers(t *testing.T) {
 		mu.Lock()
 		answer = bad
 		mu.Unlock()
-		got, err := a.Call(t.Context(), b.ID(), "bad/1", nil)
+		got, err := a.Call(t.Context(), b.ID(), "bad/1", nil, MaxAnswer)
 		if got != nil {
 			t.Errorf("%s: %q", what, got)
 		}
@@ -225,7 +225,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-func raw(t *testing.T, from, to *Libp2p, proto string) network.Stream {
+func raw(t *testing.T, from, to *Host, proto string) network.Stream {
 	t.Helper()
 	id, err := peer.Decode(string(to.ID()))
 	if err != nil {
@@ -249,7 +249,7 @@ func TestOnePeerCannotTakeAll(t *testing.T) {
 	})
 	b.Handle("echo/1", 10, echo)
 	greedy, modest := realHost(t, 1, all), realHost(t, 3, all)
-	for _, h := range []*Libp2p{greedy, modest} {
+	for _, h := range []*Host{greedy, modest} {
 		if err := h.Learn(b.Addrs()...); err != nil {
 			t.Fatal(err)
 		}
@@ -266,9 +266,9 @@ func TestOnePeerCannotTakeAll(t *testing.T) {
 	if _, err := io.ReadFull(s, code); err != nil || status(code[0]) != busy {
 		t.Errorf("call %d: status %d, %v", incoming.atOnce+1, code[0], err)
 	}
-	_, err := greedy.Call(t.Context(), b.ID(), "echo/1", nil)
+	_, err := greedy.Call(t.Context(), b.ID(), "echo/1", nil, MaxAnswer)
 	wantPeerError(t, "the greedy one's next call", err)
-	if _, err := modest.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
+	if _, err := modest.Call(t.Context(), b.ID(), "echo/1", nil, MaxAnswer); err != nil {
 		t.Errorf("another peer: %v", err)
 	}
 	close(leave)
@@ -355,7 +355,7 @@ func TestTunnelPassesHalfCloses(t *testing.T) {
 func TestTunnelsEnd(t *testing.T) {
 	a, b := realHost(t, 1, all), realHost(t, 2, func(p PeerID) bool { return p == PeerOf(public(1)) }, anyTCP)
 	stranger := realHost(t, 3, all)
-	for _, h := range []*Libp2p{a, stranger} {
+	for _, h := range []*Host{a, stranger} {
 		if err := h.Learn(b.Addrs()...); err != nil {
 			t.Fatal(err)
 		}
@@ -374,7 +374,7 @@ func TestTunnelsEnd(t *testing.T) {
 			t.Errorf("%s: heard %q", what, heard)
 		}
 	}
-	forward := func(ctx context.Context, h *Libp2p, proto string) string {
+	forward := func(ctx context.Context, h *Host, proto string) string {
 		t.Helper()
 		addr, err := h.Forward(ctx, b.ID(), proto)
 		if err != nil {
@@ -458,7 +458,7 @@ func TestCloseLeavesNoGoroutines(t *testing.T) {
 		return nil, nil
 	})
 	called := make(chan error)
-	go func() { _, err := a.Call(t.Context(), b.ID(), "wait/1", nil); called <- err }()
+	go func() { _, err := a.Call(t.Context(), b.ID(), "wait/1", nil, MaxAnswer); called <- err }()
 	<-entered
 	addr, err := a.Forward(t.Context(), b.ID(), "comet/1")
 	if err != nil {
@@ -473,7 +473,7 @@ func TestCloseLeavesNoGoroutines(t *testing.T) {
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
 	for _, g := range strings.Split(string(stacks), "\n\n") {
-		if strings.Contains(g, "p2p.(*Libp2p)") || strings.Contains(g, "p2p.(*tasks)") || strings.Contains(g, "p2p.pipe") || strings.Contains(g, "p2p.exchange") {
+		if strings.Contains(g, "p2p.(*Host)") || strings.Contains(g, "p2p.(*tasks)") || strings.Contains(g, "p2p.pipe") || strings.Contains(g, "p2p.exchange") {
 			t.Errorf("still there:\n%s", g)
 		}
 	}

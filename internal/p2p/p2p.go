@@ -1,11 +1,17 @@
 // Package p2p carries messages between the nodes of a network: one request, one
 // answer, between authenticated peers that both sides admit.
 //
-// [Host] is what the rest of the program sees. [Libp2p] is the real one, over TCP
-// and QUIC; [Mesh] is its in-memory twin. Addresses are told to a host ([Host.Learn]);
-// it finds nobody by itself, remembers nothing on disk, and asks nobody outside
-// the network for anything. Whatever a peer can make a host remember or do is
-// bounded: sizes before allocation, calls at once, calls a second, connections.
+// Addresses are told to a host ([Host.Learn]); it finds nobody by itself, remembers
+// nothing on disk, and asks nobody outside the network for anything. Whatever a peer
+// can make a host remember or do is bounded: sizes before allocation, calls at once,
+// calls a second, connections.
+//
+//	host.go   a node among its peers: calls and handlers
+//	tunnel.go connections of other programs
+//	blobs.go  blobs by their hash
+//	guest.go  who is no member, and may ask to be
+//	wire.go   a call as bytes
+//	quota.go  how many calls
 //
 // This is the only package that imports libp2p.
 package p2p
@@ -40,6 +46,24 @@ func PeerOf(key croft.PublicKey) PeerID {
 	return PeerID(id.String())
 }
 
+// KeyOf returns the node key of a peer id; false if it is none that PeerOf returns.
+func KeyOf(id PeerID) (key croft.PublicKey, ok bool) {
+	decoded, err := peer.Decode(string(id))
+	if err != nil {
+		return key, false
+	}
+	public, err := decoded.ExtractPublicKey()
+	if err != nil || public.Type() != crypto.Ed25519 {
+		return key, false
+	}
+	raw, err := public.Raw()
+	if err != nil || len(raw) != len(key) {
+		return key, false
+	}
+	key = croft.PublicKey(raw)
+	return key, PeerOf(key) == id
+}
+
 // Handler answers one request of a peer that proved to be from. ctx ends when
 // the caller gives up or the host closes; a handler must end soon after. The
 // request belongs to the handler.
@@ -47,33 +71,6 @@ func PeerOf(key croft.PublicKey) PeerID {
 // A croft.Error crosses to the caller with code and arguments, unless its kind is
 // croft.Internal; of any other error the caller learns only that there was one.
 type Handler func(ctx context.Context, from PeerID, request []byte) ([]byte, error)
-
-// Host is a node among its peers. Its methods may be called concurrently.
-type Host interface {
-	// ID returns this node's peer id.
-	ID() PeerID
-	// Addrs returns where others reach this node: multiaddrs with /p2p/ and the id.
-	Addrs() []string
-	// Handle answers calls of a protocol, such as "blob/1", with h. Requests above
-	// limit bytes are refused unread. A protocol has one handler; a second is a
-	// bug and panics.
-	Handle(proto string, limit int, h Handler)
-	// Call sends a request to a peer and returns its answer. It connects if need
-	// be, and waits while too many calls to that peer are under way. It fails with
-	// croft.ErrPeer, which wraps ctx's error if that was the reason, with
-	// croft.ErrTooLarge, or with the croft.Error of the peer's handler. The
-	// request may have been answered even if Call fails.
-	Call(ctx context.Context, to PeerID, proto string, request []byte) ([]byte, error)
-	// Learn takes note of where peers are, all addresses of a peer at once: those
-	// that it was told before are forgotten. A peer that did not answer lately
-	// is not dialled again for a while; Learn ends that. It fails with
-	// croft.ErrEncoding, and then nothing has changed.
-	Learn(addrs ...string) error
-	// Connected returns the peers with a live connection, sorted.
-	Connected() []PeerID
-	// Close ends all connections and waits until no handler runs.
-	Close() error
-}
 
 // maxAddr and maxAddrs bound one address and one call of Learn: an address of an
 // invite or of the ledger comes from somebody else.

@@ -19,7 +19,7 @@ const tunnelsPerPeer = 8
 // Expose pipes each incoming tunnel of a protocol to a new TCP connection to
 // target, an address such as 127.0.0.1:26656. A tunnel is cut when its target
 // does not answer.
-func (l *Libp2p) Expose(proto, target string) {
+func (l *Host) Expose(proto, target string) {
 	open := newQuota(rates{atOnce: tunnelsPerPeer, perSecond: tunnelsPerPeer})
 	l.accept(proto, func(from PeerID, s network.Stream) {
 		release, ok := open.try(from)
@@ -44,7 +44,7 @@ func (l *Libp2p) Expose(proto, target string) {
 // peer: a connection is closed at once while the peer cannot be reached. Any
 // program on this machine can connect, so what speaks through a tunnel
 // authenticates its other end by itself.
-func (l *Libp2p) Forward(ctx context.Context, to PeerID, proto string) (string, error) {
+func (l *Host) Forward(ctx context.Context, to PeerID, proto string) (string, error) {
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return "", fmt.Errorf("p2p: forward: %w", err)
@@ -73,7 +73,7 @@ func (l *Libp2p) Forward(ctx context.Context, to PeerID, proto string) (string, 
 }
 
 // tunnel carries one connection to the peer, or closes it.
-func (l *Libp2p) tunnel(ctx context.Context, to PeerID, proto string, conn *net.TCPConn) {
+func (l *Host) tunnel(ctx context.Context, to PeerID, proto string, conn *net.TCPConn) {
 	dialling, cancel := context.WithTimeout(ctx, 2*dialTime)
 	s, err := l.open(dialling, to, proto)
 	cancel()

@@ -2,7 +2,6 @@ package p2p
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -151,73 +150,20 @@ func TestQuotaKeepsTheRate(t *testing.T) {
 	})
 }
 
-// The mesh keeps the pace of a real network, on the bubble's clock.
-func TestMeshInABubble(t *testing.T) {
+// Who waits for room keeps the pace, on the bubble's clock.
+func TestQuotaWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var m Mesh
-		a, b := m.Join(PeerOf(public(1)), all), m.Join(PeerOf(public(2)), all)
-		b.Handle("echo/1", 10, echo)
-		if err := a.Learn(b.Addrs()...); err != nil {
-			t.Fatal(err)
-		}
+		q := newQuota(outgoing)
 		start := time.Now()
 		for range 3 * outgoing.perSecond {
-			if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
+			release, err := q.wait(t.Context(), "peer")
+			if err != nil {
 				t.Fatal(err)
 			}
+			release()
 		}
 		if took := time.Since(start); took < 1900*time.Millisecond || took > 2100*time.Millisecond {
 			t.Errorf("took %v", took)
 		}
-		a.Close()
-		b.Close()
 	})
-}
-
-func TestMeshFaults(t *testing.T) {
-	wrong := errors.New("cut")
-	for _, c := range []struct {
-		delivered bool
-		err       error
-	}{{true, nil}, {true, wrong}, {false, wrong}, {false, nil}} {
-		m := Mesh{Fault: func(from, to PeerID, proto string) (bool, error) {
-			if from != PeerOf(public(1)) || to != PeerOf(public(2)) || proto != "echo/1" {
-				t.Errorf("asked about %s to %s, %s", from, to, proto)
-			}
-			return c.delivered, c.err
-		}}
-		a, b := m.Join(PeerOf(public(1)), all), m.Join(PeerOf(public(2)), all)
-		handled := false
-		b.Handle("echo/1", 10, func(context.Context, PeerID, []byte) ([]byte, error) { handled = true; return nil, nil })
-		if err := a.Learn(b.Addrs()...); err != nil {
-			t.Fatal(err)
-		}
-		_, err := a.Call(t.Context(), b.ID(), "echo/1", nil)
-		b.Close()
-		if handled != c.delivered || (err == nil) != (c.delivered && c.err == nil) || c.err != nil && !errors.Is(err, c.err) {
-			t.Errorf("%+v: handled %v, %v", c, handled, err)
-		}
-	}
-}
-
-func TestMeshHostComesBack(t *testing.T) {
-	var m Mesh
-	a, b := m.Join(PeerOf(public(1)), all), m.Join(PeerOf(public(2)), all)
-	if err := a.Learn(b.Addrs()...); err != nil {
-		t.Fatal(err)
-	}
-	b.Handle("echo/1", 10, echo)
-	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
-		t.Fatal(err)
-	}
-	b.Close()
-	if len(a.Connected()) != 0 {
-		t.Error("connected to a closed host")
-	}
-	b = m.Join(PeerOf(public(2)), all)
-	defer b.Close()
-	b.Handle("echo/1", 10, echo)
-	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil); err != nil {
-		t.Error(err)
-	}
 }

@@ -5,8 +5,12 @@ import (
 	"crypto/cipher"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"croft"
+	"croft/internal/vdaf"
 )
 
 // A site's Deal and a seat's Share, in MB of vector a second, beside the floor:
@@ -45,6 +49,49 @@ func BenchmarkShare(b *testing.B) {
 		}
 		report(b, d, streams)
 	})
+}
+
+// The same with a proof, on one core: the floor is then one SHA-256 and one
+// AES-CTR over 8 bytes a number, whatever the profile.
+func BenchmarkProved(b *testing.B) {
+	for _, p := range []Profile{{4, 1}, {7, 4}} {
+		for _, d := range []int{2000, 1e5, 1e6} {
+			n := newNetwork(p, 1, d, 1)
+			n.context.Bound = 1 << 26
+			for k := range n.vectors[0] {
+				n.vectors[0][k] >>= 12
+			}
+			pipes := make([]*Sender, p.Seats)
+			for i := range pipes {
+				pipes[i], _ = n.rand.pipe()
+			}
+			b.Run(fmt.Sprintf("site/seats=%d,%d/d=%d", p.Seats, p.Threshold, d), func(b *testing.B) {
+				var r *Report
+				for b.Loop() {
+					var err error
+					if r, err = Deal(n.site(0), n.vectors[0], pipes, n.rand); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(len(r.Blob)+len(r.Head))/float64(8*d), "upload/vector")
+				b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/floor(d, 1), "floors")
+			})
+			r, in := n.deal(b, 0)
+			i := slices.IndexFunc(n.hands(b, 0, r, in), (*Hand).NeedsBlob)
+			hand := n.hands(b, 0, r, in)[i]
+			b.Run(fmt.Sprintf("seat/seats=%d,%d/d=%d", p.Seats, p.Threshold, d), func(b *testing.B) {
+				var answer []uint64
+				for b.Loop() {
+					var err error
+					if _, answer, err = hand.Verify(r.Blob, croft.Hash{1}, vdaf.Serial); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(8*len(answer)), "answer-bytes")
+				b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/floor(d, 1), "floors")
+			})
+		}
+	}
 }
 
 func BenchmarkOpen(b *testing.B) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"croft/internal/tensor"
+	"croft/internal/vdaf"
 )
 
 // forms returns the ways in which a secret's bytes might stand in a message.
@@ -34,7 +35,7 @@ func forms(secret []byte) map[string][]byte {
 // formsOfInt adds the encodings of a number; formsOfFloat those of a cell.
 func formsOfInt(v int64) map[string][]byte {
 	out := map[string][]byte{"decimal": strconv.AppendInt(nil, v, 10)}
-	for name, word := range map[string]uint64{"int": uint64(v), "residue": residue(v)} {
+	for name, word := range map[string]uint64{"int": uint64(v), "residue": vdaf.Residue(v)} {
 		for k, f := range forms(binary.LittleEndian.AppendUint64(nil, word)) {
 			out[name+" LE "+k] = f
 		}
@@ -150,7 +151,7 @@ func TestCapturedBytesHoldNoCellLimbOrSeed(t *testing.T) {
 	}
 	naked := make([]uint64, len(n.vectors[0]))
 	for k, v := range n.vectors[0] {
-		naked[k] = residue(v)
+		naked[k] = vdaf.Residue(v)
 	}
 	if found(secrets, EncodeShare(naked)) == nil || found(secrets, lastHand.Marshal()) == nil {
 		t.Error("the search misses what is there")

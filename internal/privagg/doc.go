@@ -12,6 +12,8 @@
 //	Hand.OpenBox  seat    opens it and checks each seed against its commitment
 //	Hand.Give     seat    sends seeds that another seat is entitled to and lacks
 //	Hand.Share    seat    turns its parts into one Shamir share of degree t
+//	Hand.Verify   seat    the same, with an answer about the proof of the vector's norm
+//	Decide        anyone  joins the answers: is the vector within its bound, which seats lie
 //	Aggregate     seat    adds the shares of the accepted reports
 //	SealShare     seat    sends the share of the sum to a reader
 //	Open          reader  checks the shares, names liars, returns the total
@@ -25,9 +27,9 @@
 // draft-irtf-cfrg-vdaf and draft-chen-cfrg-vdaf-pine-01; HPKE, RFC 9180, with
 // the hybrid KEM MLKEM768-X25519.
 //
-// The package refuses vectors beyond the norm bound of package tensor but cannot
-// yet prove to others that a site kept to it; the proof and the study's noise
-// go into the same blob (a new version of the head). It holds no clock, disk,
+// Where the context has a bound a report proves that its vector keeps to it: file
+// proof.go, on package vdaf. Without one Deal refuses vectors beyond the bound of
+// package tensor, which is the site's word. The package holds no clock, disk,
 // network or goroutine. Randomness is an argument, but for the key pairs and
 // key encapsulations of HPKE, which the standard library draws itself.
 // Arithmetic is free of branches on secrets but not otherwise hardened against

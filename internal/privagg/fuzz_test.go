@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"croft"
+	"croft/internal/vdaf"
 )
 
 type fuzzing interface {
@@ -100,7 +101,7 @@ func FuzzReceiver(f *testing.F) {
 }
 
 func FuzzDecodeShare(f *testing.F) {
-	f.Add(EncodeShare([]uint64{0, 1, modulus - 1}), 3)
+	f.Add(EncodeShare([]uint64{0, 1, vdaf.Modulus - 1}), 3)
 	f.Add([]byte{1, 2, 3}, -1)
 	f.Fuzz(func(t *testing.T, data []byte, length int) {
 		if share, err := DecodeShare(data, length); err == nil && !bytes.Equal(EncodeShare(share), data) {

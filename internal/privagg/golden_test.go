@@ -2,6 +2,7 @@ package privagg
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"flag"
 	"os"
@@ -76,6 +77,40 @@ func TestGoldenMessages(t *testing.T) {
 	golden(t, "sealedshare", sealed)
 	out.enc = bytes.Repeat([]byte{0xe}, encSize)
 	golden(t, "sender", out.Marshal())
+}
+
+// A report of format 2 and a seat's answer: what is in the blob as its hash.
+func TestGoldenProof(t *testing.T) {
+	c, r, hands := proved(t, Profile{4, 1}, []int64{3, -4, 0, 12}, 13, nil)
+	_, verifiers := answers(t, r, hands)
+	all := sha256.Sum256(EncodeShare(verifiers[2]))
+	golden(t, "proof", slices.Concat(hands[0].head.wire.Vector[:], hands[0].head.wire.Tests[:], hands[0].head.wire.Blob[:], all[:]))
+
+	// The randomness is another for any change of what it must depend on.
+	wire, hash := hands[0].head.wire, croft.HashOf(c)
+	first := func(w wireHead, context croft.Hash, usage uint16) uint64 {
+		out := make([]uint64, 1)
+		w.random(context, usage).Next(out)
+		return out[0]
+	}
+	seen := map[uint64]string{first(wire, hash, usageJointRand): "nothing"}
+	for name, change := range map[string]func(w *wireHead, context *croft.Hash){
+		"vector":  func(w *wireHead, _ *croft.Hash) { w.Vector[0]++ },
+		"tests":   func(w *wireHead, _ *croft.Hash) { w.Tests[0]++ },
+		"commits": func(w *wireHead, _ *croft.Hash) { w.Commits = slices.Clone(w.Commits); w.Commits[3][0]++ },
+		"context": func(_ *wireHead, context *croft.Hash) { context[0]++ },
+	} {
+		w, context := wire, hash
+		change(&w, &context)
+		r := first(w, context, usageJointRand)
+		if before, again := seen[r]; again {
+			t.Errorf("with another %s the randomness is that of %s", name, before)
+		}
+		seen[r] = name
+	}
+	if r := first(wire, hash, usageWrapRand); seen[r] != "" {
+		t.Error("coins and joint randomness are the same")
+	}
 }
 
 // A first message of an earlier build, with its key: encapsulation, ratchet and

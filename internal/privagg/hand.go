@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"croft"
+	"croft/internal/vdaf"
 )
 
 // Hand is what one seat holds of one report: seeds, each equal to its commitment.
@@ -127,26 +128,38 @@ func (h *Hand) Load(data []byte) error {
 func (h *Hand) NeedsBlob() bool { return !h.head.parts[h.head.context.star()].excludes(h.seat) }
 
 // Share returns the seat's Shamir share of the site's vector. The hand must be
-// complete. blob is ignored where NeedsBlob is false.
+// complete. blob is ignored where NeedsBlob is false. Where the context has a
+// bound, Verify takes its place.
 func (h *Hand) Share(blob []byte) ([]uint64, error) {
+	masked, err := h.open(blob)
+	if err != nil {
+		return nil, err
+	}
+	return h.convert(masked)[:h.head.context.Length], nil
+}
+
+// open returns the blob's part, nil for a seat that does not hold it.
+func (h *Hand) open(blob []byte) ([]uint64, error) {
 	if missing := h.Missing(); len(missing) > 0 {
 		return nil, croft.E(croft.ErrReport, fmt.Sprintf("%d seeds are missing", len(missing)))
 	}
-	var masked []uint64 // the blob's part
-	star := h.head.parts[h.head.context.star()]
-	if h.NeedsBlob() {
-		if croft.Sum(blob) != h.head.wire.Blob || len(blob) != h.head.BlobSize() {
-			return nil, croft.E(croft.ErrReport, "the masked vector is not the one that the ledger names")
-		}
-		var err error
-		if masked, err = openBlob(h.head.hash, star, h.seeds[star], blob, int(h.head.context.Length)); err != nil {
-			return nil, err
-		}
+	if !h.NeedsBlob() {
+		return nil, nil
 	}
+	if croft.Sum(blob) != h.head.wire.Blob || len(blob) != h.head.BlobSize() {
+		return nil, croft.E(croft.ErrReport, "the masked vector is not the one that the ledger names")
+	}
+	star := h.head.parts[h.head.context.star()]
+	return openBlob(h.head.hash, star, h.seeds[star], blob, h.head.elements())
+}
 
+// convert turns the seat's parts, of which masked is the blob's if it holds it,
+// into its Shamir share of all that the report shares.
+func (h *Hand) convert(masked []uint64) []uint64 {
+	star := h.head.parts[h.head.context.star()]
 	type stream struct {
 		weight uint64
-		mask   *xof
+		mask   *vdaf.XOF
 	}
 	var streams []stream
 	for _, T := range h.head.parts {
@@ -155,21 +168,21 @@ func (h *Hand) Share(blob []byte) ([]uint64, error) {
 		}
 	}
 	var (
-		sum   wide
+		sum   = vdaf.NewWide(blockLen)
 		buf   [blockLen]uint64
-		share = make([]uint64, h.head.context.Length)
+		share = make([]uint64, h.head.elements())
 		own   = weight(field64{}, star, h.seat)
 	)
 	for at := 0; at < len(share); at += blockLen {
 		out := share[at:min(at+blockLen, len(share))]
 		for _, s := range streams {
-			s.mask.next(buf[:len(out)])
-			sum.mulAdd(s.weight, buf[:len(out)])
+			s.mask.Next(buf[:len(out)])
+			sum.MulAdd(s.weight, buf[:len(out)])
 		}
 		if masked != nil {
-			sum.mulAdd(own, masked[at:at+len(out)])
+			sum.MulAdd(own, masked[at:at+len(out)])
 		}
-		sum.reduce(out)
+		sum.Reduce(out)
 	}
-	return share, nil
+	return share
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"croft"
+	"croft/internal/vdaf"
 )
 
 func five(t *testing.T) (*network, *Report, []*Receiver) {
@@ -280,7 +281,7 @@ func TestDamagedBlobIsRefused(t *testing.T) {
 		code croft.Code
 	}{
 		"other key":         {make([]byte, 64), croft.ErrReport},
-		"not in the field":  {sealBlob(h.head.hash, star, h.seeds[star], []uint64{0, 1, 2, 3, 4, modulus}), croft.ErrEncoding},
+		"not in the field":  {sealBlob(h.head.hash, star, h.seeds[star], []uint64{0, 1, 2, 3, 4, vdaf.Modulus}), croft.ErrEncoding},
 		"another length":    {sealBlob(h.head.hash, star, h.seeds[star], []uint64{0, 1, 2, 3, 4}), croft.ErrReport},
 		"just a tag":        {make([]byte, tagSize), croft.ErrReport},
 		"another context's": {sealBlob(croft.Hash{1}, star, h.seeds[star], make([]uint64, 6)), croft.ErrReport},
@@ -336,7 +337,7 @@ func TestShareOfTheSumIsForOneReaderRoundAndSet(t *testing.T) {
 	c := n.context
 	c.Set = croft.Hash{8}
 	out, in := n.rand.pipe()
-	share := []uint64{1, 2, 3, 4, 5, modulus - 1}
+	share := []uint64{1, 2, 3, 4, 5, vdaf.Modulus - 1}
 	sealed, err := SealShare(c, 3, share, out)
 	if err != nil {
 		t.Fatal(err)
@@ -358,7 +359,7 @@ func TestShareOfTheSumIsForOneReaderRoundAndSet(t *testing.T) {
 	if _, err := DecodeShare(make([]byte, 41), 5); !errors.Is(err, croft.ErrShape) {
 		t.Errorf("41 bytes: %v", err)
 	}
-	if _, err := DecodeShare(EncodeShare([]uint64{modulus}), 1); !errors.Is(err, croft.ErrEncoding) {
+	if _, err := DecodeShare(EncodeShare([]uint64{vdaf.Modulus}), 1); !errors.Is(err, croft.ErrEncoding) {
 		t.Errorf("p itself: %v", err)
 	}
 }
@@ -381,13 +382,13 @@ func TestOpenRefuses(t *testing.T) {
 		"length":        {p, 1, [][]uint64{shares[0], shares[1][1:], shares[2], nil, nil}, croft.ErrShape},
 		"none":          {p, 1, make([][]uint64, 5), croft.ErrTooFewShares},
 		"out of bounds": {p, 1, [][]uint64{{1 << 31}, {1 << 31}, {1 << 31}, {1 << 31}, nil}, croft.ErrSumBound},
-		"negative":      {p, 1, [][]uint64{{modulus - 1<<31}, {modulus - 1<<31}, {modulus - 1<<31}, nil, nil}, croft.ErrSumBound},
+		"negative":      {p, 1, [][]uint64{{vdaf.Modulus - 1<<31}, {vdaf.Modulus - 1<<31}, {vdaf.Modulus - 1<<31}, nil, nil}, croft.ErrSumBound},
 	} {
 		if _, err := Open(c.profile, c.sites, c.shares); !errors.Is(err, c.code) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if o, err := Open(p, 1, [][]uint64{{modulus - 1<<31 + 1}, {modulus - 1<<31 + 1}, {modulus - 1<<31 + 1}, nil, nil}); err != nil || o.Sum[0] != -1<<31+1 {
+	if o, err := Open(p, 1, [][]uint64{{vdaf.Modulus - 1<<31 + 1}, {vdaf.Modulus - 1<<31 + 1}, {vdaf.Modulus - 1<<31 + 1}, nil, nil}); err != nil || o.Sum[0] != -1<<31+1 {
 		t.Errorf("the smallest sum: %v, %v", o, err)
 	}
 	if _, err := Aggregate(); !errors.Is(err, croft.ErrShape) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"croft"
+	"croft/internal/vdaf"
 
 	"pgregory.net/rapid"
 )
@@ -304,11 +305,11 @@ func TestLiarsAreDetectedAndNamed(t *testing.T) {
 				if together {
 					d = 1
 					for _, z := range zeros {
-						d = mul(d, sub(point(seat), point(z)))
+						d = vdaf.Mul(d, vdaf.Sub(point(seat), point(z)))
 					}
 				}
 				shares[seat] = slices.Clone(shares[seat])
-				shares[seat][at] = add(shares[seat][at], d)
+				shares[seat][at] = vdaf.Add(shares[seat][at], d)
 			}
 		}
 		alive := uint(0)
@@ -352,8 +353,8 @@ func TestOneLiarDetectedWithOneMoreAndNamedWithTwoMore(t *testing.T) {
 
 	shares = n.shares(t)
 	for _, liar := range []int{0, 1} { // the lie is 0 at seats 2 and 3
-		lie := mul(sub(point(liar), point(2)), sub(point(liar), point(3)))
-		shares[liar][0] = add(shares[liar][0], lie)
+		lie := vdaf.Mul(vdaf.Sub(point(liar), point(2)), vdaf.Sub(point(liar), point(3)))
+		shares[liar][0] = vdaf.Add(shares[liar][0], lie)
 	}
 	opening, err = Open(p, 3, shares)
 	if err != nil || !slices.Equal(opening.Liars, []int{4}) || slices.Equal(opening.Sum, n.sum) {
@@ -400,15 +401,15 @@ func TestShareIsTheFormula(t *testing.T) {
 			io.ReadFull(&before, s[:])
 			v := make([]uint64, c.Length)
 			if i != c.star() {
-				newXOF(&s, domain(algorithm, usageMask), binder(croft.HashOf(c), T)).next(v)
+				vdaf.NewXOF(&s, domain(algorithm, usageMask), binder(croft.HashOf(c), T)).Next(v)
 			}
 			for k := range v {
-				total[k] = add(total[k], v[k])
+				total[k] = vdaf.Add(total[k], v[k])
 			}
 			values = append(values, v)
 		}
 		for k, x := range n.vectors[0] {
-			values[c.star()][k] = sub(residue(x), total[k])
+			values[c.star()][k] = vdaf.Sub(vdaf.Residue(x), total[k])
 		}
 		for seat, h := range hands {
 			share, err := h.Share(r.Blob)
@@ -419,7 +420,7 @@ func TestShareIsTheFormula(t *testing.T) {
 				want := uint64(0)
 				for i, T := range parts {
 					if !T.excludes(seat) {
-						want = add(want, mul(weight(field64{}, T, seat), values[i][k]))
+						want = vdaf.Add(want, vdaf.Mul(weight(field64{}, T, seat), values[i][k]))
 					}
 				}
 				if share[k] != want {

@@ -2,7 +2,6 @@ package privagg
 
 import (
 	"fmt"
-	"strings"
 
 	"croft"
 )
@@ -65,20 +64,4 @@ func (p Profile) Located(shares int) int { return max(0, shares-p.Threshold-1) /
 func (p Profile) String() string {
 	return fmt.Sprintf("%d seats: any %d together learn nothing, %d open the sum, %d may be away (%d while sums are checked)",
 		p.Seats, p.Threshold, p.Needed(), p.Seats-p.Needed(), p.Seats-p.Quorum(false))
-}
-
-// Table returns both profiles for every number of seats, for screens and docs.
-// "away" counts the seats that may be dead while sums still open, "checked" those
-// that may be dead while a lying seat is still detected.
-func Table() string {
-	var b strings.Builder
-	b.WriteString("seats  majority: learn nothing  needed  away  checked  strict: learn nothing  needed  away  checked\n")
-	for m := MinSeats; m <= MaxSeats; m++ {
-		a, _ := Majority(m) // m is in range
-		s, _ := Strict(m)
-		fmt.Fprintf(&b, "%5d  %23d  %6d  %4d  %7d  %21d  %6d  %4d  %7d\n", m,
-			a.Threshold, a.Needed(), m-a.Needed(), m-a.Quorum(false),
-			s.Threshold, s.Needed(), m-s.Needed(), m-s.Quorum(false))
-	}
-	return b.String()
 }

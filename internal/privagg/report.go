@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 
 	"croft"
 	"croft/internal/tensor"
+	"croft/internal/vdaf"
 )
 
 // MaxLength is the largest number of elements in a vector: 128 MiB of them.
@@ -29,6 +31,9 @@ type Context struct {
 	Length  uint32         `cbor:"6,keyasint"` // elements of the vector, 1 to MaxLength
 	Site    croft.MemberID `cbor:"7,keyasint"` // whose report it is; zero for a share of the sum
 	Set     croft.Hash     `cbor:"8,keyasint"` // of the accepted set, for a share of the sum; zero for a report
+	// Bound of the vector's Euclidean norm, which the report proves. Zero: no proof,
+	// and the site's word that it is below 2^31.
+	Bound uint64 `cbor:"9,keyasint,omitempty"`
 }
 
 func (c Context) check() error {
@@ -38,7 +43,8 @@ func (c Context) check() error {
 	if c.Length < 1 || c.Length > MaxLength {
 		return croft.E(croft.ErrShape, "the vector", c.Length, fmt.Sprintf("1 to %d", MaxLength))
 	}
-	return nil
+	_, err := c.norm()
+	return err
 }
 
 // star returns the number of the part that travels as the blob. The t seats of
@@ -73,10 +79,12 @@ func (r *Report) Header() croft.Header {
 
 // wireHead is a head's encoding.
 type wireHead struct {
-	Version uint8        `cbor:"1,keyasint"` // 1
+	Version uint8        `cbor:"1,keyasint"` // 1; 2 with a proof
 	Blob    croft.Hash   `cbor:"2,keyasint"`
-	Commits []croft.Hash `cbor:"3,keyasint"` // one a part
-	Boxes   [][]byte     `cbor:"4,keyasint"` // one a seat
+	Commits []croft.Hash `cbor:"3,keyasint"`          // one a part
+	Boxes   [][]byte     `cbor:"4,keyasint"`          // one a seat
+	Vector  croft.Hash   `cbor:"5,keyasint,omitzero"` // tags of two pieces of the blob's part: proof.go
+	Tests   croft.Hash   `cbor:"6,keyasint,omitzero"`
 }
 
 // Deal splits a site's encoded vector among the seats, to each of which seats
@@ -95,10 +103,15 @@ func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader) (*Report, 
 	if len(seats) != c.Profile.Seats {
 		return nil, croft.E(croft.ErrShape, "the list of seats", len(seats), c.Profile.Seats)
 	}
-	if err := checkNorm(vector); err != nil {
+
+	n, err := c.norm()
+	if err != nil {
 		return nil, err
 	}
+	return deal(c, n, vector, seats, rand)
+}
 
+func deal(c Context, n *vdaf.Norm, vector []int64, seats []*Sender, rand io.Reader) (*Report, error) {
 	hash, parts, star := croft.HashOf(c), c.Profile.parts(), c.star()
 	seeds := make([]seed, len(parts))
 	commits := make([]croft.Hash, len(parts))
@@ -109,27 +122,28 @@ func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader) (*Report, 
 		commits[i] = commit(hash, T, &seeds[i])
 	}
 
-	masked := make([]uint64, len(vector))
-	for k, v := range vector {
-		masked[k] = residue(v)
-	}
-	var buf [blockLen]uint64
+	var streams []*vdaf.XOF
 	for i, T := range parts {
-		if i == star {
-			continue
+		if i != star {
+			streams = append(streams, maskOf(hash, T, &seeds[i]))
 		}
-		for rest, mask := masked, maskOf(hash, T, &seeds[i]); len(rest) > 0; {
-			block := rest[:min(len(rest), blockLen)]
-			mask.next(buf[:len(block)])
-			for k := range block {
-				block[k] = sub(block[k], buf[k])
-			}
-			rest = rest[len(block):]
+	}
+	masked := make([]uint64, c.elements(n))
+	for k, v := range vector {
+		masked[k] = vdaf.Residue(v)
+	}
+	head := wireHead{Version: c.version(), Commits: commits}
+	if c.Bound == 0 {
+		if err := checkNorm(vector); err != nil {
+			return nil, err
 		}
+		subtract(masked, streams)
+	} else if err := c.prove(n, vector, masked, func(piece []uint64) { subtract(piece, streams) }, &head, &seeds[star], rand, vdaf.Serial); err != nil {
+		return nil, err
 	}
 	blob := sealBlob(hash, parts[star], &seeds[star], masked)
+	head.Blob = croft.Sum(blob)
 
-	head := wireHead{Version: 1, Blob: croft.Sum(blob), Commits: commits}
 	for seat, pipe := range seats {
 		box, err := pipe.Seal(c.Round, head.boxBinding(hash, seat), appendDealt(nil, seat, parts, func(i int) *seed { return &seeds[i] }))
 		if err != nil {
@@ -138,6 +152,26 @@ func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader) (*Report, 
 		head.Boxes = append(head.Boxes, box)
 	}
 	return &Report{Head: croft.Encode(head), Blob: blob}, nil
+}
+
+func (c Context) version() uint8 {
+	if c.Bound > 0 {
+		return 2
+	}
+	return 1
+}
+
+// subtract takes the next numbers of each stream off a piece.
+func subtract(piece []uint64, streams []*vdaf.XOF) {
+	var buf [blockLen]uint64
+	for block := range slices.Chunk(piece, blockLen) {
+		for _, s := range streams {
+			s.Next(buf[:len(block)])
+			for k := range block {
+				block[k] = vdaf.Sub(block[k], buf[k])
+			}
+		}
+	}
 }
 
 // checkNorm refuses a vector outside the bound of package tensor. No step of the
@@ -168,8 +202,8 @@ func binder(context croft.Hash, T part) []byte {
 	return binary.BigEndian.AppendUint16(context[:len(context):len(context)], uint16(T))
 }
 
-func maskOf(context croft.Hash, T part, s *seed) *xof {
-	return newXOF(s, domain(algorithm, usageMask), binder(context, T))
+func maskOf(context croft.Hash, T part, s *seed) *vdaf.XOF {
+	return vdaf.NewXOF(s, domain(algorithm, usageMask), binder(context, T))
 }
 
 // sealBlob seals the part that has no stream. The key is used once, so the nonce
@@ -205,7 +239,7 @@ func appendDealt(out []byte, seat int, parts []part, of func(i int) *seed) []byt
 }
 
 func (w *wireHead) root() croft.Hash {
-	return croft.HashOf(wireHead{Version: w.Version, Blob: w.Blob, Commits: w.Commits})
+	return croft.HashOf(wireHead{Version: w.Version, Blob: w.Blob, Commits: w.Commits, Vector: w.Vector, Tests: w.Tests})
 }
 
 func (w *wireHead) boxBinding(context croft.Hash, seat int) []byte {
@@ -217,6 +251,7 @@ type Head struct {
 	context Context
 	hash    croft.Hash // of the context
 	parts   []part
+	norm    *vdaf.Norm // nil without a bound
 	wire    wireHead
 }
 
@@ -232,13 +267,17 @@ func OpenHead(c Context, header croft.Header, data []byte) (*Head, error) {
 	if croft.Sum(data) != header.Head {
 		return nil, croft.E(croft.ErrReport, "the head is not the one that the ledger names")
 	}
-	h := &Head{context: c, hash: croft.HashOf(c), parts: c.Profile.parts()}
+	norm, err := c.norm()
+	if err != nil {
+		return nil, err
+	}
+	h := &Head{context: c, hash: croft.HashOf(c), parts: c.Profile.parts(), norm: norm}
 	if err := croft.Decode(data, &h.wire); err != nil {
 		return nil, croft.E(croft.ErrReport, err)
 	}
 	switch {
-	case h.wire.Version != 1:
-		return nil, croft.E(croft.ErrReport, fmt.Sprintf("its version %d is not known", h.wire.Version))
+	case h.wire.Version != c.version():
+		return nil, croft.E(croft.ErrReport, fmt.Sprintf("its version %d is not that of the study", h.wire.Version))
 	case len(h.wire.Commits) != len(h.parts) || len(h.wire.Boxes) != c.Profile.Seats:
 		return nil, croft.E(croft.ErrReport, "it was made for another number of seats")
 	case h.wire.Blob != header.Blob || int(header.Size) != len(data)+h.BlobSize():
@@ -248,7 +287,9 @@ func OpenHead(c Context, header croft.Header, data []byte) (*Head, error) {
 }
 
 // BlobSize returns the exact length in bytes of the report's blob.
-func (h *Head) BlobSize() int { return 8*int(h.context.Length) + tagSize }
+func (h *Head) BlobSize() int { return 8*h.elements() + tagSize }
+
+func (h *Head) elements() int { return h.context.elements(h.norm) }
 
 // Box returns the sealed message for a seat, from which a seat that has no pipe
 // from the site yet makes one.

@@ -8,6 +8,7 @@ import (
 
 	"croft"
 	"croft/internal/tensor"
+	"croft/internal/vdaf"
 )
 
 // Aggregate adds one seat's shares of the accepted reports: its share of their
@@ -22,7 +23,7 @@ func Aggregate(shares ...[]uint64) ([]uint64, error) {
 			return nil, croft.E(croft.ErrShape, "a share", len(share), len(sum))
 		}
 		for k, v := range share {
-			sum[k] = add(sum[k], v)
+			sum[k] = vdaf.Add(sum[k], v)
 		}
 	}
 	return sum, nil
@@ -44,7 +45,7 @@ func DecodeShare(data []byte, length int) ([]uint64, error) {
 	}
 	share := make([]uint64, length)
 	for k := range share {
-		if share[k] = binary.LittleEndian.Uint64(data[8*k:]); share[k] >= modulus {
+		if share[k] = binary.LittleEndian.Uint64(data[8*k:]); share[k] >= vdaf.Modulus {
 			return nil, croft.E(croft.ErrEncoding, "share", fmt.Sprintf("element %d is not below the field's prime", k))
 		}
 	}
@@ -104,40 +105,19 @@ func Open(p Profile, sites int, shares [][]uint64) (*Opening, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if len(shares) != p.Seats {
-		return nil, croft.E(croft.ErrShape, "the list of shares", len(shares), p.Seats)
-	}
 	if sites < 1 || sites > maxSites {
 		return nil, croft.E(croft.ErrShape, "the accepted set", sites, fmt.Sprintf("1 to %d", maxSites))
 	}
-	var seats []int
-	for seat, share := range shares {
-		if share == nil {
-			continue
-		}
-		if seats = append(seats, seat); len(share) != len(shares[seats[0]]) {
-			return nil, croft.E(croft.ErrShape, "a share", len(share), len(shares[seats[0]]))
-		}
-	}
-	if len(seats) < p.Needed() {
-		return nil, croft.E(croft.ErrTooFewShares, len(seats), p.Needed())
-	}
-
-	honest, err := agreeing(p, seats, shares)
+	honest, liars, err := p.agree(shares)
 	if err != nil {
 		return nil, err
 	}
 	base := honest[:p.Needed()]
-	opening := &Opening{Sum: make([]int64, 0, len(shares[base[0]])), Checked: len(honest) > p.Needed()}
-	for _, seat := range seats {
-		if !slices.Contains(honest, seat) {
-			opening.Liars = append(opening.Liars, seat)
-		}
-	}
+	opening := &Opening{Sum: make([]int64, 0, len(shares[base[0]])), Checked: len(honest) > p.Needed(), Liars: liars}
 	bound := int64(sites) << tensor.NormBits
 	evaluate(base, 0, shares, func(at int, values []uint64) bool {
 		for k, v := range values {
-			s := centred(v)
+			s := vdaf.Centred(v)
 			if max(s, -s) >= bound {
 				err = croft.E(croft.ErrSumBound, at+k, s, sites)
 				return false
@@ -150,6 +130,34 @@ func Open(p Profile, sites int, shares [][]uint64) (*Opening, error) {
 		return nil, err
 	}
 	return opening, nil
+}
+
+// agree tells the seats whose shares lie on one polynomial from those who lie.
+func (p Profile) agree(shares [][]uint64) (honest, liars []int, err error) {
+	if len(shares) != p.Seats {
+		return nil, nil, croft.E(croft.ErrShape, "the list of shares", len(shares), p.Seats)
+	}
+	var seats []int
+	for seat, share := range shares {
+		if share == nil {
+			continue
+		}
+		if seats = append(seats, seat); len(share) != len(shares[seats[0]]) {
+			return nil, nil, croft.E(croft.ErrShape, "a share", len(share), len(shares[seats[0]]))
+		}
+	}
+	if len(seats) < p.Needed() {
+		return nil, nil, croft.E(croft.ErrTooFewShares, len(seats), p.Needed())
+	}
+	if honest, err = agreeing(p, seats, shares); err != nil {
+		return nil, nil, err
+	}
+	for _, seat := range seats {
+		if !slices.Contains(honest, seat) {
+			liars = append(liars, seat)
+		}
+	}
+	return honest, liars, nil
 }
 
 // agreeing returns the seats whose shares lie on one polynomial of degree t, all
@@ -213,7 +221,7 @@ func decode(p Profile, seats []int, wanted int, value func(seat int) uint64) []i
 		for _, seat := range seats {
 			expected := uint64(0)
 			for i, c := range lagrange(field64{}, base, point(seat)) {
-				expected = add(expected, mul(c, value(base[i])))
+				expected = vdaf.Add(expected, vdaf.Mul(c, value(base[i])))
 			}
 			if expected == value(seat) {
 				fit = append(fit, seat)
@@ -230,7 +238,7 @@ func decode(p Profile, seats []int, wanted int, value func(seat int) uint64) []i
 // the shares of these seats, until yield returns false.
 func evaluate(seats []int, x uint64, shares [][]uint64, yield func(at int, values []uint64) bool) {
 	var (
-		sum   wide
+		sum   = vdaf.NewWide(blockLen)
 		buf   [blockLen]uint64
 		coefs = lagrange(field64{}, seats, x)
 		n     = len(shares[seats[0]])
@@ -238,9 +246,9 @@ func evaluate(seats []int, x uint64, shares [][]uint64, yield func(at int, value
 	for at := 0; at < n; at += blockLen {
 		out := buf[:min(blockLen, n-at)]
 		for i, seat := range seats {
-			sum.mulAdd(coefs[i], shares[seat][at:at+len(out)])
+			sum.MulAdd(coefs[i], shares[seat][at:at+len(out)])
 		}
-		sum.reduce(out)
+		sum.Reduce(out)
 		if !yield(at, out) {
 			return
 		}

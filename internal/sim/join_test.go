@@ -280,7 +280,7 @@ func TestJoiningAgain(t *testing.T) {
 	if err := ada.Await(t.Context(), func(context.Context) (bool, error) { return len(ada.Node.Host.Connected()) == 0, nil }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ben.Node.Host.Call(t.Context(), ada.Node.Host.ID(), "hello/1", []byte("{}")); !errors.Is(err, croft.ErrPeer) {
+	if _, err := ben.Node.Host.Call(t.Context(), ada.Node.Host.ID(), "hello/1", []byte("{}"), p2p.MaxAnswer); !errors.Is(err, croft.ErrPeer) {
 		t.Errorf("a revoked member's call: %v", err)
 	}
 }
@@ -303,7 +303,7 @@ func TestStrangersAtTheDoor(t *testing.T) {
 		if err := stranger.Learn(ada.Node.Host.Addrs()...); err != nil {
 			t.Fatal(err)
 		}
-		_, err := stranger.Call(t.Context(), ada.Node.Host.ID(), proto, request)
+		_, err := stranger.Call(t.Context(), ada.Node.Host.ID(), proto, request, p2p.MaxAnswer)
 		return err
 	}
 	closed := func(when string) {

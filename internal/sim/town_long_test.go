@@ -424,7 +424,7 @@ func (n *town) result(id string) string {
 			if err != nil {
 				return false
 			}
-			r.Study, r.Name = croft.StudyID{}, ""
+			r.Study, r.Name, r.State = croft.StudyID{}, "", croft.Hash{} // the salted hash, checked by the node
 			text, err := json.Marshal(r)
 			found = string(text)
 			return err == nil

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"croft"
 )
@@ -19,6 +20,10 @@ import (
 type disk struct {
 	dir  string
 	root *os.Root
+
+	// mu is held for writing while a name changes hands and while bytes are
+	// overwritten: who reads then would find damage where there is only a change.
+	mu sync.RWMutex
 }
 
 // pending marks files that are not there yet or not there any more: a crash
@@ -41,7 +46,8 @@ func openDisk(dir string) (*disk, error) {
 	return d, nil
 }
 
-// recover ends what a crash interrupted.
+// recover ends what a crash interrupted: also a write whose name is there and not
+// yet durable, so that nobody builds on a file that the next power cut takes away.
 func (d *disk) recover() error {
 	if parent, err := os.OpenRoot(filepath.Dir(d.dir)); err == nil { // the folder itself may be new
 		defer parent.Close()
@@ -60,12 +66,13 @@ func (d *disk) recover() error {
 			}
 		}
 	}
-	return nil
+	return syncDir(d.root)
 }
 
 // write puts data into a new file, makes it durable, and only then gives it the
 // name: whoever reads the name sees the old file or the new one. The name is
-// durable once the directory is.
+// durable once the directory is. What the name stood for before is overwritten: it
+// may have been a key. A crash before that leaves it to the disk.
 func (d *disk) write(name string, data []byte) error {
 	temp := pending + rand.Text()
 	f, err := d.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -77,17 +84,44 @@ func (d *disk) write(name string, data []byte) error {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
+	var former *os.File
 	if err == nil {
-		err = d.root.Rename(temp, name)
+		former, err = d.replace(temp, name)
 	}
 	if err != nil {
 		d.root.Remove(temp) // best effort: the next open erases it
 		return d.fault(err)
 	}
-	return d.fault(syncDir(d.root))
+	err = syncDir(d.root)
+	if former != nil {
+		if err == nil { // else the disk may still give the name to the former file
+			err = d.blank(former)
+		}
+		err = errors.Join(err, former.Close())
+	}
+	return d.fault(err)
+}
+
+// replace renames temp to name and returns the file that had the name, if there
+// was one: open, and nowhere to be found any more.
+func (d *disk) replace(temp, name string) (former *os.File, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if info, err := d.root.Lstat(name); err == nil && info.Mode().IsRegular() {
+		if former, err = d.root.OpenFile(name, os.O_WRONLY, 0); err != nil {
+			return nil, err
+		}
+	}
+	if err = d.root.Rename(temp, name); err != nil && former != nil {
+		former.Close()
+		former = nil
+	}
+	return former, err
 }
 
 func (d *disk) read(name string, limit int64) ([]byte, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
 	f, err := d.root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrAbsent
@@ -141,17 +175,24 @@ func (d *disk) shred(name string) error {
 	if err != nil {
 		return err
 	}
+	if err := errors.Join(d.blank(f), f.Close()); err != nil {
+		return err
+	}
+	return d.root.Remove(name)
+}
+
+// blank overwrites an open file with zeros, durably.
+func (d *disk) blank(f *os.File) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	info, err := f.Stat()
 	if err == nil {
 		_, err = io.CopyN(f, zeros{}, info.Size())
 	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err != nil {
 		return err
 	}
-	return d.root.Remove(name)
+	return f.Sync()
 }
 
 type zeros struct{}

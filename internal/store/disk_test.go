@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -139,6 +140,62 @@ func TestDeleteOverwrites(t *testing.T) {
 	}
 }
 
+// What a document was before may have been a key.
+func TestReplacingOverwrites(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, OpenDocs, dir)
+	if err := d.Put("k", "n", []byte("secret")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(filepath.Join(dir, "k~n"), filepath.Join(dir, "witness")); err != nil {
+		t.Skip("no hard links here:", err)
+	}
+	if err := d.Put("k", "n", []byte("another")); err != nil {
+		t.Fatal(err)
+	}
+	if raw, _ := os.ReadFile(filepath.Join(dir, "witness")); len(raw) != docHead+6 || strings.Trim(string(raw), "\x00") != "" {
+		t.Fatalf("not overwritten: %q", raw)
+	}
+	if got, err := d.Get("k", "n"); err != nil || string(got) != "another" {
+		t.Fatalf("%q, %v", got, err)
+	}
+}
+
+// Who reads while the same document is replaced or deleted sees an old value, a new
+// one or none, never the zeros in between.
+func TestReadersNeverSeeTheErasing(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, OpenDocs, dir)
+	var wg sync.WaitGroup
+	written := make(chan struct{})
+	for range 2 {
+		wg.Go(func() {
+			for {
+				if _, err := d.Get("k", "n"); err != nil && !errors.Is(err, ErrAbsent) {
+					t.Error(err)
+					return
+				}
+				select {
+				case <-written:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for n := range 40 {
+		err := d.Put("k", "n", make([]byte, 1<<20+n))
+		if n%4 == 3 {
+			err = errors.Join(err, d.Delete("k", "n"))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	close(written)
+	wg.Wait()
+}
+
 func TestNoLinkLeadsOut(t *testing.T) {
 	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside")
 	text := []byte("not ours")
@@ -175,9 +232,6 @@ func TestFolderThatCannotBeUsed(t *testing.T) {
 	}
 	if _, err := Lock(filepath.Join(file, "below")); !errors.Is(err, croft.ErrFolder) {
 		t.Errorf("lock: %v", err)
-	}
-	if _, err := Free(filepath.Join(file, "below")); !errors.Is(err, croft.ErrFolder) {
-		t.Errorf("free: %v", err)
 	}
 }
 
@@ -237,10 +291,4 @@ func TestLock(t *testing.T) {
 		t.Fatal("after release:", err)
 	}
 	again()
-}
-
-func TestFree(t *testing.T) {
-	if n, err := Free(t.TempDir()); err != nil || n == 0 {
-		t.Fatalf("%d, %v", n, err)
-	}
 }

@@ -30,14 +30,7 @@ func Lock(dir string) (release func() error, err error) {
 	return f.Close, nil // closing unlocks
 }
 
-// Free returns the bytes that this user may still write on the disk of dir. It
-// fails with croft.ErrFolder.
-func Free(dir string) (uint64, error) {
-	n, err := freeBytes(dir)
-	if err != nil {
-		return 0, croft.E(croft.ErrFolder, dir, err)
-	}
-	return n, nil
-}
+// Full says whether an error is that of a disk without room.
+func Full(err error) bool { return diskFull(err) }
 
 var errLocked = errors.New("locked by another process")

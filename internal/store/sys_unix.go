@@ -18,14 +18,6 @@ func lockFile(f *os.File) error {
 	return err
 }
 
-func freeBytes(dir string) (uint64, error) {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil {
-		return 0, err
-	}
-	return uint64(max(s.Bavail, 0)) * uint64(s.Bsize), nil
-}
-
 func diskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"croft"
@@ -9,7 +10,8 @@ import (
 )
 
 // Approve keeps the owner's signed approval and puts it on the ledger. What the
-// site obeys from then on is the kept copy.
+// site obeys from then on is the kept copy of the one that the ledger took: each
+// has a document of its own, so that one that was refused changes nothing.
 //
 //	Crash between the two: the approval is sent when it is given again; until
 //	then the study does not count this site.
@@ -34,7 +36,7 @@ func (n *Node) Approve(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := Consent(approval, st, plan, time.Now().Unix()); err != nil {
+	if err := consent(approval, st, plan, time.Now().Unix()); err != nil {
 		return err
 	}
 	entry, err := n.Data.Get(approval.Dataset)
@@ -44,11 +46,56 @@ func (n *Node) Approve(ctx context.Context, raw []byte) error {
 	if _, err := f.readRows(ctx, plan, entry); err != nil {
 		return err // what would be refused later is said now
 	}
-	if err := n.Docs.Put(approvalKind, f.name(), raw); err != nil {
+	name := f.approvalName(tx.ID)
+	if err := n.Docs.Put(approvalKind, name, raw); err != nil {
 		return err
 	}
 	n.at("approve")
+	err = n.Send(ctx, raw)
+	if !refused(err) {
+		return err
+	}
+	if st, _, readErr := f.study(ctx); readErr != nil || answerOf(st, n.Self).Tx == tx.ID {
+		return err // or the ledger took it before, and refuses to take it twice
+	}
+	return errors.Join(err, n.Docs.Delete(approvalKind, name))
+}
+
+// Refuse sends the owner's refusal of a study or withdrawal from it. What was
+// approved is forgotten first: nothing more is computed here, whatever becomes of
+// the no.
+func (n *Node) Refuse(ctx context.Context, study croft.StudyID, raw []byte) error {
+	f := &follower{Node: n, id: study}
+	st, _, err := f.study(ctx)
+	if err != nil {
+		return err
+	}
+	if st.Status < ledger.Done { // what is over was approved, and the copies prove it
+		names, err := n.Docs.List(approvalKind)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if name[:32] == f.name() {
+				if err := n.Docs.Delete(approvalKind, name); err != nil {
+					return err
+				}
+			}
+		}
+	}
 	return n.Send(ctx, raw)
+}
+
+func (f *follower) approvalName(tx croft.Hash) string { return f.name(tx.String()[:32]) }
+
+// answerOf returns what a site said of the study; zero if nothing.
+func answerOf(st ledger.Study, site croft.MemberID) ledger.Answer {
+	for _, a := range st.Answers {
+		if a.Site == site {
+			return a
+		}
+	}
+	return ledger.Answer{}
 }
 
 // ApprovalOf returns the approval that covers a study as it stands, for a person

@@ -44,8 +44,9 @@ type Docs interface {
 
 // Peers reaches other members' nodes.
 type Peers interface {
-	// Fetch gets a blob from the first of the members that has it, and checks its hash.
-	Fetch(ctx context.Context, hash croft.Hash, from ...croft.MemberID) ([]byte, error)
+	// Fetch gets a blob of at most so many bytes from the first of the members that has
+	// it, and checks its hash.
+	Fetch(ctx context.Context, hash croft.Hash, most int, from ...croft.MemberID) ([]byte, error)
 	// Call sends a request and returns the answer.
 	Call(ctx context.Context, to croft.MemberID, protocol string, request []byte) ([]byte, error)
 }
@@ -108,9 +109,12 @@ func (n *Node) Run(ctx context.Context) error {
 			if err != nil || !found {
 				break
 			}
-			f := &follower{Node: n, id: id}
-			group.Go(func() error { return f.follow(ctx) })
 			next++
+			f := &follower{Node: n, id: id}
+			if _, err := n.Docs.Get(endedKind, f.name()); err == nil {
+				continue // nothing is left to do, nor to erase
+			}
+			group.Go(func() error { return f.follow(ctx) })
 		}
 		select {
 		case <-ctx.Done():
@@ -138,7 +142,9 @@ type follower struct {
 // follow runs the round's lines each time the ledger moves, until the study has
 // ended and this node's last duty is done.
 func (f *follower) follow(ctx context.Context) error {
-	moved := f.Ledger.Watch(ctx)
+	watching, stop := context.WithCancel(ctx)
+	defer stop() // or each study that ended would keep a watcher
+	moved := f.Ledger.Watch(watching)
 	for {
 		ended, err := f.advance(ctx)
 		switch {
@@ -181,14 +187,14 @@ func (f *follower) advance(ctx context.Context) (ended bool, err error) {
 		}
 	case ledger.Running, ledger.Paused:
 		if st.Status == ledger.Paused {
-			f.say(Event{Round: st.Round, Word: "pause", Text: f.names(ctx, st.Waiting)})
+			f.say(Event{Round: st.Round, Word: "pause", Text: f.names(ctx, st.Missing)})
 		}
 		// Deadlines first, and whatever keeps the round from going on: after a night in
 		// which all were off, an expired approval must end the study before it opens
 		// another sum.
 		err = errors.Join(f.tick(ctx, st, plan), f.round(ctx))
 	case ledger.Done:
-		if err = f.round(ctx); err == nil {
+		if err = f.round(ctx); err == nil || errors.Is(err, croft.ErrKeyLost) {
 			return true, f.erase(ctx, st)
 		}
 	case ledger.Stopped:

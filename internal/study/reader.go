@@ -59,7 +59,7 @@ func (f *follower) state(ctx context.Context, st ledger.Study, plan croft.Study,
 		return fed.State{}, croft.E(croft.ErrTxOrder, "the round before is not committed")
 	}
 	if kept, err := f.Docs.Get(stateKind, f.name(roundTag(n))); err == nil && croft.Sum(kept) == before.Next {
-		return compiled.Decode(kept)
+		return openState(compiled, kept)
 	}
 	if !has(plan.Readers, f.Self) {
 		return fed.State{}, croft.E(croft.ErrPolicy, "this node may not read the sums that the next round computes on")
@@ -72,18 +72,19 @@ func (f *follower) state(ctx context.Context, st ledger.Study, plan croft.Study,
 	if err != nil {
 		return fed.State{}, err
 	}
-	if opened.fail != nil || croft.HashOf(opened.next) != before.Next {
+	if opened.fail != nil || croft.Sum(opened.doc) != before.Next {
 		return fed.State{}, croft.E(croft.ErrDiffers, "the next state, computed here, from the one on the ledger")
 	}
-	return opened.next, f.Docs.Put(stateKind, f.name(roundTag(n)), croft.Encode(opened.next))
+	return opened.next, f.Docs.Put(stateKind, f.name(roundTag(n)), opened.doc)
 }
 
 // opened is what a reader gets from a round's shares.
 type opened struct {
 	sum    croft.Hash
 	next   fed.State
-	length int   // elements of the next round's vector
-	fail   error // the plan cannot go on from this sum; the same at every reader
+	doc    []byte // next, as it is kept and hashed
+	length int    // elements of the next round's vector
+	fail   error  // the plan cannot go on from this sum; the same at every reader
 	bad    []croft.MemberID
 }
 
@@ -94,7 +95,7 @@ func (f *follower) openSum(ctx context.Context, st ledger.Study, plan croft.Stud
 	if err != nil {
 		return opened{}, err
 	}
-	c, err := f.sumContext(st, plan, r)
+	c, err := f.sumBinding(st, plan, r)
 	if err != nil {
 		return opened{}, err
 	}
@@ -129,13 +130,14 @@ func (f *follower) openSum(ctx context.Context, st ledger.Study, plan croft.Stud
 		}
 		slices.SortFunc(bad, croft.MemberID.Compare)
 		out := opened{sum: croft.HashOf(opening.Sum), bad: bad}
-		numbers, err := compiled.Layout(state, len(r.Accepted)).Decode(opening.Sum)
+		numbers, salt, err := decode(compiled.Layout(state, len(r.Accepted)), opening.Sum)
 		if err != nil {
 			return opened{fail: err}, nil
 		}
 		if out.next, out.fail = compiled.Step(state, len(r.Accepted), numbers); out.fail == nil && out.next.Word != fed.Done {
-			out.length = compiled.Layout(out.next, len(r.Accepted)).Elems()
+			out.length = Elems(compiled.Layout(out.next, len(r.Accepted)))
 		}
+		out.doc = croft.Encode(salted{salt, croft.Encode(out.next)})
 		return out, nil
 	}
 	return opened{}, trouble
@@ -147,7 +149,7 @@ func (f *follower) openShare(ctx context.Context, c privagg.Context, seat int, p
 	if err != nil {
 		return nil, err
 	}
-	var sealed SumShare
+	var sealed sumShare
 	if err := croft.Decode(data, &sealed); err != nil {
 		return nil, err
 	}
@@ -183,10 +185,9 @@ func (f *follower) step(ctx context.Context, st ledger.Study, plan croft.Study, 
 		result.Fail = croft.CodeOf(opened.fail)
 		f.say(Event{Round: r.Number, Word: "fail", Text: opened.fail.Error()})
 	} else {
-		next := croft.Encode(opened.next)
-		result.Next, result.Done = croft.Sum(next), opened.next.Word == fed.Done
+		result.Next, result.Done = croft.Sum(opened.doc), opened.next.Word == fed.Done
 		result.Length = uint32(opened.length)
-		if err := f.Docs.Put(stateKind, f.name(roundTag(r.Number+1)), next); err != nil {
+		if err := f.Docs.Put(stateKind, f.name(roundTag(r.Number+1)), opened.doc); err != nil {
 			return err
 		}
 	}
@@ -271,11 +272,14 @@ func (f *follower) publish(ctx context.Context, st ledger.Study, plan croft.Stud
 	if !has(plan.Readers, f.Self) {
 		return nil
 	}
-	state, err := f.state(ctx, st, plan, r.Number+1)
+	if _, err := f.state(ctx, st, plan, r.Number+1); err != nil {
+		return err
+	}
+	last, err := f.Docs.Get(stateKind, f.name(roundTag(r.Number+1)))
 	if err != nil {
 		return err
 	}
-	if err := f.Docs.Put(modelKind, f.name(), croft.Encode(state)); err != nil {
+	if err := f.Docs.Put(modelKind, f.name(), last); err != nil {
 		return err
 	}
 	f.say(Event{Round: r.Number, Word: "publish"})
@@ -284,6 +288,8 @@ func (f *follower) publish(ctx context.Context, st ledger.Study, plan croft.Stud
 
 // erase ends this node's part in a study: keys, seeds and reports go; the states
 // and the model stay.
+//
+//	Crash before the last document: erased again at the next start.
 func (f *follower) erase(ctx context.Context, st ledger.Study) error {
 	errs := f.forgetBefore(ctx, st.Round+1)
 	for _, kind := range []string{keyKind, outKind, inKind, handKind, heldKind, reportKind} {
@@ -295,13 +301,24 @@ func (f *follower) erase(ctx context.Context, st ledger.Study) error {
 			}
 		}
 	}
-	return errs
+	if errs != nil {
+		return errs
+	}
+	return f.Docs.Put(endedKind, f.name(), nil)
 }
 
-// Model returns the last state of a finished study.
-func (n *Node) Model(plan croft.Study, id croft.StudyID) (*fed.Plan, fed.State, error) {
+// Model returns the last state of a finished study, as this node kept it and as
+// the ledger names it. It fails with store.ErrAbsent while there is none here.
+func (n *Node) Model(ctx context.Context, plan croft.Study, id croft.StudyID) (*fed.Plan, fed.State, error) {
 	f := follower{Node: n, id: id}
-	data, err := n.Docs.Get(modelKind, f.name())
+	kept, err := n.Docs.Get(modelKind, f.name())
+	if err != nil {
+		return nil, fed.State{}, err
+	}
+	on, _, err := get[ledger.Model](ctx, n, ledger.ModelKey(id))
+	if err == nil && on.State != croft.Sum(kept) {
+		err = croft.E(croft.ErrDiffers, "the model kept here, from the one on the ledger")
+	}
 	if err != nil {
 		return nil, fed.State{}, err
 	}
@@ -309,7 +326,7 @@ func (n *Node) Model(plan croft.Study, id croft.StudyID) (*fed.Plan, fed.State, 
 	if err != nil {
 		return nil, fed.State{}, err
 	}
-	state, err := compiled.Decode(data)
+	state, err := openState(compiled, kept)
 	return compiled, state, err
 }
 
@@ -324,7 +341,7 @@ func (n *Node) State(plan croft.Study, id croft.StudyID, round uint32) (fed.Stat
 	if err != nil {
 		return fed.State{}, err
 	}
-	return compiled.Decode(kept)
+	return openState(compiled, kept)
 }
 
 func day(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04 MST") }

@@ -15,8 +15,8 @@ import (
 // whose box it could not open.
 const SeedsProtocol = "seeds/1"
 
-// SeedsRequest asks for parts of one report.
-type SeedsRequest struct {
+// seedsRequest asks for parts of one report.
+type seedsRequest struct {
 	Study croft.StudyID  `cbor:"1,keyasint"`
 	Round uint32         `cbor:"2,keyasint"`
 	Site  croft.MemberID `cbor:"3,keyasint"`
@@ -33,7 +33,7 @@ func (f *follower) recover(ctx context.Context, st ledger.Study, r ledger.Round,
 	}
 	trouble := error(croft.E(croft.ErrBox, slices.Index(st.Seats, f.Self), "no other seat has its seeds yet"))
 	for _, giver := range report.Acks {
-		request := SeedsRequest{Study: f.id, Round: r.Number, Site: report.Site}
+		request := seedsRequest{Study: f.id, Round: r.Number, Site: report.Site}
 		for _, part := range missing {
 			request.Parts = append(request.Parts, uint8(part))
 		}
@@ -57,11 +57,11 @@ func (f *follower) recover(ctx context.Context, st ledger.Study, r ledger.Round,
 	return trouble
 }
 
-// GiveSeeds answers a SeedsRequest of another member. It gives only what the
+// GiveSeeds answers a seedsRequest of another member. It gives only what the
 // ledger shows was asked for, while the round is open, to a seat of the study,
 // sealed to its study key, and only parts that the asking seat is entitled to.
 func (n *Node) GiveSeeds(ctx context.Context, from croft.MemberID, data []byte) ([]byte, error) {
-	var q SeedsRequest
+	var q seedsRequest
 	if err := croft.Decode(data, &q); err != nil {
 		return nil, err
 	}

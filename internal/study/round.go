@@ -9,6 +9,7 @@
 //	round.go   a round, a line a step
 //	site.go    what a site does, and what it refuses
 //	seat.go    what a seat does
+//	past.go    what a restored site learns again from the ledger
 //	reader.go  how a sum is opened and the next state taken
 //	node.go    what the flows need of the node; following studies
 //	file.go    the study file that people write; draft.go writes one, validate.go checks a study
@@ -27,6 +28,9 @@ import (
 func (f *follower) round(ctx context.Context) error {
 	st, plan, r, err := f.read(ctx)
 	if err != nil || r.Number == 0 && r.Phase == 0 {
+		return err
+	}
+	if err := f.lost(ctx, st, r); err != nil {
 		return err
 	}
 

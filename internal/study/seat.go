@@ -15,16 +15,16 @@ import (
 // A seat holds seeds, one message a site and round, and adds. It never sees a
 // vector: any t seats together hold nothing but uniform numbers.
 
-// context is what every message of a round is bound to. Its Site is set by the
+// binding is what every message of a round is bound to. Its Site is set by the
 // caller, for a report.
-func (f *follower) context(st ledger.Study, plan croft.Study, r ledger.Round) (privagg.Context, error) {
+func (f *follower) binding(st ledger.Study, plan croft.Study, r ledger.Round) (privagg.Context, error) {
 	length := r.Length
 	if r.Number == 0 {
 		compiled, err := compile(plan)
 		if err != nil {
 			return privagg.Context{}, err
 		}
-		length = uint32(compiled.Layout(compiled.Start(), len(r.Sites)).Elems())
+		length = uint32(Elems(compiled.Layout(compiled.Start(), len(r.Sites))))
 	}
 	profile, err := profileOf(plan, len(st.Seats))
 	if err != nil {
@@ -86,7 +86,7 @@ func (f *follower) seated(st ledger.Study) bool {
 //
 //	Crash before the hand's document: fetched and opened again.
 func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, report ledger.Accepted) (*privagg.Hand, []byte, error) {
-	c, err := f.context(st, plan, r)
+	c, err := f.binding(st, plan, r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -160,12 +160,9 @@ func (f *follower) fetch(ctx context.Context, hash croft.Hash, most int, from []
 		return data, nil
 	}
 	others := slices.DeleteFunc(slices.Clone(from), func(m croft.MemberID) bool { return m == f.Self })
-	data, err := f.Peers.Fetch(ctx, hash, others...)
+	data, err := f.Peers.Fetch(ctx, hash, most, others...)
 	if err != nil {
 		return nil, err
-	}
-	if len(data) > most {
-		return nil, croft.E(croft.ErrTooLarge, len(data), most)
 	}
 	_, err = f.Blobs.Put(data)
 	return data, err
@@ -185,12 +182,12 @@ func (f *follower) share(ctx context.Context, st ledger.Study, plan croft.Study,
 	if err != nil {
 		return err
 	}
-	c, err := f.sumContext(st, plan, r)
+	c, err := f.sumBinding(st, plan, r)
 	if err != nil {
 		return err
 	}
 	seat := slices.Index(st.Seats, f.Self)
-	var sealed SumShare
+	var sealed sumShare
 	for _, reader := range plan.Readers {
 		m, _, err := get[croft.Member](ctx, f.Node, ledger.MemberKey(reader))
 		if err != nil {
@@ -207,7 +204,7 @@ func (f *follower) share(ctx context.Context, st ledger.Study, plan croft.Study,
 		if err != nil {
 			return err
 		}
-		sealed.Boxes = append(sealed.Boxes, ReaderBox{reader, box})
+		sealed.Boxes = append(sealed.Boxes, readerBox{reader, box})
 	}
 	data := croft.Encode(sealed)
 	hash, err := f.Blobs.Put(data)
@@ -243,19 +240,19 @@ func (f *follower) add(ctx context.Context, st ledger.Study, plan croft.Study, r
 	return privagg.Aggregate(shares...)
 }
 
-// SumShare is the blob in which a seat publishes its share of a sum.
-type SumShare struct {
-	Boxes []ReaderBox `cbor:"1,keyasint"`
+// sumShare is the blob in which a seat publishes its share of a sum.
+type sumShare struct {
+	Boxes []readerBox `cbor:"1,keyasint"`
 }
 
-// ReaderBox is the share, sealed for one reader.
-type ReaderBox struct {
+// readerBox is the share, sealed for one reader.
+type readerBox struct {
 	Reader croft.MemberID `cbor:"1,keyasint"`
 	Box    []byte         `cbor:"2,keyasint"`
 }
 
-func (f *follower) sumContext(st ledger.Study, plan croft.Study, r ledger.Round) (privagg.Context, error) {
-	c, err := f.context(st, plan, r)
+func (f *follower) sumBinding(st ledger.Study, plan croft.Study, r ledger.Round) (privagg.Context, error) {
+	c, err := f.binding(st, plan, r)
 	c.Set = croft.HashOf(r.Accepted)
 	return c, err
 }

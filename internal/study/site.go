@@ -34,6 +34,7 @@ const (
 	stateKind    = "state"     // the plan's states, by round
 	spentKind    = "spent"     // releases of a record group
 	modelKind    = "model"     // the last state of a finished study
+	endedKind    = "ended"     // empty: this node's part in the study is over and erased
 )
 
 // name makes a document's name from a study and what tells it apart there.
@@ -135,7 +136,7 @@ func (f *follower) reportDoc(round uint32) (report *privagg.Report, err error) {
 // refuse tells the ledger in one word that this site does not take part; the
 // detail stays here. A failure that may pass is returned instead.
 func (f *follower) refuse(ctx context.Context, r ledger.Round, err error) error {
-	reason, final := Refusal(err)
+	reason, final := refusal(err)
 	if !final {
 		return err
 	}
@@ -144,9 +145,9 @@ func (f *follower) refuse(ctx context.Context, r ledger.Round, err error) error 
 	return f.submit(ctx, uint64(time.Now().UnixNano()), &ledger.Stop{Study: f.id, Reason: reason})
 }
 
-// Refusal gives the word under which a failure of this site stands on the ledger;
+// refusal gives the word under which a failure of this site stands on the ledger;
 // false if the failure may pass.
-func Refusal(err error) (croft.Refusal, bool) {
+func refusal(err error) (croft.Refusal, bool) {
 	switch code := croft.CodeOf(err); {
 	case code == croft.ErrNotApproved:
 		return croft.RefusedConsent, true
@@ -156,7 +157,7 @@ func Refusal(err error) (croft.Refusal, bool) {
 		return croft.RefusedDiffers, true
 	case code == croft.ErrPolicy, code == croft.ErrWithheld, code == croft.ErrNoRows, code == croft.ErrOverflow:
 		return croft.RefusedPolicy, true
-	case code >= 2000 && code < 3000: // the file cannot be read under the schema
+	case code == croft.ErrKeyLost, code >= 2000 && code < 3000: // or the file cannot be read under the schema
 		return croft.RefusedUnavailable, true
 	}
 	return 0, false
@@ -193,11 +194,11 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 		return nil, err
 	}
 	layout := compiled.Layout(state, len(r.Sites))
-	encoded, err := layout.Encode(vector)
+	encoded, err := encode(layout, vector)
 	if err != nil {
 		return nil, err
 	}
-	c, err := f.context(st, plan, r)
+	c, err := f.binding(st, plan, r)
 	if err != nil {
 		return nil, err
 	}
@@ -210,16 +211,17 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 	}
 	// Crash after this line: the release is counted, though nothing left. The
 	// budget errs on the side of the people in the rows.
-	if err := f.account(entry, rows, r.Number); err != nil {
+	if err := f.account(ctx, entry, rows, r.Number); err != nil {
 		return nil, err
 	}
 	f.at("compute")
 	return privagg.Deal(c, encoded, seats, rand.Reader)
 }
 
-// approval reads the owner's signed copy and holds the study against it.
+// approval reads the owner's signed copy of what the ledger counts as approved, and
+// holds the study against it.
 func (f *follower) approval(ctx context.Context, st ledger.Study, plan croft.Study) (croft.Approval, error) {
-	raw, err := f.Docs.Get(approvalKind, f.name())
+	raw, err := f.Docs.Get(approvalKind, f.approvalName(answerOf(st, f.Self).Tx))
 	if errors.Is(err, store.ErrAbsent) {
 		return croft.Approval{}, croft.E(croft.ErrNotApproved, "the owner", plan.Name)
 	} else if err != nil {
@@ -233,12 +235,12 @@ func (f *follower) approval(ctx context.Context, st ledger.Study, plan croft.Stu
 	if err != nil {
 		return a, croft.E(croft.ErrNotApproved, "the owner", plan.Name)
 	}
-	return a, Consent(a, st, plan, time.Now().Unix())
+	return a, consent(a, st, plan, time.Now().Unix())
 }
 
-// Consent says whether an approval covers a study as it stands on the ledger, at
+// consent says whether an approval covers a study as it stands on the ledger, at
 // a time in Unix seconds. Every field is compared: one that differs refuses.
-func Consent(a croft.Approval, st ledger.Study, plan croft.Study, now int64) error {
+func consent(a croft.Approval, st ledger.Study, plan croft.Study, now int64) error {
 	differs := func(what string) error { return croft.E(croft.ErrDiffers, what) }
 	switch {
 	case a.Study != st.ID:
@@ -309,6 +311,9 @@ func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.En
 	if err != nil {
 		return nil, err
 	}
+	if err := f.relearn(ctx, entry); err != nil {
+		return nil, err
+	}
 	if err := f.distinct(entry, people); err != nil {
 		return nil, err
 	}
@@ -321,13 +326,13 @@ func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.En
 
 // account counts a release and the people in it, after one more look at both:
 // another study may have come in between.
-func (f *follower) account(entry data.Entry, rows *rows, round uint32) error {
+func (f *follower) account(ctx context.Context, entry data.Entry, rows *rows, round uint32) error {
 	f.accounts.Lock()
 	defer f.accounts.Unlock()
 	if err := f.distinct(entry, rows.people); err != nil {
 		return err
 	}
-	if err := f.spend(entry, round); err != nil {
+	if err := f.spend(ctx, entry, round); err != nil {
 		return err
 	}
 	return f.remember(entry, rows.people)
@@ -339,17 +344,11 @@ type release struct {
 	Round uint32        `cbor:"2,keyasint"`
 }
 
-// spend counts a release of the record group in this site's own file, whatever
-// the ledger says: a restored or forked ledger brings no budget back.
-func (f *follower) spend(entry data.Entry, round uint32) error {
-	name := entry.Group.String()
-	var spent []release
-	kept, err := f.Docs.Get(spentKind, name)
-	if err == nil {
-		err = croft.Decode(kept, &spent)
-	} else if errors.Is(err, store.ErrAbsent) {
-		err = nil
-	}
+// spend counts a release of the record group in this site's own file, and obeys
+// that or the ledger's count, whichever is higher: neither a restored folder nor a
+// forked ledger brings a budget back.
+func (f *follower) spend(ctx context.Context, entry data.Entry, round uint32) error {
+	spent, err := f.spent(entry)
 	if err != nil {
 		return err
 	}
@@ -357,10 +356,26 @@ func (f *follower) spend(entry data.Entry, round uint32) error {
 	if slices.Contains(spent, this) {
 		return nil
 	}
-	if uint32(len(spent)) >= entry.Releases {
+	group, _, err := get[ledger.Group](ctx, f.Node, ledger.GroupKey(entry.Group))
+	if err != nil {
+		return err
+	}
+	if max(uint32(len(spent)), group.Used) >= entry.Releases {
 		return croft.E(croft.ErrPolicy, fmt.Sprintf("the owner allowed %d releases of these rows, all are used", entry.Releases))
 	}
-	return f.Docs.Put(spentKind, name, croft.Encode(append(spent, this)))
+	return f.Docs.Put(spentKind, entry.Group.String(), croft.Encode(append(spent, this)))
+}
+
+// spent returns the releases that this site's file has of a record group.
+func (f *follower) spent(entry data.Entry) (spent []release, err error) {
+	kept, err := f.Docs.Get(spentKind, entry.Group.String())
+	if errors.Is(err, store.ErrAbsent) {
+		return nil, nil
+	}
+	if err == nil {
+		err = croft.Decode(kept, &spent)
+	}
+	return spent, err
 }
 
 // compile makes the plan that a study runs.

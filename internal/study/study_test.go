@@ -51,16 +51,20 @@ func TestStudyEndsWithOneModel(t *testing.T) {
 
 // reference is the hash of the model that the same people and files give when
 // nothing goes wrong. Study ids differ between runs, models must not.
-func reference(t *testing.T) (hash croft.Hash) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
-		defer w.close()
-		id := w.propose(w.plan(4), 60)
-		w.until(id, time.Hour, ended)
-		hash = w.people[0].model(id)
-	})
-	return hash
+func reference(t *testing.T) croft.Hash {
+	if undisturbed.IsZero() {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+			defer w.close()
+			id := w.propose(w.plan(4), 60)
+			w.until(id, time.Hour, ended)
+			undisturbed = w.people[0].model(id)
+		})
+	}
+	return undisturbed
 }
+
+var undisturbed croft.Hash // tests here run one after the other
 
 // TestCrashAtEachLine kills a node at each named line, in each role, starts it
 // again on what its disk holds, and wants the model of an undisturbed run.
@@ -135,6 +139,55 @@ func (p *person) crashDuringApproval(t *testing.T, s croft.Study, want croft.Has
 	}
 }
 
+// TestSeatThatHoldsThreeOfFour: an acknowledgement is for a report. A seat that
+// cannot get one acknowledges the others, and is not counted for that one.
+func TestSeatThatHoldsThreeOfFour(t *testing.T) {
+	want := reference(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		ben, deaf := w.people[1], w.people[3:]
+		ben.dieAt("report") // kept, not yet announced
+		id := w.propose(w.plan(4), 60)
+		<-ben.died
+		<-ben.done
+		report, err := (&follower{Node: &Node{Docs: ben.docs}, id: id}).reportDoc(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		miss := func(lost ...*person) {
+			for _, p := range deaf {
+				p.mu.Lock()
+				p.lost = map[croft.Hash]bool{report.Header().Head: slices.Contains(lost, p)}
+				p.mu.Unlock()
+			}
+		}
+		miss(deaf...)
+		ben.start()
+		time.Sleep(30 * time.Second)
+		r := w.round(id, 0)
+		for _, a := range r.Reports {
+			acks := 5
+			if a.Site == ben.id {
+				acks = 3
+			}
+			if len(a.Acks) != acks {
+				t.Errorf("%d seats acknowledged a report, want %d", len(a.Acks), acks)
+			}
+		}
+		if len(r.Reports) != 4 || r.Phase != croft.PhaseReport {
+			t.Fatalf("%d reports, phase %v: one is held by fewer than four seats", len(r.Reports), r.Phase)
+		}
+		miss(deaf[1])
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Fatal(st.Reason)
+		}
+		if got := w.people[0].model(id); got != want {
+			t.Error("another model")
+		}
+	})
+}
+
 // TestDeadSeat: with five seats and checked sums one may be away for good.
 func TestDeadSeat(t *testing.T) {
 	want := reference(t)
@@ -168,8 +221,8 @@ func TestMissingSitePausesByName(t *testing.T) {
 		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 3 })
 		w.people[2].down()
 		st := w.until(id, time.Hour, func(st ledger.Study) bool { return st.Status == ledger.Paused })
-		if len(st.Waiting) != 1 || st.Waiting[0] != w.people[2].id {
-			t.Fatalf("waits for %v", st.Waiting)
+		if len(st.Missing) != 1 || st.Missing[0] != w.people[2].id {
+			t.Fatalf("waits for %v", st.Missing)
 		}
 		if len(w.people[0].events("pause")) == 0 && func() bool { time.Sleep(5 * time.Second); return len(w.people[0].events("pause")) == 0 }() {
 			t.Error("nobody was told whom the study waits for")
@@ -211,10 +264,10 @@ func TestRefusals(t *testing.T) {
 		code  croft.Code
 	}{
 		"no approval kept": {func(w *world, p *person, id croft.StudyID) {
-			p.docs.Delete(approvalKind, (&follower{id: id}).name())
+			p.docs.Delete(approvalKind, p.approvals(id)[0])
 		}, "consent", croft.ErrNotApproved},
 		"a forged approval": {func(w *world, p *person, id croft.StudyID) {
-			name := (&follower{id: id}).name()
+			name := p.approvals(id)[0]
 			raw, _ := p.docs.Get(approvalKind, name)
 			raw[len(raw)-1] ^= 1
 			p.docs.Put(approvalKind, name, raw)
@@ -269,7 +322,7 @@ func TestConsentComparesEveryField(t *testing.T) {
 	plan := croft.Study{Version: 1, Name: "n", Purpose: "p", LegalBasis: "l", Engine: croft.EngineVersion, Expires: 1000, Readers: []croft.MemberID{{1}}}
 	st := ledger.Study{ID: croft.StudyID{1}, Seats: []croft.MemberID{{1}, {2}, {3}}, Threshold: 1, Plan: plan.PlanHash()}
 	good := ApprovalOf(st, plan, croft.DatasetID{1}, 10)
-	if err := Consent(good, st, plan, 999); err != nil {
+	if err := consent(good, st, plan, 999); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -290,7 +343,7 @@ func TestConsentComparesEveryField(t *testing.T) {
 		a := good
 		a.Seats = slices.Clone(good.Seats)
 		c.change(&a)
-		if err := Consent(a, st, plan, 999); !errors.Is(err, c.code) {
+		if err := consent(a, st, plan, 999); !errors.Is(err, c.code) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -489,5 +542,73 @@ func TestAlmostTheSamePeople(t *testing.T) {
 		far := first
 		far.Name, far.HoldOut.Key = "another hold-out", "another key" // differs by many
 		run(far)
+	})
+}
+
+// TestOneApprovalADocument: what the ledger refused leaves nothing and replaces
+// nothing; a withdrawal takes the approval away before the ledger hears of it.
+func TestOneApprovalADocument(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		id := w.propose(w.plan(4), 60)
+		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 1 })
+		ben := w.people[1]
+		before := ben.approvals(id)
+		late := func(a *croft.Approval) { a.Releases = 59 }
+		set := answerOf(w.study(id), ben.id).Dataset
+		if err := ben.tryApprove(id, set, late); !errors.Is(err, croft.ErrTxOrder) {
+			t.Errorf("an approval of a study that runs: %v", err)
+		}
+		if err := ben.tryApprove(id, set, nil); err != nil { // the one that the ledger took
+			t.Errorf("the same approval again: %v", err)
+		}
+		if after := ben.approvals(id); len(before) != 1 || !slices.Equal(before, after) {
+			t.Errorf("documents of approvals: %d, then %d", len(before), len(after))
+		}
+		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 3 }) // and ben still takes part
+
+		ben.rules.Delay(10 * time.Second) // the ledger hears of it later
+		raw, _ := ben.tx(&ledger.Withdraw{Study: id})
+		gone := make(chan error)
+		go func() { gone <- ben.running().Refuse(t.Context(), id, raw) }()
+		synctest.Wait()
+		if left := ben.approvals(id); len(left) != 0 {
+			t.Error("the approval outlives the withdrawal")
+		}
+		if err := <-gone; err != nil {
+			t.Error(err)
+		}
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Stopped || st.Reason != "consent" {
+			t.Errorf("%v %q", st.Status, st.Reason)
+		}
+	})
+}
+
+// TestEndedStudyIsLeftAlone: a node does not erase again at each start what it
+// erased when a study ended.
+func TestEndedStudyIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina")
+		defer w.close()
+		id := w.propose(w.plan(3), 60)
+		w.until(id, time.Hour, ended)
+		p := w.people[0]
+		p.model(id)
+		time.Sleep(time.Minute)
+		p.down()
+		var touched []string
+		p.disk.Fail = func(op, file string) (bool, error) {
+			if op != "get" && strings.Contains(file, (&follower{id: id}).name()) {
+				touched = append(touched, op+" "+file)
+			}
+			return true, nil
+		}
+		p.start()
+		time.Sleep(time.Minute)
+		p.down()
+		if len(touched) > 0 {
+			t.Errorf("%d writes, the first: %s", len(touched), touched[0])
+		}
 	})
 }

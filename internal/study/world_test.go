@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ type person struct {
 	crash string // the line at which to die, once
 	died  chan struct{}
 	seen  []Event
-	wrong func(kind string, data []byte) []byte // a liar's pen: changes what it publishes
+	lost  map[croft.Hash]bool // blobs that do not reach this person
 	rules *chain.TwinMember
 }
 
@@ -153,9 +154,12 @@ func (p *person) running() *Node {
 }
 
 // Fetch and Call reach the others as p2p would: only while they run.
-func (p *person) Fetch(_ context.Context, hash croft.Hash, from ...croft.MemberID) ([]byte, error) {
+func (p *person) Fetch(_ context.Context, hash croft.Hash, _ int, from ...croft.MemberID) ([]byte, error) {
+	p.mu.Lock()
+	lost := p.lost[hash]
+	p.mu.Unlock()
 	for _, other := range p.w.people {
-		if has(from, other.id) && other.running() != nil {
+		if has(from, other.id) && other.running() != nil && !lost {
 			if blob, err := other.blob.Get(hash); err == nil {
 				return blob, nil
 			}
@@ -281,6 +285,20 @@ func (p *person) tryApprove(id croft.StudyID, set croft.DatasetID, change func(*
 	return p.running().Approve(p.w.t.Context(), raw)
 }
 
+// approvals returns the names of the approvals of a study that the person's node keeps.
+func (p *person) approvals(id croft.StudyID) (of []string) {
+	names, err := p.docs.List(approvalKind)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, (&follower{id: id}).name()) {
+			of = append(of, name)
+		}
+	}
+	return of
+}
+
 func (w *world) study(id croft.StudyID) ledger.Study {
 	w.t.Helper()
 	raw, err := w.twin.Member().Read(w.t.Context(), ledger.StudyKey(id))
@@ -310,7 +328,7 @@ func (w *world) until(id croft.StudyID, within time.Duration, want func(ledger.S
 			return st
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("after %v: %v, round %d, waits for %d, %q", within, st.Status, st.Round, len(st.Waiting), st.Reason)
+			w.t.Fatalf("after %v: %v, round %d, waits for %d, %q", within, st.Status, st.Round, len(st.Missing), st.Reason)
 		}
 		time.Sleep(50 * time.Millisecond) // virtual
 	}
@@ -318,17 +336,23 @@ func (w *world) until(id croft.StudyID, within time.Duration, want func(ledger.S
 
 func ended(st ledger.Study) bool { return st.Status == ledger.Done || st.Status == ledger.Stopped }
 
-// model waits until the person's node has published the model and returns its hash.
+// model waits until the person's node has published the model and returns its hash,
+// without the salt that makes the ledger's another in each run.
 func (p *person) model(id croft.StudyID) croft.Hash {
 	p.w.t.Helper()
-	f := follower{id: id}
 	for range 2000 {
-		kept, err := p.docs.Get(modelKind, f.name())
-		if err == nil {
-			return croft.Sum(kept)
-		}
-		if !errors.Is(err, store.ErrAbsent) {
-			p.w.t.Fatal(err)
+		if n := p.running(); n != nil {
+			_, plan, err := (&follower{Node: n, id: id}).study(p.w.t.Context())
+			if err != nil {
+				p.w.t.Fatal(err)
+			}
+			_, state, err := n.Model(p.w.t.Context(), plan, id)
+			if err == nil {
+				return croft.HashOf(state)
+			}
+			if !errors.Is(err, store.ErrAbsent) {
+				p.w.t.Fatal(err)
+			}
 		}
 		time.Sleep(50 * time.Millisecond) // virtual
 	}

@@ -36,7 +36,7 @@ import (
 	"croft"
 )
 
-// Config is what a Libp2p needs.
+// Config is what a Host needs.
 type Config struct {
 	// Key is the node key: the host's identity.
 	Key ed25519.PrivateKey
@@ -53,8 +53,9 @@ type Config struct {
 	Guest func(PeerID) bool
 }
 
-// Libp2p is a Host on real sockets: TCP with TLS 1.3 or Noise, and QUIC.
-type Libp2p struct {
+// Host is a node among its peers, over TCP with TLS 1.3 or Noise, and QUIC. Its
+// methods may be called concurrently.
+type Host struct {
 	host  host.Host
 	swarm *swarm.Swarm // the host's connections
 	allow func(PeerID) bool
@@ -68,11 +69,9 @@ type Libp2p struct {
 	work tasks
 }
 
-var _ Host = (*Libp2p)(nil)
-
 // Listen starts a host. It fails with croft.ErrPortUsed if any address is taken,
 // and with croft.ErrEncoding for one that is not a listen address.
-func Listen(c Config) (*Libp2p, error) {
+func Listen(c Config) (*Host, error) {
 	key, err := crypto.UnmarshalEd25519PrivateKey(c.Key)
 	if err != nil {
 		return nil, fmt.Errorf("p2p: node key: %w", err)
@@ -115,7 +114,7 @@ func Listen(c Config) (*Libp2p, error) {
 		return nil, fmt.Errorf("p2p: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Libp2p{host: h, swarm: h.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming),
+	l := &Host{host: h, swarm: h.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming),
 		lobby: newLobby(allow, guest), sent: sent, ctx: ctx, stop: stop}
 	l.swarm.Notify(l.lobby)
 	for _, text := range c.Listen {
@@ -152,7 +151,7 @@ func withoutMetrics(c *libp2p.Config) error {
 	return nil
 }
 
-func (l *Libp2p) listen(text string) error {
+func (l *Host) listen(text string) error {
 	addr, err := multiaddr.NewMultiaddr(text)
 	if err != nil {
 		return croft.E(croft.ErrEncoding, "listen address", printable(err.Error()))
@@ -168,12 +167,12 @@ func (l *Libp2p) listen(text string) error {
 	}
 }
 
-// ID implements Host.
-func (l *Libp2p) ID() PeerID { return PeerID(l.host.ID().String()) }
+// ID returns this node's peer id.
+func (l *Host) ID() PeerID { return PeerID(l.host.ID().String()) }
 
-// Addrs implements Host. An address for all interfaces is spelled out as one for
-// each.
-func (l *Libp2p) Addrs() []string {
+// Addrs returns where others reach this node: multiaddrs with /p2p/ and the id. An
+// address for all interfaces is spelled out as one for each.
+func (l *Host) Addrs() []string {
 	addrs, err := l.swarm.InterfaceListenAddresses()
 	if err != nil {
 		return nil
@@ -186,8 +185,11 @@ func (l *Libp2p) Addrs() []string {
 	return texts
 }
 
-// Learn implements Host.
-func (l *Libp2p) Learn(addrs ...string) error {
+// Learn takes note of where peers are, all addresses of a peer at once: those that
+// it was told before are forgotten. A peer that did not answer lately is not dialled
+// again for a while; Learn ends that. It fails with croft.ErrEncoding, and then
+// nothing has changed.
+func (l *Host) Learn(addrs ...string) error {
 	peers, err := parseAddrs(addrs)
 	if err != nil {
 		return err
@@ -203,8 +205,8 @@ func (l *Libp2p) Learn(addrs ...string) error {
 	return nil
 }
 
-// Connected implements Host.
-func (l *Libp2p) Connected() []PeerID {
+// Connected returns the peers with a live connection, sorted.
+func (l *Host) Connected() []PeerID {
 	var peers []PeerID
 	for _, id := range l.swarm.Peers() {
 		peers = append(peers, PeerID(id.String()))
@@ -213,8 +215,8 @@ func (l *Libp2p) Connected() []PeerID {
 	return peers
 }
 
-// Close implements Host. It also ends all tunnels.
-func (l *Libp2p) Close() error {
+// Close ends all connections and tunnels and waits until no handler runs.
+func (l *Host) Close() error {
 	l.stop()
 	err := l.host.Close()
 	l.work.close()
@@ -222,10 +224,14 @@ func (l *Libp2p) Close() error {
 }
 
 // Sent returns the bytes that this host has sent on its streams, tunnels included.
-func (l *Libp2p) Sent() int64 { return l.sent.GetBandwidthTotals().TotalOut }
+func (l *Host) Sent() int64 { return l.sent.GetBandwidthTotals().TotalOut }
 
-// Call implements Host.
-func (l *Libp2p) Call(ctx context.Context, to PeerID, proto string, request []byte) ([]byte, error) {
+// Call sends a request to a peer and returns its answer, which may have at most so
+// many bytes. It connects if need be, and waits while too many calls to that peer
+// are under way. It fails with croft.ErrPeer, which wraps ctx's error if that was the
+// reason, with croft.ErrTooLarge, or with the croft.Error of the peer's handler. The
+// request may have been answered even if Call fails.
+func (l *Host) Call(ctx context.Context, to PeerID, proto string, request []byte, most int) ([]byte, error) {
 	if len(request) > MaxAnswer {
 		return nil, croft.E(croft.ErrTooLarge, len(request), MaxAnswer)
 	}
@@ -242,7 +248,7 @@ func (l *Libp2p) Call(ctx context.Context, to PeerID, proto string, request []by
 		return nil, err
 	}
 	defer context.AfterFunc(ctx, func() { s.Reset() })()
-	body, code, err := exchange(s, request)
+	body, code, err := exchange(s, request, min(most, MaxAnswer))
 	if err != nil {
 		return nil, croft.E(croft.ErrPeer, to, why(cmp.Or(ctx.Err(), err)))
 	}
@@ -251,7 +257,7 @@ func (l *Libp2p) Call(ctx context.Context, to PeerID, proto string, request []by
 
 // exchange writes the request and reads the answer, side by side, and ends the
 // stream. A peer may answer before it has read all, to say that it will not.
-func exchange(s network.Stream, request []byte) ([]byte, status, error) {
+func exchange(s network.Stream, request []byte, most int) ([]byte, status, error) {
 	s.SetReadDeadline(time.Time{}) // the handler may take its time; ctx bounds it
 	wrote := make(chan error, 1)
 	go func() {
@@ -265,7 +271,10 @@ func exchange(s network.Stream, request []byte) ([]byte, status, error) {
 	_, err := io.ReadFull(s, code[:])
 	var body []byte
 	if err == nil {
-		body, err = readFrame(s, MaxAnswer, reserve(s))
+		if status(code[0]) != answered {
+			most = maxFailure
+		}
+		body, err = readFrame(s, most, reserve(s))
 	}
 	select {
 	case failed := <-wrote:
@@ -281,11 +290,12 @@ func exchange(s network.Stream, request []byte) ([]byte, status, error) {
 	return body, status(code[0]), err
 }
 
-// Handle implements Host.
-func (l *Libp2p) Handle(proto string, limit int, h Handler) { l.handle(l.allow, proto, limit, h) }
+// Handle answers calls of a protocol, such as "blob/1", with h. Requests above limit
+// bytes are refused unread. A protocol has one handler; a second is a bug and panics.
+func (l *Host) Handle(proto string, limit int, h Handler) { l.handle(l.allow, proto, limit, h) }
 
 // handle answers calls of a protocol by those who may.
-func (l *Libp2p) handle(may func(PeerID) bool, proto string, limit int, h Handler) {
+func (l *Host) handle(may func(PeerID) bool, proto string, limit int, h Handler) {
 	l.acceptFrom(may, proto, func(from PeerID, s network.Stream) {
 		code, answer := l.serve(from, s, limit, h)
 		if reserve(s)(len(answer)) != nil {
@@ -300,7 +310,7 @@ func (l *Libp2p) handle(may func(PeerID) bool, proto string, limit int, h Handle
 }
 
 // serve reads one request and runs its handler, as long as the caller waits.
-func (l *Libp2p) serve(from PeerID, s network.Stream, limit int, h Handler) (status, []byte) {
+func (l *Host) serve(from PeerID, s network.Stream, limit int, h Handler) (status, []byte) {
 	release, ok := l.admit(from)
 	if !ok {
 		return busy, nil
@@ -346,7 +356,7 @@ func reserve(s network.Stream) func(n int) error {
 }
 
 // admit takes a call on the account of its peer. All guests share one.
-func (l *Libp2p) admit(from PeerID) (release func(), ok bool) {
+func (l *Host) admit(from PeerID) (release func(), ok bool) {
 	if !l.allow(from) {
 		return l.lobby.calls.try("")
 	}
@@ -354,13 +364,13 @@ func (l *Libp2p) admit(from PeerID) (release func(), ok bool) {
 }
 
 // accept runs f for each incoming stream of an admitted peer.
-func (l *Libp2p) accept(proto string, f func(from PeerID, s network.Stream)) {
+func (l *Host) accept(proto string, f func(from PeerID, s network.Stream)) {
 	l.acceptFrom(l.allow, proto, f)
 }
 
 // acceptFrom runs f for each incoming stream of a peer that may, and cuts off one
 // that may not, or may no longer.
-func (l *Libp2p) acceptFrom(may func(PeerID) bool, proto string, f func(from PeerID, s network.Stream)) {
+func (l *Host) acceptFrom(may func(PeerID) bool, proto string, f func(from PeerID, s network.Stream)) {
 	id := protocolID(proto)
 	if slices.Contains(l.host.Mux().Protocols(), id) {
 		panic("p2p: two handlers for " + proto)
@@ -379,7 +389,7 @@ func (l *Libp2p) acceptFrom(may func(PeerID) bool, proto string, f func(from Pee
 }
 
 // open opens a stream to a peer. It fails with croft.ErrPeer.
-func (l *Libp2p) open(ctx context.Context, to PeerID, proto string) (network.Stream, error) {
+func (l *Host) open(ctx context.Context, to PeerID, proto string) (network.Stream, error) {
 	id, err := peer.Decode(string(to))
 	if err != nil {
 		return nil, croft.E(croft.ErrPeer, printable(string(to)), errNoID)
@@ -407,6 +417,7 @@ var (
 	errSelf     = errors.New("it is this node")
 	errClosed   = errors.New("this node is stopping")
 	errBroken   = errors.New("the connection broke")
+	errAnswer   = errors.New("its answer is larger than it may be")
 )
 
 // why puts an error of libp2p into few words.
@@ -424,6 +435,7 @@ func why(err error) error {
 		{swarm.ErrDialToSelf, errSelf},
 		{swarm.ErrSwarmClosed, errClosed},
 		{network.ErrReset, errBroken},
+		{errTooLarge, errAnswer},
 	} {
 		if errors.Is(err, m.is) {
 			return m.say

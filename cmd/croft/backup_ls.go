@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) backupLsVerb() *cobra.Command {
+	return c.verb("backup.ls", "ls", cobra.NoArgs, func(context.Context, []string) error { return c.backupLs() })
+}
+
+// foundBackup is a backup that was made, and whether its file is still there.
+type foundBackup struct {
+	madeBackup
+	Here bool `json:"here"`
+}
+
+// backupLs lists the backups that were made of this folder, oldest first.
+func (c *cli) backupLs() error {
+	if _, err := c.genesis(); err != nil {
+		return err
+	}
+	list, err := c.backups()
+	if err != nil {
+		return err
+	}
+	found := make([]foundBackup, len(list))
+	for i, made := range list {
+		info, err := os.Stat(made.File)
+		found[i] = foundBackup{made, err == nil && info.Size() == made.Size}
+	}
+	return c.result(found, func(w io.Writer) {
+		if len(found) == 0 {
+			fmt.Fprintln(w, say("backup.ls.none"))
+			return
+		}
+		fmt.Fprintln(w, say("backup.ls.head"))
+		for _, f := range found {
+			where := say("backup.ls.away")
+			if f.Here {
+				where = say("backup.ls.here")
+			}
+			fmt.Fprintln(w, say("backup.ls.row", day(f.Time), size(int(f.Size)), f.Opens, where, f.File))
+		}
+	})
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/keys"
+)
+
+type backupNowOptions struct {
+	to, newFile string
+	passphrase  bool
+}
+
+func (c *cli) backupNowVerb() *cobra.Command {
+	var o backupNowOptions
+	cmd := c.verb("backup.now", "now", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.backupNow(ctx, o) })
+	cmd.Flags().StringVar(&o.to, "to", "", say("backup.now.flag.to"))
+	cmd.Flags().BoolVar(&o.passphrase, "passphrase", false, say("backup.now.flag.passphrase"))
+	cmd.Flags().StringVar(&o.newFile, "new-passphrase-file", "", say("flag.newpassphrase"))
+	return cmd
+}
+
+// madeBackup is a backup as the folder remembers it.
+type madeBackup struct {
+	Time  time.Time `json:"time"`
+	File  string    `json:"file"`
+	Size  int64     `json:"size"`
+	Opens string    `json:"opens"` // with what: "passphrase", "recovery key"
+}
+
+// backupNow writes one sealed file, opens it again, and notes that it is there. The
+// node may run.
+//
+//	Crash: there is no file, or a whole one that croft backup ls does not know.
+func (c *cli) backupNow(ctx context.Context, o backupNowOptions) error {
+	b, err := c.pack()
+	if err != nil {
+		return err
+	}
+	m, _, err := b.Member()
+	if err != nil {
+		return err
+	}
+	lock, found, err := keys.RecoveryOf(c.dir)
+	if err != nil {
+		return err
+	}
+	made := madeBackup{Time: time.Unix(b.Time, 0).UTC(), Opens: say("backup.opens.recovery")}
+	seal := lock.Seal
+	if !found || o.passphrase || o.newFile != "" {
+		p, err := c.newPassphrase(ctx, o.newFile, say("passphrase.backup"))
+		if err != nil {
+			return err
+		}
+		made.Opens, seal = say("backup.opens.passphrase"), p.Seal
+	}
+	if made.File, err = c.backupPath(o.to, m.Name, made.Time); err != nil {
+		return err
+	}
+	if err := b.Write(made.File, seal); errors.Is(err, fs.ErrExist) {
+		return croft.E(croft.ErrConflict, say("exists", made.File), say("exists.fix"))
+	} else if err != nil {
+		return err
+	}
+	info, err := os.Stat(made.File)
+	if err != nil {
+		return croft.E(croft.ErrFileWrite, made.File, reason(err))
+	}
+	made.Size = info.Size()
+	if err := c.noteBackup(made); err != nil {
+		return err
+	}
+	return c.result(made, func(w io.Writer) {
+		fmt.Fprintln(w, say("backup.now.done", made.File, size(int(made.Size)), made.Opens))
+		if within, err := filepath.Rel(c.dir, made.File); err == nil && filepath.IsLocal(within) {
+			fmt.Fprintln(w, say("backup.now.same"))
+		}
+		fmt.Fprintln(w, say("backup.now.next", made.File))
+	})
+}
+
+// backupPath is where a backup goes: the file that was named, or one with the
+// member's name and the time in the folder that was named, or in the node's.
+func (c *cli) backupPath(to, member string, at time.Time) (string, error) {
+	if to == "" {
+		to = filepath.Join(c.dir, "backups")
+		if err := os.MkdirAll(to, 0o700); err != nil {
+			return "", croft.E(croft.ErrFolder, c.dir, reason(err))
+		}
+	}
+	if info, err := os.Stat(to); err == nil && info.IsDir() {
+		name := strings.Map(func(r rune) rune {
+			if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+				return r
+			}
+			return '-'
+		}, strings.ToLower(member))
+		to = filepath.Join(to, "croft-"+name+"-"+at.Format("20060102-150405")+".age")
+	}
+	full, err := filepath.Abs(to)
+	if err != nil {
+		return "", croft.E(croft.ErrFileWrite, to, err)
+	}
+	return full, nil
+}
+
+// backupsFile is where a folder keeps which backups were made, newest last.
+const (
+	backupsFile = "backups.json"
+	mostBackups = 100
+)
+
+func (c *cli) backups() (list []madeBackup, err error) {
+	path := filepath.Join(c.dir, backupsFile)
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, croft.E(croft.ErrFolder, c.dir, reason(err))
+	}
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, croft.E(croft.ErrStoreCorrupt, path, err)
+	}
+	return list, nil
+}
+
+func (c *cli) noteBackup(made madeBackup) error {
+	list, err := c.backups()
+	if err != nil {
+		return err
+	}
+	list = append(list, made)
+	raw, err := json.MarshalIndent(list[max(0, len(list)-mostBackups):], "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(c.dir, backupsFile)
+	if err = os.WriteFile(path+".new", append(raw, '\n'), 0o600); err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		return croft.E(croft.ErrFolder, c.dir, reason(err))
+	}
+	return nil
+}

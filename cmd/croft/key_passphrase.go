@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"croft/internal/keys"
+)
+
+type keyPassphraseOptions struct {
+	remove  bool
+	newFile string
+}
+
+func (c *cli) keyPassphraseVerb() *cobra.Command {
+	var o keyPassphraseOptions
+	cmd := c.verb("key.passphrase", "passphrase", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.keyPassphrase(ctx, o) })
+	cmd.Flags().BoolVar(&o.remove, "remove", false, say("key.passphrase.flag.remove"))
+	cmd.Flags().StringVar(&o.newFile, "new-passphrase-file", "", say("flag.newpassphrase"))
+	cmd.MarkFlagsMutuallyExclusive("remove", "new-passphrase-file")
+	return cmd
+}
+
+// keyPassphrase changes the passphrase of the member key. The node, which does not
+// use that key, may run.
+func (c *cli) keyPassphrase(ctx context.Context, o keyPassphraseOptions) error {
+	if _, err := c.genesis(); err != nil {
+		return err
+	}
+	// The present one first: whoever does not know it is not asked for another.
+	var present keys.Passphrase
+	if keys.Locked(c.dir) {
+		if _, err := keys.LoadMember(c.dir, func(path string) (p keys.Passphrase, err error) {
+			present, err = c.asker(ctx)(path)
+			return present, err
+		}); err != nil {
+			return err
+		}
+	}
+	var next keys.Passphrase
+	if !o.remove {
+		var err error
+		if next, err = c.newPassphrase(ctx, o.newFile, say("passphrase.member")); err != nil {
+			return err
+		}
+	}
+	if err := keys.SetPassphrase(c.dir, func(string) (keys.Passphrase, error) { return present, nil }, next); err != nil {
+		return err
+	}
+	r := struct {
+		Dir    string `json:"dir"`
+		Locked bool   `json:"locked"`
+	}{c.dir, !o.remove}
+	return c.result(r, func(w io.Writer) {
+		if o.remove {
+			fmt.Fprintln(w, say("key.passphrase.removed"))
+			return
+		}
+		fmt.Fprintln(w, say("key.passphrase.done"))
+	})
+}

@@ -1,0 +1,388 @@
+package fed
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"croft"
+)
+
+func timed(m *croft.Model) { m.Time = "time" }
+
+// days is a grid on which every time of the lung data is the end of a cell.
+func days(m *croft.Model) { m.Grid = croft.Grid{Width: croft.Decimal{Mantissa: 1}, Cells: 1100} }
+
+func TestCoxEqualsR(t *testing.T) {
+	ref, sites := rLung(t), deal(lung(t), 3, byInstitution, dead)
+	for i, want := range []struct{ rows, deaths int }{{60, 46}, {57, 43}, {109, 74}} {
+		if r := sites[i].Train; len(r.Y) != want.rows || total(r.Y) != float64(want.deaths) {
+			t.Fatalf("site %d: %d rows, %g deaths", i, len(r.Y), total(r.Y))
+		}
+	}
+	for _, ties := range []string{"efron", "breslow"} {
+		t.Run(ties, func(t *testing.T) {
+			tied := func(m *croft.Model) { m.Ties = ties }
+			r := fitLung(t, lungModel("cox", croft.SiteIntercepts, timed, tied, days), sites)
+			want := ref["cox "+ties]
+			likeR(t, r, want, 1e-8)
+			if len(r.Terms) != 3 || len(r.Proportional) != 4 {
+				t.Fatalf("%+v", r)
+			}
+			own := fitLung(t, lungModel("cox", croft.SiteIntercepts, timed, tied), sites)
+			for i, term := range []string{"age", "sex", "ph.ecog", "GLOBAL"} {
+				near(t, "check of "+term, r.Proportional[i].Statistic, want[term]["zph"], 1e-7, 1)
+				near(t, "own check of "+term, own.Proportional[i].Statistic, want[term]["zph.own"], 1e-7, 1)
+			}
+			near(t, "p of the check", r.Proportional[3].P(), want["GLOBAL"]["zph.p"], 1e-7, 1)
+		})
+	}
+	// The figures of the issue.
+	r := fitLung(t, lungModel("cox", croft.SiteIntercepts, timed, days), sites)
+	for i, want := range [][2]float64{{.01050171511, .0094657}, {-.58349645494, .1710619}, {.53650531159, .1186223}} {
+		near(t, "coefficient of the issue", r.Terms[i].Coef, want[0], 1e-11, 1)
+		near(t, "SE of the issue", r.Terms[i].SE, want[1], 1e-7, 1)
+	}
+	near(t, "check of the issue", r.Proportional[3].Statistic, 2.918, 5e-4, 1)
+}
+
+// The partial likelihood as its definition says, at the estimate: score 0, and the
+// information that the plan found. Sites of any size, ties or none.
+func TestCoxMaximisesThePartialLikelihood(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		seed := rapid.Uint64().Draw(t, "seed")
+		rng := rand.New(rand.NewPCG(seed, 31))
+		ties := rapid.SampledFrom([]string{"efron", "breslow"}).Draw(t, "ties")
+		rounding := rapid.SampledFrom([]float64{0, 0.1, 1}).Draw(t, "rounding")
+		sites := make([]Site, rapid.IntRange(1, 9).Draw(t, "sites"))
+		for g := range sites {
+			for _, r := range []*Rows{&sites[g].Train, &sites[g].Test} {
+				*r = simulate(rng, rng.IntN(60), 0.5, []float64{1, -1})
+				for i, x := range r.X {
+					time := -math.Log(rng.Float64()) * math.Exp(x[0]-x[1])
+					if rounding > 0 {
+						time = math.Ceil(time/rounding) * rounding
+					}
+					r.Time = append(r.Time, time)
+					r.Y[i] = math.Round(rng.Float64() + 0.2)
+				}
+			}
+		}
+		m := croft.Model{Family: "cox", Goal: croft.Inference, Intercepts: croft.SiteIntercepts, Time: "t", Ties: ties, Label: "event", MaxRounds: 25}
+		p, err := Compile(m, names(2), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		states, err := trace(p, sites...)
+		if err != nil {
+			if code := croft.CodeOf(err); code == croft.ErrInternal || code == croft.ErrSum || code == croft.ErrOverflow || code == croft.ErrNoConvergence {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+		s := states[len(states)-1]
+		r, err := p.Result(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		beta := []float64{r.Terms[0].Coef, r.Terms[1].Coef}
+		score, information := make([]float64, 2), [][]float64{{0, 0}, {0, 0}}
+		for _, site := range sites {
+			rows := site.Train
+			for i, now := range rows.Time {
+				if rows.Y[i] == 0 {
+					continue
+				}
+				deaths, before := 0.0, 0.0
+				for j := range rows.Time {
+					if rows.Time[j] == now && rows.Y[j] == 1 {
+						deaths++
+						if j < i {
+							before++
+						}
+					}
+				}
+				sum, mean, square := 0.0, make([]float64, 2), [][]float64{{0, 0}, {0, 0}}
+				for j, x := range rows.X {
+					w := math.Exp(dot(x, beta))
+					switch {
+					case rows.Time[j] < now:
+						continue
+					case ties == "efron" && rows.Time[j] == now && rows.Y[j] == 1:
+						w *= 1 - before/deaths
+					}
+					sum += w
+					for a := range x {
+						mean[a] += w * x[a]
+						for b := range x {
+							square[a][b] += w * x[a] * x[b]
+						}
+					}
+				}
+				for a := range mean {
+					score[a] += rows.X[i][a] - mean[a]/sum
+					for b := range mean {
+						information[a][b] += square[a][b]/sum - mean[a]/sum*mean[b]/sum
+					}
+				}
+			}
+		}
+		for a := range score {
+			if math.Abs(score[a])*r.Terms[a].SE > 1e-7 {
+				t.Errorf("score %g at SE %g", score[a], r.Terms[a].SE)
+			}
+		}
+		l, _ := cholesky(information)
+		for a, row := range l.inverse() {
+			near(t, "variance", r.Cov[a][a], row[a], 1e-6, row[a])
+		}
+
+		// Every pair of which it is known who had the event first.
+		want := Score{}
+		for _, site := range sites {
+			rows, pairs := site.Test, int64(0)
+			for i := range rows.Time {
+				want.Rows++
+				want.Positive += int64(rows.Y[i])
+				for j := range rows.Time {
+					if rows.Y[i] == 1 && (rows.Time[i] < rows.Time[j] || rows.Time[i] == rows.Time[j] && rows.Y[j] == 0) {
+						pairs++
+						switch a, b := r.Predict(rows.X[i]), r.Predict(rows.X[j]); {
+						case math.Abs(a-b) < 1e-12*a:
+							want.Concordant++
+						case a > b:
+							want.Concordant += 2
+						}
+					}
+				}
+			}
+			want.Pairs += pairs
+			want.PairRows += pairs * int64(len(rows.Time))
+		}
+		if r.Score != want {
+			t.Errorf("score %+v, want %+v", r.Score, want)
+		}
+	})
+}
+
+func TestConcordanceEqualsR(t *testing.T) {
+	m := lungModel("cox", croft.SiteIntercepts, timed)
+	sites := only(m, deal(lung(t), 3, byInstitution, dead))
+	for i := range sites {
+		sites[i].Test = sites[i].Train
+	}
+	r := fit(t, compile(t, m, lungColumns, false), sites...)
+	near(t, "concordance", float64(r.Score.Concordant)/float64(2*r.Score.Pairs), rLung(t)["cox efron"][""]["concordance"], 1e-12, 1)
+}
+
+func TestLogRankEqualsR(t *testing.T) {
+	patients := lung(t)
+	for _, c := range []struct {
+		name    string
+		columns []string
+		level   func(p patient) int
+	}{
+		{"sex", []string{"sex=2"}, func(p patient) int { return int(p.sex) - 1 }},
+		{"ph.ecog", []string{"ph.ecog=1", "ph.ecog=2", "ph.ecog=3"}, func(p patient) int { return int(p.ecog) }},
+	} {
+		r := curves(t, patients, c.name, c.columns, c.level, 30)
+		want := rLung(t)["log-rank "+c.name][""]["chi2"]
+		if r.LogRank == nil || r.LogRank.DF != len(c.columns) {
+			t.Fatalf("%+v", r.LogRank)
+		}
+		near(t, "log-rank by "+c.name, r.LogRank.Statistic, want, 1e-9, 1)
+	}
+}
+
+// curves runs kaplan-meier over the three sites, on a grid of so many days.
+func curves(t *testing.T, patients []patient, name string, columns []string, level func(p patient) int, width int64) Result {
+	t.Helper()
+	m := croft.Model{Family: "kaplan-meier", Goal: croft.Inference, Label: "status", Time: "time",
+		Grid: croft.Grid{Width: croft.Decimal{Mantissa: width}, Cells: uint16((1050 + width - 1) / width)}}
+	if name != "" {
+		m.Features = []string{name}
+	}
+	sites := only(m, deal(patients, 3, byInstitution, dead))
+	at := make([]int, 3)
+	for _, p := range patients {
+		g := institutions(p)
+		x := make([]float64, len(columns))
+		if l := level(p); l > 0 {
+			x[l-1] = 1
+		}
+		sites[g].Train.X[at[g]] = x
+		at[g]++
+	}
+	for i := range sites { // nobody is held out, whatever the study says
+		r := sites[i].Train
+		sites[i].Test = Rows{X: r.X[:9], Y: r.Y[:9], Time: r.Time[:9]}
+		sites[i].Train = Rows{X: r.X[9:], Y: r.Y[9:], Time: r.Time[9:]}
+	}
+	p := compile(t, m, columns, false)
+	states, err := trace(p, sites...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := p.Result(states[len(states)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCurvesEqualR(t *testing.T) {
+	ref, compared := rLung(t), 0
+	r := curves(t, lung(t), "sex", []string{"sex=2"}, func(p patient) int { return int(p.sex) - 1 }, 30)
+	for i, group := range []string{"men", "women"} {
+		c := r.Curves[i]
+		for _, step := range c.Points {
+			want, ok := ref[group][fmt.Sprintf("month %g", step.Time/30)]
+			if !ok { // R lists the months with times only
+				if step.Events+step.Censored > 0 {
+					t.Errorf("%s, day %g: %+v", group, step.Time, step)
+				}
+				continue
+			}
+			compared++
+			near(t, "at risk", float64(step.AtRisk), want["risk"], 0, 1)
+			near(t, "survival", step.Survival.Value, want["survival"], 1e-12, 1)
+			if want["survival"] > 0 {
+				near(t, "SE", step.SE, want["se"], 1e-12, 1)
+				near(t, "low", step.Survival.Low, want["low"], 1e-12, 1)
+				near(t, "high", step.Survival.High, want["high"], 1e-12, 1)
+			}
+		}
+		median, ok := c.Median()
+		if !ok || median != ref[group][""]["median"] {
+			t.Errorf("median of %s: %g", group, median)
+		}
+	}
+	if compared < 30 {
+		t.Errorf("only %d points compared", compared)
+	}
+	if one := curves(t, lung(t), "", nil, func(patient) int { return 0 }, 365); len(one.Curves) != 1 || one.LogRank != nil || len(one.Curves[0].Points) != 3 {
+		t.Errorf("%+v", one)
+	}
+}
+
+func TestCellsOfDecimalTimes(t *testing.T) {
+	m := croft.Model{Family: "kaplan-meier", Goal: croft.Inference, Time: "t", Grid: croft.Grid{Width: croft.Decimal{Mantissa: 1, Scale: 1}, Cells: 50}}
+	p := compile(t, m, nil, false)
+	for i := range 50 {
+		end := float64(i+1) / 10
+		if got := p.cell(end); got != i {
+			t.Errorf("%g is in cell %d, want %d", end, got, i)
+		}
+		if got := p.cell(end + 1e-6); got != i+1 {
+			t.Errorf("just after %g is cell %d", end, got)
+		}
+	}
+	if p.cell(0) != 0 || p.cell(1e12) != 50 {
+		t.Error("the ends")
+	}
+}
+
+func TestDescriptionEqualsR(t *testing.T) {
+	ref, patients := rLung(t), lung(t)
+	m := croft.Model{Family: "describe", Goal: croft.Inference, Features: []string{"age", "ph.ecog"}, Label: "status", Bins: 10, Classes: 2}
+	columns := []string{"age", "ph.ecog=1", "ph.ecog=2", "ph.ecog=3"}
+	sites := make([]Site, 3)
+	for _, p := range patients {
+		x := []float64{(p.age - 50) / 50, 0, 0, 0}
+		if p.ecog > 0 {
+			x[int(p.ecog)] = 1
+		}
+		r := &sites[institutions(p)].Train
+		if p.row%5 == 0 {
+			r = &sites[institutions(p)].Test
+		}
+		r.X, r.Y = append(r.X, x), append(r.Y, p.dead)
+	}
+	p := compile(t, m, columns, false)
+	states, err := trace(p, sites...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := p.Result(states[len(states)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = r.In([]Scale{{50, 50}, {0, 1}, {0, 1}, {0, 1}})
+	want := ref["describe"]["age"]
+	age := r.Numbers[0]
+	near(t, "mean", age.Mean, want["mean"], 1e-10, 1)
+	near(t, "SD", age.SD, want["sd"], 1e-10, 1)
+	for i, n := range age.Histogram {
+		near(t, "bin", float64(n), want[fmt.Sprintf("bin %d", i+1)], 0, 1)
+	}
+	for _, q := range []float64{0.1, 0.25, 0.5, 0.9} {
+		e := age.Quantile(q)
+		exact := want[fmt.Sprintf("quantile %g", q)]
+		if !(e.Low <= exact && exact <= e.High && e.Low <= e.Value && e.Value <= e.High && math.Abs(e.High-e.Low-10) < 1e-9) {
+			t.Errorf("quantile %g is %g, stated as %+v", q, exact, e)
+		}
+	}
+	table := r.Tables[0]
+	near(t, "χ²", table.Test.Statistic, ref["describe"]["ph.ecog"]["chi2"], 1e-10, 1)
+	near(t, "p", table.Test.P(), ref["describe"]["ph.ecog"]["p"], 1e-10, 1)
+	if table.Test.DF != 3 || len(table.Counts) != 4 || table.Counts[0][0]+table.Counts[0][1] == 0 {
+		t.Errorf("%+v", table)
+	}
+}
+
+// The stated error holds for any rows and any bins.
+func TestQuantilesLieWhereTheySay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		values := rapid.SliceOfN(rapid.Float64Range(-1, 1), 2, 60).Draw(t, "values")
+		m := croft.Model{Family: "describe", Goal: croft.Inference, Features: []string{"x"}, Bins: uint16(rapid.IntRange(1, 40).Draw(t, "bins"))}
+		p, err := Compile(m, []string{"x"}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := Rows{Y: make([]float64, len(values))}
+		for _, v := range values {
+			rows.X = append(rows.X, []float64{v})
+		}
+		states, err := trace(p, Site{Train: rows})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := p.Result(states[len(states)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(values)
+		q := rapid.Float64Range(0.001, 0.999).Draw(t, "q")
+		exact := values[int(math.Ceil(q*float64(len(values))))-1]
+		if e := r.Numbers[0].Quantile(q); !(e.Low-1e-12 <= exact && exact <= e.High+1e-12 && e.Low <= e.Value && e.Value <= e.High+1e-12) {
+			t.Errorf("%g is %g, stated as %+v", q, exact, e)
+		}
+	})
+}
+
+func TestTailsEqualR(t *testing.T) {
+	ref, compared := rLung(t), 0
+	for df, values := range ref["t"] {
+		for at, want := range values {
+			compared++
+			if at == "quantile" {
+				near(t, "t quantile", studentQuantile(number(t, df)), want, 1e-10, want)
+				continue
+			}
+			near(t, "t tail "+df+" "+at, studentTail(number(t, at), number(t, df)), want, 1e-10, want)
+		}
+	}
+	for df, values := range ref["chi2"] {
+		for at, want := range values {
+			compared++
+			near(t, "χ² tail "+df+" "+at, chiSquaredTail(number(t, at), number(t, df)), want, 1e-10, max(want, 1e-300))
+		}
+	}
+	if compared < 40 {
+		t.Errorf("only %d compared", compared)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build long
+
+package ledger
+
+func init() { *operations = 100_000 }

@@ -1,0 +1,271 @@
+package privagg
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"croft"
+	"croft/internal/vdaf"
+)
+
+// provedProfiles are the seats and thresholds that the proof is tried with.
+var provedProfiles = []Profile{{3, 1}, {4, 1}, {4, 2}, {5, 2}, {5, 3}, {7, 4}, {9, 6}}
+
+var verificationKey = croft.Hash{1, 2, 3}
+
+// proved returns a network whose reports prove a bound, and its seats' hands of a
+// report that is dealt by cheat, or honestly.
+func proved(t *testing.T, p Profile, vector []int64, bound uint64, cheat func(c Context, pipes []*Sender, rand io.Reader) (*Report, error)) (Context, *Report, []*Hand) {
+	t.Helper()
+	n := newNetwork(p, 1, len(vector), 5)
+	n.context.Bound = bound
+	c := n.site(0)
+	var out []*Sender
+	var in []*Receiver
+	for range p.Seats {
+		s, r := n.rand.pipe()
+		out, in = append(out, s), append(in, r)
+	}
+	if cheat == nil {
+		cheat = func(c Context, pipes []*Sender, rand io.Reader) (*Report, error) { return Deal(c, vector, pipes, rand) }
+	}
+	r, err := cheat(c, out, n.rand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := OpenHead(c, r.Header(), r.Head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hands := make([]*Hand, p.Seats)
+	for seat := range hands {
+		if hands[seat], err = head.Hand(seat); err != nil {
+			t.Fatal(err)
+		}
+		if err := hands[seat].OpenBox(in[seat]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c, r, hands
+}
+
+// answers returns all seats' shares of the vector and of the verifier message.
+func answers(t *testing.T, r *Report, hands []*Hand) (shares, verifiers [][]uint64) {
+	t.Helper()
+	for _, h := range hands {
+		share, verifier, err := h.Verify(r.Blob, verificationKey, vdaf.Serial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shares, verifiers = append(shares, share), append(verifiers, verifier)
+	}
+	return shares, verifiers
+}
+
+func someVector(length int) []int64 {
+	r := rand.New(rand.NewPCG(8, 9))
+	x := make([]int64, length)
+	for k := range x {
+		x[k] = r.Int64N(2001) - 1000
+	}
+	return x
+}
+
+// Every allowed set of dead seats, one liar, and one liar with one dead: all who
+// see t+1 answers decide alike, the shares open to the vector bit by bit, liars are
+// named exactly when enough answers are there, and a verdict is unchecked exactly
+// when t+1 are.
+func TestProofWithDeadAndLyingSeats(t *testing.T) {
+	x := someVector(40)
+	for _, p := range provedProfiles {
+		t.Run(fmt.Sprint(p.Seats, ",", p.Threshold), func(t *testing.T) {
+			c, r, hands := proved(t, p, x, 10_000, nil)
+			shares, verifiers := answers(t, r, hands)
+			for alive := range 1 << p.Seats {
+				var here []int
+				vector, answer := make([][]uint64, p.Seats), make([][]uint64, p.Seats)
+				for seat := range p.Seats {
+					if alive>>seat&1 == 1 {
+						here = append(here, seat)
+						vector[seat], answer[seat] = shares[seat], verifiers[seat]
+					}
+				}
+				v, err := Decide(c, answer)
+				if len(here) <= p.Threshold {
+					if !errors.Is(err, croft.ErrTooFewShares) {
+						t.Fatalf("%d answers: %v", len(here), err)
+					}
+					continue
+				}
+				if err != nil || !v.Valid || v.Liars != nil || v.Checked != (len(here) >= p.Threshold+2) {
+					t.Fatalf("seats %v: %+v %v", here, v, err)
+				}
+				if o, err := Open(p, 1, vector); err != nil || !slices.Equal(o.Sum, x) {
+					t.Fatalf("seats %v open %v: %v", here, o, err)
+				}
+
+				liar := here[alive%len(here)]
+				answer[liar] = slices.Clone(answer[liar])
+				at := alive % len(answer[liar])
+				answer[liar][at] = vdaf.Add(answer[liar][at], 1)
+				v, err = Decide(c, answer)
+				switch spare := len(here) - p.Threshold - 1; {
+				case spare == 0: // nobody can tell; the verdict says so
+					if err != nil || v.Checked {
+						t.Fatalf("%+v %v", v, err)
+					}
+				case spare == 1:
+					if !errors.Is(err, croft.ErrShareMismatch) {
+						t.Fatalf("one liar among %d: %+v %v", len(here), v, err)
+					}
+				default:
+					if err != nil || !v.Valid || !v.Checked || !slices.Equal(v.Liars, []int{liar}) {
+						t.Fatalf("liar %d among %v: %+v %v", liar, here, v, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// What a malicious site may try, and what becomes of it.
+func TestHostileProofs(t *testing.T) {
+	const bound = 1000
+	p := Profile{5, 2}
+	atBound := append([]int64{600, -800}, make([]int64, 8)...)
+	above := append([]int64{600, -800, 1}, make([]int64, 7)...)
+
+	if _, err := Deal(Context{Profile: p, Length: 10, Bound: bound}, above, make([]*Sender, 5), &stream{}); !errors.Is(err, croft.ErrProof) {
+		t.Error("an honest program proved a norm above its bound:", err)
+	}
+	valid := func(name string, want bool, cheat func(c Context, pipes []*Sender, rand io.Reader) (*Report, error)) {
+		t.Helper()
+		c, r, hands := proved(t, p, atBound, bound, cheat)
+		_, verifiers := answers(t, r, hands)
+		for drop := range p.Seats { // all seats come to the same
+			some := slices.Clone(verifiers)
+			some[drop] = nil
+			if v, err := Decide(c, some); err != nil || v.Valid != want || v.Liars != nil {
+				t.Errorf("%s: %+v %v", name, v, err)
+			}
+		}
+	}
+	valid("at the bound", true, nil)
+	// A proof of a larger bound, one more than allowed, with everything else right.
+	other, err := vdaf.Fit(10, bound+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	larger, err := vdaf.NewNorm(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid("above it by one", false, func(c Context, pipes []*Sender, rand io.Reader) (*Report, error) {
+		return deal(c, larger, above, pipes, rand)
+	})
+
+	// Seats that hold the blob see that randomness was drawn before the vector was
+	// changed; so no t+1 seats answer.
+	c, r, hands := proved(t, p, atBound, bound, nil)
+	star := hands[0].head.parts[c.star()]
+	for name, at := range map[string]int{"vector": 3, "digit of the norm": 12, "digit of a test": 10 + hands[0].head.norm.EarlyDigits() + 5} {
+		for seat, h := range hands {
+			if !h.NeedsBlob() {
+				continue
+			}
+			masked, err := h.open(r.Blob)
+			if err != nil {
+				t.Fatal(err)
+			}
+			masked[at] = vdaf.Add(masked[at], 1)
+			blob := sealBlob(h.head.hash, star, h.seeds[star], masked)
+			forged := *h.head
+			forged.wire.Blob = croft.Sum(blob)
+			if _, _, err := (&Hand{&forged, seat, h.seeds}).Verify(blob, verificationKey, vdaf.Serial); !errors.Is(err, croft.ErrProof) {
+				t.Errorf("seat %d, %s changed: %v", seat, name, err)
+			}
+		}
+	}
+	// A change of the proof, which no randomness depends on, shows in the answers.
+	_, verifiers := answers(t, r, hands)
+	for seat, h := range hands {
+		if h.NeedsBlob() {
+			masked, _ := h.open(r.Blob)
+			masked[len(masked)-1] = vdaf.Add(masked[len(masked)-1], 1)
+			blob := sealBlob(h.head.hash, star, h.seeds[star], masked)
+			forged := *h.head
+			forged.wire.Blob = croft.Sum(blob)
+			if _, verifiers[seat], err = (&Hand{&forged, seat, h.seeds}).Verify(blob, verificationKey, vdaf.Serial); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if v, err := Decide(c, verifiers); err != nil || v.Valid {
+		t.Errorf("a changed proof: %+v %v", v, err)
+	}
+
+	// Answers at two points do not belong together.
+	_, verifiers = answers(t, r, hands)
+	if _, verifiers[1], err = hands[1].Verify(r.Blob, croft.Hash{9}, vdaf.Serial); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := Decide(c, verifiers); err != nil || !v.Valid || !slices.Equal(v.Liars, []int{1}) {
+		t.Errorf("another key: %+v %v", v, err)
+	}
+	// Another round, site or bound is another context: nothing opens there.
+	for name, change := range map[string]func(*Context){
+		"round": func(c *Context) { c.Round++ },
+		"site":  func(c *Context) { c.Site[0]++ },
+		"bound": func(c *Context) { c.Bound++ },
+		"none":  func(c *Context) { c.Bound = 0 },
+	} {
+		other := c
+		change(&other)
+		head, err := OpenHead(other, r.Header(), r.Head)
+		if err == nil {
+			h, _ := head.Hand(0)
+			err = h.Load(hands[0].Marshal())
+		}
+		if !errors.Is(err, croft.ErrCommitment) && !errors.Is(err, croft.ErrReport) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	if _, err := Decide(c, [][]uint64{{1}, nil, nil, nil, nil}); !errors.Is(err, croft.ErrShape) {
+		t.Error("a short answer:", err)
+	}
+	if _, err := Decide(Context{Profile: p, Length: 10}, make([][]uint64, 5)); !errors.Is(err, croft.ErrProof) {
+		t.Error("a round without a bound:", err)
+	}
+	if err := (Context{Profile: p, Length: 10, Bound: 1 << 40}).check(); !errors.Is(err, croft.ErrShape) {
+		t.Error("a bound that the field has no room for:", err)
+	}
+}
+
+// The tags tell nothing of the vector to those who lack the blob's seed: with
+// another seed they are others. And the same report is the same bytes.
+func TestTagsAreKeyed(t *testing.T) {
+	x := someVector(10)
+	c, r, hands := proved(t, Profile{4, 1}, x, 100_000, nil)
+	_, again, _ := proved(t, Profile{4, 1}, x, 100_000, nil)
+	if !bytes.Equal(r.Blob, again.Blob) {
+		t.Error("the same report is not the same bytes")
+	}
+	i := slices.IndexFunc(hands, (*Hand).NeedsBlob)
+	masked, err := hands[i].open(r.Blob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	T := hands[i].head.parts[c.star()]
+	early, _, _ := split(hands[i].head.norm, 10, masked)
+	if tag(hands[i].head.hash, T, hands[i].seeds[T], usageVectorTag, early) != hands[i].head.wire.Vector {
+		t.Error("the tag is another")
+	}
+	if tag(hands[i].head.hash, T, &seed{1}, usageVectorTag, early) == hands[i].head.wire.Vector {
+		t.Error("the tag does not depend on the seed")
+	}
+}
