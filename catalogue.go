@@ -245,7 +245,7 @@ var catalogue = map[Code]entry{
 	ErrClock:        {Invalid, "this machine's clock is behind: the network was founded at {0} UTC, and here it is {1} UTC", "set the clock, then start the node again"},
 	ErrStuck:        {Internal, "a part of the node did not stop within {1}: {0}", "nothing is lost, the next start goes on from the last block; please report it with the lines before this one"},
 	ErrInviteCode:   {Invalid, "this is not an invite code: {0}", "copy the whole code again, from croft1 to its last character"},
-	ErrPassphrase:   {Denied, "this passphrase does not open it", "type it again; a member key without its passphrase comes back from a backup: croft backup restore"},
+	ErrPassphrase:   {Denied, "this passphrase does not open it", "type it again; nobody can find it out, but an older backup may have the key with another one, or with none"},
 	ErrNoPassphrase: {Denied, "{0} needs a passphrase, and there is no terminal to ask for it", "give a file that holds it: --passphrase-file, or $CROFT_PASSPHRASE_FILE"},
 	ErrRecoveryKey:  {Invalid, "this is not the recovery key: {0}", "type the groups on the recovery page again; each backup opens with the page that was the latest when it was made"},
 	ErrBackup:       {Corrupt, "{0} cannot be used as a backup: {1}", "take another one: croft backup ls, then croft backup test FILE"},

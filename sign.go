@@ -8,7 +8,7 @@ type Role uint8
 // The roles of keys. Their numbers are stable.
 const (
 	RoleMember    Role = iota + 1 // approvals and votes: used by a person, not by the node
-	RoleNode                      // libp2p identity and the node's own transactions
+	RoleNode                      // identity towards peers (libp2p, CometBFT) and the node's own transactions
 	RoleValidator                 // CometBFT votes; of ours only the proof, at joining, that it is at hand
 	RoleInvite                    // of an invite, no member's: signs one newcomer's application
 )

@@ -13,9 +13,9 @@ import (
 )
 
 type backupRestoreOptions struct {
-	keyFile, via string
+	keyFile      string
 	alone        bool
-	without      []string
+	via, without []string
 }
 
 func (c *cli) backupRestoreVerb() *cobra.Command {
@@ -24,7 +24,7 @@ func (c *cli) backupRestoreVerb() *cobra.Command {
 		return c.backupRestore(ctx, args[0], o)
 	})
 	cmd.Flags().StringVar(&o.keyFile, "recovery-key-file", "", say("backup.flag.key"))
-	cmd.Flags().StringVar(&o.via, "via", "", say("backup.restore.flag.via"))
+	cmd.Flags().StringSliceVar(&o.via, "via", nil, say("backup.restore.flag.via"))
 	cmd.Flags().BoolVar(&o.alone, "alone", false, say("backup.restore.flag.alone"))
 	cmd.Flags().StringSliceVar(&o.without, "without", nil, say("backup.restore.flag.without"))
 	return cmd
@@ -41,22 +41,14 @@ func (c *cli) backupRestore(ctx context.Context, path string, o backupRestoreOpt
 	if err := api.CheckDir(c.dir); err != nil {
 		return err
 	}
-	var via *croft.Invite
-	if o.via != "" {
-		v, err := croft.ParseInvite(o.via)
-		if err != nil {
-			return err
-		}
-		via = &v
-	}
 	b, opened, err := c.openBackup(ctx, path, o.keyFile)
 	if err != nil {
 		return err
 	}
-	if via == nil && !o.alone && !b.KnowsOthers() {
+	if len(o.via) == 0 && !o.alone && !b.KnowsOthers() {
 		return croft.E(croft.ErrUsage, say("backup.restore.nobody"), say("backup.restore.nobody.fix"))
 	}
-	if err := b.Restore(c.dir, via, o.alone, o.without); err != nil {
+	if err := b.Restore(c.dir, o.via, o.alone, o.without); err != nil {
 		return err
 	}
 	return c.result(backupRestoreResult{c.dir, opened}, func(w io.Writer) {

@@ -66,7 +66,7 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 		return err
 	}
 	if o.name == "" {
-		o.name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		o.name = nameOf(path)
 	}
 	if o.view != "" {
 		if o.view, err = absolute(o.view); err != nil {
@@ -80,21 +80,34 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 	if err != nil {
 		return err
 	}
+	r, err := c.register(ctx, p, path, o)
+	if err != nil {
+		return err
+	}
+	return c.result(r, func(w io.Writer) { r.print(w) })
+}
+
+// nameOf is what a dataset is called unless somebody says otherwise.
+func nameOf(path string) string { return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) }
+
+// register reads what the options name and, unless it is a dry run, puts it on the
+// ledger.
+func (c *cli) register(ctx context.Context, p *person, path string, o dataAddOptions) (r dataAddResult, err error) {
 	policy := table.DefaultPolicy()
 	policy.MinRows, policy.MinCell, policy.Public = o.minRows, o.minCell, o.public
 	add := api.Add{Path: path, Name: o.name, Options: data.Options{View: o.view, Unit: o.unit, Releases: o.releases, Policy: policy}}
 	c.progress("data.add.reading", path)
 	prepared, err := p.Prepare(ctx, add)
 	if err != nil {
-		return err
+		return r, err
 	}
 	if add.Releases == 0 {
 		if add.Releases, err = c.askReleases(ctx, cmp.Or(prepared.Cap, defaultReleases)); err != nil {
-			return err
+			return r, err
 		}
 		prepared.Releases = add.Releases
 	}
-	r := dataAddResult{Prepared: prepared}
+	r.Prepared = prepared
 	if !o.dryRun {
 		// The record group of new people is drawn when the file is read: what is
 		// signed is what was prepared.
@@ -105,25 +118,27 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 		add.Tx = p.seal(nonce, &body)
 		done, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Add(ctx, add) })
 		if err != nil {
-			return err
+			return r, err
 		}
 		r.ID, r.Added = croft.DatasetID(done.ID), true
 	}
-	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("data.add.read", count(r.Rows, "row", "rows"), count(len(r.Columns), "column", "columns"), count(r.People, "person", "people"), r.Unit))
-		if len(r.Overlaps) > 0 {
-			fmt.Fprintln(w, say("data.add.overlaps", strings.Join(r.Overlaps, ", ")))
-		}
-		if r.Policy.Public {
-			fmt.Fprintln(w, say("data.public"))
-		}
-		fmt.Fprintln(w, say("data.add.releases", r.Releases))
-		if r.Added {
-			fmt.Fprintln(w, say("data.add.done", r.Path, r.Name))
-		} else {
-			fmt.Fprintln(w, say("dry"))
-		}
-	})
+	return r, nil
+}
+
+func (r dataAddResult) print(w io.Writer) {
+	fmt.Fprintln(w, say("data.add.read", count(r.Rows, "row", "rows"), count(len(r.Columns), "column", "columns"), count(r.People, "person", "people"), r.Unit))
+	if len(r.Overlaps) > 0 {
+		fmt.Fprintln(w, say("data.add.overlaps", strings.Join(r.Overlaps, ", ")))
+	}
+	if r.Policy.Public {
+		fmt.Fprintln(w, say("data.public"))
+	}
+	fmt.Fprintln(w, say("data.add.releases", r.Releases))
+	if r.Added {
+		fmt.Fprintln(w, say("data.add.done", r.Path, r.Name))
+	} else {
+		fmt.Fprintln(w, say("dry"))
+	}
 }
 
 // noUnit says that a person has to name the column that tells people apart, and

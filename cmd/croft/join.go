@@ -14,9 +14,10 @@ import (
 )
 
 type joinOptions struct {
-	code string
-	run  bool
-	up   upOptions // the name is the newcomer's
+	code    string
+	run     bool
+	welcome bool
+	up      upOptions // the name is the newcomer's
 }
 
 func (c *cli) joinVerb() *cobra.Command {
@@ -27,6 +28,7 @@ func (c *cli) joinVerb() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&o.up.name, "name", "", say("join.flag.name"))
 	cmd.Flags().BoolVar(&o.run, "up", false, say("join.flag.up"))
+	cmd.Flags().BoolVar(&o.welcome, "welcome", false, say("join.flag.welcome"))
 	o.up.flags(cmd)
 	return cmd
 }
@@ -52,6 +54,9 @@ func (c *cli) join(ctx context.Context, o joinOptions) error {
 	if err := api.CheckDir(c.dir); err != nil {
 		return err
 	}
+	if o.welcome && !o.up.detach {
+		return croft.E(croft.ErrUsage, say("join.welcome.alone"), "croft join CODE --welcome --detach")
+	}
 	if o.run = o.run || o.up.detach; o.run {
 		if _, err := c.config(o.up); err != nil { // a port that is taken is named before anybody votes
 			return err
@@ -76,7 +81,10 @@ func (c *cli) join(ctx context.Context, o joinOptions) error {
 	}
 	if o.run {
 		c.progress("join.done", p.Newcomer.Name, p.Network, v.Network.Short())
-		return c.up(ctx, o.up)
+		if err := c.up(ctx, o.up); err != nil || !o.welcome {
+			return err
+		}
+		return c.welcome(ctx, v)
 	}
 	r := joinResult{Dir: c.dir, Name: p.Newcomer.Name, Member: p.Newcomer.ID, Network: v.Network, Called: p.Network, Digits: p.Digits}
 	return c.result(r, func(w io.Writer) {

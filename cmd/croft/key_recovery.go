@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -78,12 +79,12 @@ func makeRecovery(dir, page, member, network string) error {
 		err = recoveryHTML.Execute(&text, recoveryPage(key, member, network))
 	case ".txt":
 		p := recoveryPage(key, member, network)
-		fmt.Fprintf(&text, "%s\n%s\n\n", p.Title, strings.Repeat("=", len([]rune(p.Title))))
+		fmt.Fprintf(&text, "%s\n%s\n\n", p.Title, strings.Repeat("=", utf8.RuneCountInString(p.Title)))
 		for _, line := range p.Lines {
 			fmt.Fprintf(&text, "    %s\n", line)
 		}
 		for _, paragraph := range p.Text {
-			fmt.Fprintf(&text, "\n%s\n", paragraph)
+			fmt.Fprintf(&text, "\n%s\n", wrap(paragraph, 78))
 		}
 	default:
 		return croft.E(croft.ErrUsage, say("recovery.kind", page), say("recovery.kind.fix"))
@@ -107,6 +108,19 @@ func makeRecovery(dir, page, member, network string) error {
 		return err
 	}
 	return nil
+}
+
+// wrap breaks a paragraph into lines of at most width characters.
+func wrap(paragraph string, width int) string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(paragraph) {
+		if line != "" && utf8.RuneCountInString(line+" "+word) > width {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	return strings.Join(append(lines, line), "\n")
 }
 
 // paper is what a recovery page says.

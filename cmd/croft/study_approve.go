@@ -16,7 +16,8 @@ import (
 
 type studyApproveOptions struct {
 	ref, dataset, until string
-	dryRun              bool
+	data                dataAddOptions // a file to register first
+	dryRun, wait        bool
 }
 
 func (c *cli) studyApproveVerb() *cobra.Command {
@@ -28,6 +29,7 @@ func (c *cli) studyApproveVerb() *cobra.Command {
 	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.approve.flag.dataset"))
 	cmd.Flags().StringVar(&o.until, "until", "", say("study.approve.flag.until"))
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("flag.dry"))
+	answerFlags(cmd, &o.data, &o.wait)
 	return cmd
 }
 
@@ -71,6 +73,11 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 		}
 		until = min(until, last.AddDate(0, 0, 1).Unix())
 	}
+	if o.data.file != "" {
+		if o.dataset, err = c.registerFor(ctx, p, st.Plan, o.data); err != nil {
+			return err
+		}
+	}
 	check, err := p.Check(ctx, st.ID.String(), o.dataset)
 	if err != nil {
 		return err
@@ -113,10 +120,14 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 		return err
 	}
 	r.Approved = true
-	return c.result(r, func(w io.Writer) {
+	err = c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("study.approve.done", st.Name))
 		fmt.Fprintln(w, say("study.approve.next", st.ID.Short()))
 	})
+	if err == nil && o.wait {
+		err = c.await(ctx, st.ID)
+	}
+	return err
 }
 
 // dataset returns the id of the newest dataset of a name.

@@ -21,7 +21,8 @@ import (
 
 type studyProposeOptions struct {
 	file, dataset string
-	dryRun        bool
+	data          dataAddOptions // a file to register, and to approve the study for
+	dryRun, wait  bool
 }
 
 func (c *cli) studyProposeVerb() *cobra.Command {
@@ -32,6 +33,7 @@ func (c *cli) studyProposeVerb() *cobra.Command {
 	})
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("study.propose.flag.dry"))
 	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.propose.flag.dataset"))
+	answerFlags(cmd, &o.data, &o.wait)
 	return cmd
 }
 
@@ -96,17 +98,25 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 	r.ID, r.Proposed = croft.StudyID(croft.Sum(tx)), true
 	if known, err := p.Study(ctx, r.ID.String()); err == nil {
 		r.Proposed = false
-		return c.result(r, func(w io.Writer) {
+		err = c.result(r, func(w io.Writer) {
 			fmt.Fprintln(w, say("study.propose.known", known.Name, known.ID.Short(), known.Status))
 		})
+	} else {
+		if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+			return err
+		}
+		err = c.result(r, func(w io.Writer) {
+			fmt.Fprintln(w, say("study.propose.done", r.Plan.Name, r.ID.Short()))
+			fmt.Fprintln(w, say("study.propose.next", r.ID.Short()))
+		})
 	}
-	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
-		return err
+	if err == nil && o.data.file != "" {
+		err = c.studyApprove(ctx, studyApproveOptions{ref: r.ID.String(), data: o.data})
 	}
-	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("study.propose.done", r.Plan.Name, r.ID.Short()))
-		fmt.Fprintln(w, say("study.propose.next", r.ID.Short()))
-	})
+	if err == nil && o.wait {
+		err = c.await(ctx, r.ID)
+	}
+	return err
 }
 
 // empty matches a line of a draft that nobody has filled in yet, or the head of a

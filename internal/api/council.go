@@ -28,6 +28,7 @@ type Application struct {
 	Newcomer croft.Member `json:"newcomer"` // exactly what a vote admits
 	Standing string       `json:"standing"` // arrived, pending, late
 	By       Party        `json:"by"`       // who invited
+	Invite   string       `json:"invite"`   // by which key
 	Yes      []Party      `json:"yes"`
 }
 
@@ -117,7 +118,7 @@ func (s Services) council(r *http.Request) (Council, error) {
 			return Council{}, err
 		}
 		out.Applications = append(out.Applications, Application{Newcomer: a.record.Newcomer, Standing: a.record.Standing.String(),
-			By: s.party(ctx, by[ledger.InviteKey(a.record.Invite)]), Yes: votes})
+			By: s.party(ctx, by[ledger.InviteKey(a.record.Invite)]), Invite: croft.Hash(a.record.Invite).String(), Yes: votes})
 	}
 	return out, nil
 }

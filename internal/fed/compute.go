@@ -239,7 +239,7 @@ func (p *Plan) predictors(s State, z [][]float64, rows Rows) []float64 {
 func meatBlocks(p *Plan, s State, b bounds) []bounded {
 	d := p.params()
 	return []bounded{
-		{"meat", d * (d + 1) / 2, float64(float64(b.residual*b.residual) * (float64(4*p.inverseVariances(s)) + 1))},
+		{"meat", d * (d + 1) / 2, float64(float64(b.residual*b.residual) * p.span(s))},
 		{"people", 1, 2 * MaxRows},
 	}
 }

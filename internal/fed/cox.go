@@ -86,18 +86,17 @@ func (cox) begin(p *Plan, s *State, sum []float64) (err error) {
 	return nil
 }
 
-// bounds: with D events in the network and V = Σ1/sd² over the columns. An event
-// adds its distance from a mean of its risk set, at most 2√V, the variance of z in
-// the risk set, whose trace is at most V, and the logarithm of its share in the
-// risk, at least −log n − max(η − η′).
+// bounds: with D events in the network. An event adds its distance from a mean of
+// its risk set, the variance of z there, for both of which see span, and the
+// logarithm of its share in the risk, at least −log n − max(η − η′).
 func (cox) bounds(p *Plan, s State) bounds {
-	events, variances, spread := float64(max(s.Positive, 1)), p.inverseVariances(s), 16.0
+	events, span, spread := float64(max(s.Positive, 1)), p.span(s), 16.0
 	for j, b := range s.Beta {
 		spread += float64(2 * (math.Abs(b.Float()) / s.SD[j].Float()))
 	}
 	return bounds{
-		gradient:    float64(float64(2*events) * math.Sqrt(variances+1)),
-		information: float64(events * (variances + 1)),
+		gradient:    float64(events * math.Sqrt(span)),
+		information: float64(events * span),
 		loglik:      float64(events * spread),
 	}
 }

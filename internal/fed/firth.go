@@ -21,13 +21,13 @@ import (
 // and log|I| is a site's own never leaves it. A site with one class has a finite
 // intercept and counts.
 //
-// Loglik has the penalty. Totals, during Newton: the plain step from Base.
+// Loglik has the penalty.
 type firth struct{ logistic }
 
-// settledMove is where the steps end: in standard deviations, a few units of a
+// settledMove is where the steps end: in standard deviations, two units of a
 // Fixed. They shrink by a factor of the order of coefficients per event, not
 // quadratically, so that the end must lie close.
-const settledMove = 1.0 / (1 << 38)
+const settledMove = 1.0 / (1 << 39)
 
 func (firth) traits() traits {
 	return traits{baseline: true, binary: true, classes: true, leverage: true}
@@ -126,20 +126,31 @@ func (f firth) intercept(p *Plan, s State, z [][]float64, eta []float64, rows Ro
 	return alpha, true
 }
 
-// leverages returns those of a site's rows at Base. Before there is a Base, the
-// columns' part counts as 0 and that of a site's own intercept as 1/n.
-func (f firth) leverages(p *Plan, s State, z [][]float64, rows Rows) []float64 {
-	if len(s.Base) == 0 {
-		h := make([]float64, len(z))
-		if !p.common {
-			for i := range h {
-				h[i] = 1 / float64(len(h))
-			}
-		}
+// leverages returns those of a site's rows at Base. Where the sites start, all rows
+// weigh the same, and leverages are taken as if columns were uncorrelated: 1/n for
+// an intercept and ‖z − z̄‖²/n.
+func (f firth) leverages(p *Plan, s State, z [][]float64, rows Rows) (h []float64) {
+	if len(s.Base) > 0 {
+		s.Beta = s.Base
+		h, _ = f.settle(p, s, z, p.predictors(s, z, rows), rows.Y)
 		return h
 	}
-	s.Beta = s.Base
-	h, _ := f.settle(p, s, z, p.predictors(s, z, rows), rows.Y)
+	mean, own := make([]float64, p.params()), 0.0
+	if !p.common {
+		own = 1 / float64(len(z))
+		for _, row := range z {
+			for j, v := range row {
+				mean[j] += v * own
+			}
+		}
+	}
+	for _, row := range z {
+		square := 0.0
+		for j, v := range row {
+			square += (v - mean[j]) * (v - mean[j])
+		}
+		h = append(h, min(own+square/float64(s.Rows), 1))
+	}
 	return h
 }
 

@@ -85,18 +85,17 @@ func (poisson) begin(p *Plan, s *State, sum []float64) error {
 
 func (poisson) start(_ *Plan, s State) float64 { return s.Totals[totalRate].Float() }
 
-// bounds: with S = Σw·y over the network and V = Σ1/sd² over the columns. With its
-// own intercept a site has Σw·μ = Σw·y ≤ S, with a common one at most
-// maxOvershoot·S or it does not say. The variance of z under weights w·μ has a
-// trace of at most V, and two rows are at most 2√V apart, a row and the mean too.
-// The log-likelihood of a row is −w·μ + w·y·log μ − w·log y!, where |log μ| is at
-// most the offset, the intercept and the predictor, and log y! ≤ y·log y ≤ 14·y.
+// bounds: with S = Σw·y over the network. With its own intercept a site has
+// Σw·μ = Σw·y ≤ S, with a common one at most maxOvershoot·S or it does not say. How
+// far rows are apart, and so their variance under weights w·μ, bounds span. The
+// log-likelihood of a row is −w·μ + w·y·log μ − w·log y!, where |log μ| is at most
+// the offset, the intercept and the predictor, and log y! ≤ y·log y ≤ 14·y.
 func (poisson) bounds(p *Plan, s State) bounds {
 	events, rate := 1.0, 0.0
 	if len(s.Totals) > totalRate {
 		events, rate = s.Totals[totalEvents].Float(), math.Abs(s.Totals[totalRate].Float())
 	}
-	variances, most := p.inverseVariances(s), 1.0
+	span, most := p.span(s), 1.0          // span has the 1 of a common intercept
 	reach := 2*maxLogExposure + 32 + rate // of an own intercept: log S, the exposures, log Σw
 	if p.common {
 		most = maxOvershoot
@@ -104,7 +103,6 @@ func (poisson) bounds(p *Plan, s State) bounds {
 			reach = maxLogExposure + math.Abs(s.Beta[0].Float())
 		}
 	}
-	span := float64(4*variances) + 1 // ‖z − z′‖², and the 1 of a common intercept
 	return bounds{
 		gradient:    float64(float64((1+most)*events) * math.Sqrt(span)),
 		information: float64(float64(most*events) * span),
@@ -118,7 +116,7 @@ func (poisson) bounds(p *Plan, s State) bounds {
 func (l poisson) units(p *Plan, s State) units {
 	u := units{}
 	if len(s.Totals) > totalRate {
-		u.information = unit(float64(s.Totals[totalEvents].Float() * (float64(4*p.inverseVariances(s)) + 1)))
+		u.information = unit(float64(s.Totals[totalEvents].Float() * p.span(s)))
 		u.loglik = unit(float64(256 * s.Totals[totalEvents].Float()))
 	}
 	if p.model.Clusters {

@@ -182,15 +182,24 @@ func (p *Plan) squares(s State) float64 {
 	return float64(float64(2*p.mass(s)) * float64(p.params()))
 }
 
-// inverseVariances is Σ 1/sd² over the columns. The variance of a column in
-// [−1, 1] is at most 1 under any weights, so this bounds the trace of the
-// variance of z; and ‖z − z′‖² ≤ 4 times it.
-func (p *Plan) inverseVariances(s State) (sum float64) {
+// span bounds ‖z − z′‖² for any two rows counted, and with it the trace of the
+// variance of z under any weights: x is in [−1, 1], and Σw·z² is W in each column
+// but for rounding.
+func (p *Plan) span(s State) float64 {
+	ranges := 0.0
 	for j := range min(len(s.SD), len(p.columns)) {
 		sd := s.SD[j].Float()
-		sum += 1 / float64(sd*sd)
+		ranges += 4 / float64(sd*sd)
 	}
-	return sum
+	return min(ranges, float64(float64(8*p.copies(s))*float64(p.params()))) + 1
+}
+
+// copies bounds Σw in units of the weight of one row.
+func (p *Plan) copies(s State) float64 {
+	if p.model.Weight == "" {
+		return p.mass(s)
+	}
+	return p.mass(s) / minWeight
 }
 
 // farthest bounds |η| over the rows counted, for an intercept within reach.
@@ -198,12 +207,8 @@ func (p *Plan) farthest(s State, reach float64) float64 {
 	if len(s.SD) == 0 {
 		return reach
 	}
-	rows := p.mass(s) // the weight of one row is at least 1, or minWeight
-	if p.model.Weight != "" {
-		rows /= minWeight
-	}
 	for j, b := range s.Beta[p.first():] {
-		furthest := min((1+math.Abs(s.Mean[j].Float()))/s.SD[j].Float(), math.Sqrt(float64(2*rows)))
+		furthest := min((1+math.Abs(s.Mean[j].Float()))/s.SD[j].Float(), math.Sqrt(float64(2*p.copies(s))))
 		reach += float64(math.Abs(b.Float()) * furthest)
 	}
 	return reach
@@ -264,10 +269,6 @@ func (g regression) flaw(p *Plan, s State) string {
 	if t.leverage && accepted > 0 {
 		information = d * (d + 1) / 2
 	}
-	totals := length(Centre, Done, t.totals)
-	if t.leverage {
-		totals = accepted
-	}
 	extra := 0
 	for _, b := range p.extras(s) {
 		extra += b.n
@@ -277,7 +278,7 @@ func (g regression) flaw(p *Plan, s State) string {
 		len(s.Beta) != length(Newton, Done, d), len(s.Base) != accepted, len(s.Move) != accepted,
 		len(s.Information) != information:
 		return "wrong number of columns"
-	case len(s.Totals) != totals, len(s.Table) != length(Centre, Done, 2*p.cells()), len(s.Extra) != length(Done, Done, extra):
+	case len(s.Totals) != length(Centre, Done, t.totals), len(s.Table) != length(Centre, Done, 2*p.cells()), len(s.Extra) != length(Done, Done, extra):
 		return "wrong number of totals"
 	case s.Word < Done && len(s.Scores) > 0, s.Word == Done && len(s.Scores) == 0, len(s.Scores) > 1+MaxSites:
 		return "wrong number of scores"
@@ -286,7 +287,7 @@ func (g regression) flaw(p *Plan, s State) string {
 		return "impossible counts"
 	}
 	for i, v := range s.Totals {
-		if i <= totalWeight && !t.leverage && (v <= 0 || v > MaxRows<<fixedBits) {
+		if i <= totalWeight && (v <= 0 || v > MaxRows<<fixedBits) {
 			return "impossible totals"
 		}
 	}

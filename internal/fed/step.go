@@ -188,18 +188,19 @@ func (g regression) climb(p *Plan, s *State, sum []float64) error {
 	// convergent run's steps shrink quadratically. When the rounds are used up, a
 	// first sign must do.
 	exhausted := rounds >= int(p.model.MaxRounds)
-	if !starting && p.ridge == 0 && !t.leverage && s.Halvings == 0 && (decrement <= settledDecrement || exhausted && decrement <= 1) {
+	last := g.last(decrement, move) || exhausted && t.leverage && decrement <= enoughDecrement
+	if !t.separable && !t.leverage && !starting && longest(move) <= 1.0/(1<<24) {
+		// Where bounds are wide, sums are rounded so that steps do not get as short
+		// as they should: then they no longer shrink.
+		before := floats(s.Move)
+		last = last || dot(move, move) >= dot(before, before)/4
+	}
+	if (!last || t.separable) && !starting && p.ridge == 0 && !t.leverage && s.Halvings == 0 && (decrement <= settledDecrement || exhausted && decrement <= 1) {
 		if before := floats(s.Move); dot(move, before) >= dot(before, before)/2 {
 			return g.diverges(p.name(p.driver(factor, move)))
 		}
 	}
 
-	last := g.last(decrement, move) || exhausted && t.leverage && decrement <= enoughDecrement
-	if t.leverage {
-		if err := extrapolate(s, move, decrement, last); err != nil {
-			return err
-		}
-	}
 	if !t.separable {
 		shorten(move)
 	}
@@ -306,40 +307,21 @@ func (g regression) evaluate(p *Plan, s *State, sum []float64) error {
 // must fit a State before.
 const maxMove = 1 << 10
 
-// extrapolate changes a move whose likelihood has steps that shrink slowly, by a
-// factor of the order of coefficients per event and often in turns to either side:
-// by Anderson's method with one step of memory (J. ACM 1965; Walker & Ni, SIAM J.
-// Numer. Anal. 2011). Two steps say how the step changes along the last move, and
-// so where on that line it vanishes. Totals keep the plain step meanwhile.
-func extrapolate(s *State, move []float64, decrement float64, last bool) error {
-	plain, before := slices.Clone(move), floats(s.Totals)
-	if last {
-		s.Totals = nil
-		return nil
-	}
-	if len(before) > 0 && s.Halvings == 0 && decrement <= 1 {
-		change := along(plain, before, -1)
-		if size := dot(change, change); size > 0 {
-			share := dot(plain, change) / size
-			for j, m := range floats(s.Move) {
-				move[j] -= float64(share * (m + change[j]))
-			}
-		}
-	}
-	return fix(Newton, &s.Totals, plain)
-}
-
 // shorten halves a move until it is within maxMove.
 func shorten(move []float64) {
-	longest := 0.0
-	for _, m := range move {
-		longest = max(longest, math.Abs(m))
-	}
-	if e := exponent(longest / maxMove); longest > maxMove {
+	if by := longest(move) / maxMove; by > 1 {
 		for j := range move {
-			move[j] = math.Ldexp(move[j], -e)
+			move[j] = math.Ldexp(move[j], -exponent(by))
 		}
 	}
+}
+
+// longest returns the largest |m| of a move.
+func longest(move []float64) (most float64) {
+	for _, m := range move {
+		most = max(most, math.Abs(m))
+	}
+	return most
 }
 
 // along returns from + t·move.

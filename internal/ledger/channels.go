@@ -17,8 +17,8 @@ import (
 // highest receipt. Both only grow, so an old one that is shown first does no harm:
 // within a window the other side, or any member that watches for it, shows a later
 // one. A claim pays what is due and leaves the channel open; a close returns the
-// rest and ends it. Either can begin alone; once both want the end, it is there at
-// once.
+// rest and ends it. Either can begin alone; a payee that closed and a funder that
+// agrees to what is due then end it at once.
 //
 // The window begins at the head of the block after the one that asked (protocol
 // §2: a transaction does not know its own time) and its end is looked at when
@@ -55,9 +55,8 @@ type Channel struct {
 	Credited  croft.Credits     `cbor:"4,keyasint,omitempty"` // the highest that was shown
 	Paid      croft.Credits     `cbor:"5,keyasint,omitempty"` // to the payee, so far
 	Until     int64             `cbor:"6,keyasint,omitempty"` // ms: end of the window; 0 while its begin is not known
-	ByFunder  bool              `cbor:"7,keyasint,omitempty"` // the funder asked to close
-	ByPayee   bool              `cbor:"8,keyasint,omitempty"` // the payee asked to close
-	Proposers []croft.PublicKey `cbor:"9,keyasint,omitempty"` // of blocks since somebody asked to settle
+	ByPayee   bool              `cbor:"7,keyasint,omitempty"` // the payee asked to close: it has shown what speaks for it
+	Proposers []croft.PublicKey `cbor:"8,keyasint,omitempty"` // of blocks since somebody asked to settle
 }
 
 // Position is what somebody shows of a channel: either number, or both, or neither.
@@ -65,6 +64,10 @@ type Position struct {
 	Channel croft.ChannelID      `cbor:"1,keyasint"`
 	Voucher *croft.SignedVoucher `cbor:"2,keyasint,omitempty"`
 	Receipt *croft.SignedReceipt `cbor:"3,keyasint,omitempty"`
+	// Due is for a funder that closes after the payee: if exactly so much is due,
+	// there is nothing to wait for. It names the amount because anybody can send an
+	// old transaction again.
+	Due *croft.Credits `cbor:"4,keyasint,omitempty"`
 }
 
 // The transactions of this file. Those with a list do for each channel what they
@@ -289,11 +292,11 @@ func (s *State) close(by croft.MemberID, p *Close) error {
 			continue
 		}
 		c.learn(at)
-		c.ByFunder, c.ByPayee = c.ByFunder || c.Terms.Funder == by, c.ByPayee || c.Terms.Payee == by
 		if c.Status != ChannelClosing {
 			s.begin(&c, ChannelClosing)
 		}
-		if c.ByFunder && c.ByPayee { // each has shown what speaks for it
+		c.ByPayee = c.ByPayee || c.Terms.Payee == by
+		if c.ByPayee && c.Terms.Funder == by && at.Due != nil && *at.Due == pay.Due(c.Terms.Deposit, c.Owed, c.Credited, c.Paid) {
 			s.payOut(&c)
 		}
 		s.keep(c)

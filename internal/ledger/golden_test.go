@@ -45,9 +45,19 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 	newcomer := member
 	newcomer.Ready, newcomer.Revoked = false, false
 
+	service := croft.Service{Provider: m(1), Name: "anaemia", Version: 2, Withdrawn: true, Description: "d", Task: "predict", Schema: h(3),
+		Price: croft.Price{Call: 1, Input: 2, Output: 3, Second: 4, Most: 5, Free: 6, Quoted: true}, Limits: croft.Limits{Bytes: 7, Seconds: 8, InFlight: 9},
+		Assurance: []croft.Assurance{croft.Canary}, Model: study, Use: croft.UseMarket, Tills: []croft.PublicKey{key(4)}}
+	channel := croft.ChannelID(h(0xc4))
+	due := croft.Credits(8)
+	positions := []Position{{Channel: channel,
+		Voucher: &croft.SignedVoucher{Voucher: croft.Voucher{Channel: channel, Service: service.ID(), Terms: h(1), Number: 2, Request: h(3), Price: 4, Owed: 5}, Signature: sig(6)},
+		Receipt: &croft.SignedReceipt{Receipt: croft.Receipt{Channel: channel, Number: 2, Request: h(3), Result: h(4), Outcome: 1,
+			Meter: croft.Meter{Input: 5, Output: 6, Micros: 7}, Price: 8, Credited: 9}, Signature: sig(7)}, Due: &due}}
+
 	kinds = map[Kind]bool{}
 	for _, body := range []any{
-		&Vote{Action: Admit, Subject: m(1), Newcomer: &newcomer, Sequence: 2},
+		&Vote{Action: Admit, Subject: m(1), Newcomer: &newcomer, Sequence: 2, Issue: &Issue{1, m(2), 3}},
 		&Register{Name: "visits", Commitment: h(1), Group: h(2), Releases: 3, Public: true},
 		&Propose{plan},
 		&croft.Approval{Study: study, Plan: h(1), Dataset: set, Seats: []croft.MemberID{m(1), m(2), m(3)}, Threshold: 1, Readers: []croft.MemberID{m(4)},
@@ -64,6 +74,15 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 		&Recover{study, 1, m(2)},
 		&Stop{study, croft.RefusedDiffers},
 		&Tick{study},
+		&Transfer{m(1), 2, 3},
+		&Host{key(1), "guest", 2, true},
+		&Publish{service},
+		&Open{service.ID(), key(1), 60, []croft.Credits{0, 5}},
+		&Topup{channel, 6},
+		&Claim{positions},
+		&Close{positions},
+		&Post{positions},
+		&Settle{[]croft.ChannelID{channel}},
 		&Join{key(1), newcomer, Proofs{sig(1), sig(2), sig(3)}},
 	} {
 		kinds[kindOf(body)] = true
@@ -102,6 +121,17 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 		{EvidenceKey(study, 1, m(3)), Evidence{study, 1, m(3), h(4)}},
 		{ModelKey(study), Model{study, h(1), h(2), 3, []croft.MemberID{m(1), m(2), m(3)}, croft.UseMembers, true}},
 		{dueKey, []dueItem{{study, true}}},
+		{SupplyKey, Supply{1, 2}},
+		{AccountKey(m(1)), Account{1, 2, 3, 4, 5, 6}},
+		{GuestKey(m(1)), Guest{m(1), "guest", key(2), m(3), 4, true}},
+		{ServicesKey, uint32(1)},
+		{ServiceKey(service.ID()), service},
+		{ServiceAtKey(0), service.ID()},
+		{ChannelKey(channel), Channel{croft.Channel{ID: channel, Funder: m(1), Payee: m(2), Payer: key(3), Till: key(4), Window: 60, Deposit: 5},
+			ChannelClosed, 6, 7, 8, 9, true, []croft.PublicKey{key(1)}}},
+		{ChannelAtKey(m(1), 0), channel},
+		{clearingKey, []croft.ChannelID{channel}},
+		{resumedKey, int64(1)},
 	} {
 		write(s, r.key, r.record)
 		out = append(out, sample{"record " + r.key, s.raw(r.key)})

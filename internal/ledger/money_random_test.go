@@ -23,6 +23,7 @@ type bazaar struct {
 	till     map[croft.ChannelID]string
 	owed     map[croft.ChannelID]croft.Credits // the highest that the payer signed
 	credited map[croft.ChannelID]croft.Credits // the highest that the till signed
+	last     map[croft.ChannelID]Channel       // a block ago
 	sent     [][]byte
 	everyone []string // members and guests
 
@@ -72,7 +73,7 @@ func newBazaar(t *testing.T, rng *rand.Rand) *bazaar {
 	w.hosted("ada", "guy")
 	w.hosted("ben", "gia")
 	b := &bazaar{world: w, rng: rng, payer: map[croft.ChannelID]string{}, till: map[croft.ChannelID]string{}, owed: map[croft.ChannelID]croft.Credits{},
-		credited: map[croft.ChannelID]croft.Credits{}, everyone: []string{"ada", "ben", "cleo", "dina", "guy", "gia"}, kinds: map[Kind]int{}}
+		credited: map[croft.ChannelID]croft.Credits{}, last: map[croft.ChannelID]Channel{}, everyone: []string{"ada", "ben", "cleo", "dina", "guy", "gia"}, kinds: map[Kind]int{}}
 	for _, name := range b.everyone {
 		w.mint(name, 10_000)
 		w.must(name, &Publish{w.service(name, 2)})
@@ -153,7 +154,11 @@ func (b *bazaar) took(tx Tx) {
 // check holds the promises about each channel against what its ends signed.
 func (b *bazaar) check() {
 	for _, id := range b.channels {
-		c := b.channel(id)
+		c, last := b.channel(id), b.last[id]
+		b.last[id] = c
+		if c.Owed < last.Owed || c.Credited < last.Credited || c.Paid < last.Paid || c.Terms.Deposit < last.Terms.Deposit {
+			b.t.Fatalf("channel %s: a number went down: %+v, it was %+v", id.Short(), c, last)
+		}
 		if c.Owed > b.owed[id] || c.Credited > b.credited[id] || c.Paid > b.owed[id] {
 			b.t.Fatalf("channel %s: %d owed, %d credited, %d paid; signed were %d and %d", id.Short(), c.Owed, c.Credited, c.Paid, b.owed[id], b.credited[id])
 		}
@@ -229,7 +234,11 @@ func (b *bazaar) body(by string) any {
 		case 2:
 			return b.by(right(payee), &Close{[]Position{b.position(id)}})
 		case 3:
-			return b.by(right(funder), &Close{[]Position{b.position(id)}})
+			at := b.position(id)
+			if due := pay.Due(c.Terms.Deposit, c.Owed, c.Credited, c.Paid); b.rng.IntN(2) == 0 {
+				at = Position{Channel: id, Due: &due}
+			}
+			return b.by(right(funder), &Close{[]Position{at}})
 		case 4, 5:
 			return &Post{[]Position{b.position(id), b.position(b.channels[b.rng.IntN(len(b.channels))])}}
 		case 6, 7:

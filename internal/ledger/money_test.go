@@ -193,7 +193,8 @@ func TestGuests(t *testing.T) {
 	// A guest sells to a member, and is paid.
 	id := w.opens("ben", "guy", 100)[0]
 	w.must("guy", &Close{[]Position{w.owes(id, "ben", 40)}})
-	w.must("ben", &Close{[]Position{{Channel: id}}})
+	due := croft.Credits(40)
+	w.must("ben", &Close{[]Position{{Channel: id, Due: &due}}})
 	w.has("the guest", w.free("guy"), 40)
 	w.must("guy", w.transfer("guy", "cleo", 15))
 
@@ -394,10 +395,27 @@ func TestChannelLife(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 
-	// Both want the end: it is there at once.
+	// Both want the end, and agree on what is due: it is there at once.
+	due := []croft.Credits{80, 7}
+	agreed := []Position{{Channel: first, Due: &due[0]}, w.credits(third, "ben2", 3)}
+	agreed[1].Due = &due[1]
+	w.nonce++
+	early := w.seal("ada", &Close{agreed})
+	t.Run("the funder's word before the payee's", func(t *testing.T) {
+		w := w.copy(t)
+		w.block(10, early)
+		w.must("ben", &Close{[]Position{w.owes(first, "ada", 100), w.owes(third, "ada", 10)}})
+		if w.channel(first).Status != ChannelClosing {
+			t.Error("it was taken for the last")
+		}
+	})
 	w.must("ben", &Close{[]Position{w.owes(first, "ada", 100), w.owes(third, "ada", 10)}})
 	w.has("not yet", w.free("ben"), 40)
-	w.must("ada", &Close{[]Position{{Channel: first}, w.credits(third, "ben2", 3)}})
+	w.must("ada", &Close{[]Position{{Channel: first}, {Channel: third, Due: &due[1]}}})
+	if w.channel(first).Status != ChannelClosing || w.channel(third).Status != ChannelClosing {
+		t.Error("closed without the funder's word, or with another amount than is due")
+	}
+	w.block(10, early)
 	w.has("the provider", w.free("ben"), 80+7)
 	w.has("the funder", w.free("ada"), 1_000-80-7)
 	if w.channel(first).Status != ChannelClosed || w.account("ada").Funds != 0 {
@@ -514,6 +532,8 @@ func TestCheats(t *testing.T) {
 		old.Receipt = w.credits(id, "ben0", 5).Receipt
 		w.must("ben", &Close{[]Position{old}})
 		w.must("dina", &Post{[]Position{w.credits(id, "ben0", 15)}})
+		w.nonce++
+		w.must("ben", &Close{[]Position{old}})
 		end(w, id, 65)
 	})
 	t.Run("serve and deny: the payer says nothing more", func(t *testing.T) {

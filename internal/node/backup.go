@@ -188,17 +188,20 @@ const restoredFile = "restored.cbor"
 // Before that node takes part in anything, Recover brings it to where the network
 // is.
 //
-//	via      an invite of the network: where a member's node is reached; may be nil
+//	via      where other members' nodes are reached, beside what the backup knows:
+//	         multiaddrs that end in /p2p/ID
 //	alone    nobody else has the ledger: the network begins anew
 //	without  names of members whose nodes are lost: they are not waited for
 //
-// It fails with croft.ErrFolder, croft.ErrFolderUsed, or croft.ErrInvite if via is of another
-// network.
+// It fails with croft.ErrFolder, croft.ErrFolderUsed, or croft.ErrUsage if via is
+// no such address.
 //
 //	Crash: dir is not there, or whole.
-func (b Backup) Restore(dir string, via *croft.Invite, alone bool, without []string) (err error) {
-	if via != nil && via.Network != b.Network {
-		return croft.E(croft.ErrInvite, "it is of another network than the backup")
+func (b Backup) Restore(dir string, via []string, alone bool, without []string) (err error) {
+	for _, addr := range via {
+		if _, ok := p2p.KeyOf(peerIn(addr)); !ok {
+			return croft.E(croft.ErrUsage, fmt.Sprintf("%.100q is not the address of a node", addr), "take one that croft up prints at another member: /ip4/192.0.2.7/tcp/7421/p2p/12D3…")
+		}
 	}
 	dir, err = filepath.Abs(dir)
 	if err != nil {
@@ -231,10 +234,8 @@ func (b Backup) Restore(dir string, via *croft.Invite, alone bool, without []str
 	if err := replace(stage, restoredFile, croft.Encode(restored{b.Time, alone, without})); err != nil {
 		return err
 	}
-	if via != nil {
-		if err := introduce(stage, *via); err != nil {
-			return err
-		}
+	if err := introduce(stage, via); err != nil {
+		return err
 	}
 	_ = os.Remove(dir) // an empty folder, which some systems do not rename onto
 	if err := os.Rename(stage, dir); err != nil {
@@ -243,21 +244,29 @@ func (b Backup) Restore(dir string, via *croft.Invite, alone bool, without []str
 	return nil
 }
 
-// introduce puts the inviter's node into a folder's book of addresses.
-func introduce(dir string, v croft.Invite) error {
+// introduce puts nodes into a folder's book of addresses.
+func introduce(dir string, via []string) error {
 	docs, err := store.OpenDocs(filepath.Join(dir, docsFolder))
 	if err != nil {
 		return err
 	}
 	defer docs.Close()
-	peer := p2p.PeerOf(v.Node)
-	var addrs []string
-	for _, a := range v.Addrs {
-		addrs = append(addrs, a.String()+"/p2p/"+string(peer))
+	addrs := map[p2p.PeerID][]string{}
+	for _, addr := range via {
+		peer := peerIn(addr)
+		addrs[peer] = append(addrs[peer], addr)
 	}
-	book, _ := json.Marshal(addrs)
-	return docs.Put(addressKind, croft.Sum([]byte(peer)).String(), book)
+	for peer, addrs := range addrs {
+		book, _ := json.Marshal(addrs)
+		if err := docs.Put(addressKind, croft.Sum([]byte(peer)).String(), book); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// peerIn returns the peer id at the end of an address.
+func peerIn(addr string) p2p.PeerID { return p2p.PeerID(addr[strings.LastIndexByte(addr, '/')+1:]) }
 
 // Write seals a backup into the file path, which must not be there, with mode 0600,
 // and reads it back: it returns once what is on the disk was opened and is the same.

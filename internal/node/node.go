@@ -152,7 +152,7 @@ func Open(cfg Config) (n *Node, err error) {
 	// carried by the host below, which admits members only; but whoever is on this
 	// machine can knock there too.
 	up := make(chan struct{})
-	_ = func() (members []croft.PublicKey) {
+	admit := func() (members []croft.PublicKey) {
 		select {
 		case <-up:
 		default:
@@ -164,7 +164,7 @@ func Open(cfg Config) (n *Node, err error) {
 		return members
 	}
 	n.Chain, err = chain.Open(chain.Config{Dir: filepath.Join(cfg.Dir, chainFolder), Genesis: n.genesis,
-		NodeKey: k.NodeSecret(), ValidatorKey: validator, Timing: cfg.Timing, Log: cfg.Log})
+		NodeKey: k.NodeSecret(), ValidatorKey: validator, Admit: admit, Timing: cfg.Timing, Log: cfg.Log})
 	if err != nil {
 		return n, err
 	}

@@ -196,7 +196,7 @@ func (n *Node) others(asker p2p.PeerID) (addrs []string) {
 func (n *Node) hear(addrs []string) {
 	told := map[p2p.PeerID][]string{}
 	for _, a := range addrs[:min(len(addrs), maxOthers)] {
-		peer := p2p.PeerID(a[strings.LastIndexByte(a, '/')+1:])
+		peer := peerIn(a)
 		told[peer] = append(told[peer], a)
 	}
 	for peer, addrs := range told {
@@ -217,7 +217,7 @@ func (n *Node) book(peer p2p.PeerID) (addrs []string) {
 // Meet tells this node where another one is.
 func (n *Node) Meet(addrs []string) {
 	if len(addrs) > 0 {
-		n.learn(p2p.PeerID(addrs[0][strings.LastIndex(addrs[0], "/")+1:]), addrs)
+		n.learn(peerIn(addrs[0]), addrs)
 	}
 }
 

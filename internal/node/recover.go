@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -172,7 +171,7 @@ func (n *Node) acquaintances() (out []croft.Member) {
 		if err != nil || json.Unmarshal(raw, &addrs) != nil || len(addrs) == 0 {
 			continue
 		}
-		peer := p2p.PeerID(addrs[0][strings.LastIndexByte(addrs[0], '/')+1:])
+		peer := peerIn(addrs[0])
 		if key, ok := p2p.KeyOf(peer); ok && peer != p2p.PeerOf(n.Member.Node) {
 			out = append(out, croft.Member{Name: string(peer), Node: key})
 		}

@@ -10,6 +10,7 @@
 //	tunnel.go connections of other programs
 //	blobs.go  blobs by their hash
 //	guest.go  who is no member, and may ask to be
+//	probe.go  whether a peer can be dialled
 //	wire.go   a call as bytes
 //	quota.go  how many calls
 //

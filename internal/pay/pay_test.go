@@ -305,6 +305,48 @@ func TestStatelessPayerResumes(t *testing.T) {
 	}
 }
 
+// Receipts that left before a crash, and were forgotten in it, arrive in any order
+// with those that the till gives after it.
+func TestReceiptsFromBeforeAndAfterACrash(t *testing.T) {
+	e := newEnds(100)
+	p, till := NewPurse(e.channel), NewTill(e.channel)
+	var durable [][]byte
+	for n := range 2 {
+		a, err := till.Admit(e.pay(t, p, call(n, 10)), call(n, 10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		durable = append(durable, a.Entry)
+	}
+	if _, _, err := till.Finish(1, croft.Answered, croft.Hash{}, croft.Meter{}, 3); err != nil {
+		t.Fatal(err)
+	}
+	second, _, err := till.Finish(2, croft.Answered, croft.Hash{}, croft.Meter{}, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	till, err = LoadTill(e.channel, nil, durable...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed, entry := till.Recover()
+	if len(failed) != 2 || entry == nil {
+		t.Fatalf("%+v", failed)
+	}
+	for _, r := range append([]croft.Receipt{second}, failed...) {
+		if _, err := p.Take(e.receipt(t, r)); err != nil {
+			t.Errorf("receipt %d: %v", r.Number, err)
+		}
+	}
+	if till.Claimable() != 0 || p.Left() != 100 {
+		t.Errorf("after a crash that failed all calls %d are due", till.Claimable())
+	}
+	again, err := LoadTill(e.channel, nil, append(durable, entry)...)
+	if failed, entry := again.Recover(); err != nil || failed != nil || entry != nil || again.Credited != till.Credited {
+		t.Errorf("recovered twice: %+v %v", failed, err)
+	}
+}
+
 func TestStateSurvives(t *testing.T) {
 	e := newEnds(10_000)
 	p, till := NewPurse(e.channel), NewTill(e.channel)

@@ -44,18 +44,20 @@ func TestDoors(t *testing.T) {
 	if err := stranger.Connect(ada.Member.Node, addr); err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
+	for knocked := 0; knocked < 3; {
 		select {
 		case said := <-closed:
-			if said == 0 {
+			if knocked++; said == 0 {
 				t.Error("the door did not answer: who comes in was never asked")
 			}
-		case <-stranger.Watch(t.Context()):
-			t.Fatal("a stranger was let in, and got a block")
+		case <-time.After(20 * time.Millisecond):
+		}
+		if peers := ada.Node.Chain.Status().Peers; peers > 1 { // Ben is one
+			t.Fatalf("a stranger was let in: %d peers", peers)
 		}
 	}
-	if s := stranger.Status(); s.Peers > 0 || s.Height > 0 {
-		t.Errorf("a stranger was let in: %+v", s)
+	if s := stranger.Status(); s.Height > 0 {
+		t.Errorf("a stranger got blocks: %+v", s)
 	}
 
 	if _, _, err := node.Stopped(ada.Dir); !errors.Is(err, croft.ErrRunning) {

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/table"
+)
+
+// answerFlags are those with which one command is a site's whole answer to a study:
+// it registers the file on the way, and stays for the result. The study says which
+// column tells people apart, so a person need not.
+func answerFlags(cmd *cobra.Command, o *dataAddOptions, wait *bool) {
+	flags := cmd.Flags()
+	flags.BoolVar(wait, "wait", false, say("study.flag.wait"))
+	flags.StringVar(&o.file, "data", "", say("study.flag.data"))
+	flags.Uint32Var(&o.releases, "releases", 0, say("data.add.flag.releases"))
+	flags.BoolVar(&o.public, "public", false, say("data.add.flag.public"))
+	cmd.MarkFlagsMutuallyExclusive("data", "dataset")
+	cmd.MarkFlagsMutuallyExclusive("data", "dry-run") // nothing can be checked that is not registered
+	cmd.MarkFlagsMutuallyExclusive("wait", "dry-run")
+}
+
+// await follows a study until it has ended, and shows what it says.
+func (c *cli) await(ctx context.Context, id croft.StudyID) error {
+	if err := c.studyWatch(ctx, id.String()); err != nil {
+		return err
+	}
+	return c.studyResult(ctx, id.String())
+}
+
+// registerFor registers a file as croft data add does, and returns the dataset's
+// name.
+func (c *cli) registerFor(ctx context.Context, p *person, plan croft.Study, o dataAddOptions) (name string, err error) {
+	path, err := absolute(o.file)
+	if err != nil {
+		return "", err
+	}
+	policy := table.DefaultPolicy()
+	o.name, o.unit, o.minRows, o.minCell = nameOf(path), plan.Schema.UnitColumn, policy.MinRows, policy.MinCell
+	r, err := c.register(ctx, p, path, o)
+	if err != nil {
+		return "", err
+	}
+	c.progress("study.registered", path, r.Name, count(r.People, "person", "people"), r.Releases)
+	return r.Name, nil
+}
