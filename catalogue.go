@@ -116,6 +116,8 @@ const (
 	ErrBackup
 	ErrCopyRuns
 	ErrRestored
+	ErrUnwell
+	ErrRescue
 )
 
 // Studies at a site.
@@ -253,6 +255,8 @@ var catalogue = map[Code]entry{
 	ErrRestored:     {Pending, "the keys in {0} came from a backup or were copied, and the folder has not caught up with the network yet", "start it with croft up: it fetches the ledger from the others first"},
 	ErrNotAdmitted:  {Pending, "{0} is not admitted to the network yet: {1}", "the members vote with croft member approve; run croft join with your code again: it waits for them"},
 	ErrGenesis:      {Corrupt, "the genesis of the inviter's node is not that of the network in the code", "do not join: somebody else answers there; ask who invited you, by telephone, for a new code: croft invite create"},
+	ErrUnwell:       {Invalid, "doctor found what has to be mended, in {0} of its checks", "do what stands after each arrow, then croft doctor again"},
+	ErrRescue:       {Denied, "the network cannot be rescued like this: {0}", "{1}"},
 
 	ErrNotApproved: {Pending, "{0} has not approved study {1}", "a person decides: croft study show, then croft study approve or decline"},
 	ErrDiffers:     {Denied, "the study differs from what was approved: {0}", "read it again: croft study show; approve it again if you agree"},

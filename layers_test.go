@@ -49,6 +49,7 @@ var confined = map[string]string{
 	"github.com/fxamacker/cbor":       "croft",
 	"github.com/pelletier/go-toml":    "study",
 	"github.com/spf13/cobra":          "cmd/croft",
+	"filippo.io/age":                  "keys",
 	"github.com/syndtr/goleveldb":     "chain",
 	"github.com/prometheus/":          "p2p", // to switch libp2p's metrics off
 	"github.com/rogpeppe/go-internal": "cmd/croft",

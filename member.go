@@ -15,21 +15,63 @@ type Member struct {
 // IDOf returns the member id of a member key.
 func IDOf(key PublicKey) MemberID { return MemberID(Sum(key[:])) }
 
-// Genesis is the first state of a network. Its hash is the network's id.
+// Genesis is the first state of a chain. That of a network's first chain names the
+// network: its hash is the network's id. A chain that cannot go on for good has a
+// successor, which keeps the id and goes on from the last state (see Rescue).
 type Genesis struct {
 	Version  uint8     `cbor:"1,keyasint"`
 	Name     string    `cbor:"2,keyasint"`
 	Time     int64     `cbor:"3,keyasint"`           // Unix seconds
-	Members  []Member  `cbor:"4,keyasint"`           // the founders, in order; the first orders blocks until four are ready
-	Previous NetworkID `cbor:"5,keyasint,omitempty"` // of a successor chain: the network it continues
+	Members  []Member  `cbor:"4,keyasint"`           // the founders, or who goes on, in order; the first orders blocks until four are ready
+	Previous NetworkID `cbor:"5,keyasint,omitempty"` // of a successor chain: the network that it continues
 	State    Hash      `cbor:"6,keyasint,omitempty"` // of a successor chain: the exported state
+	Rescue   *Rescue   `cbor:"7,keyasint,omitempty"` // of a successor chain
+}
+
+// Rescue says by what right a chain succeeds another: more than half of the members
+// of the last state signed the successor's genesis.
+type Rescue struct {
+	Chain   string        `cbor:"1,keyasint"` // that it takes over from
+	Height  int64         `cbor:"2,keyasint"` // of that chain's last block
+	AppHash Hash          `cbor:"3,keyasint"` // of the state after it
+	Signed  []Endorsement `cbor:"4,keyasint,omitempty"`
+}
+
+// Endorsement is a member's signature of Genesis.Hash with its member key, in the
+// scope of the chain that ends, under RescueDomain.
+type Endorsement struct {
+	Member    MemberID  `cbor:"1,keyasint"`
+	Signature Signature `cbor:"2,keyasint"`
+}
+
+// RescueDomain tags the signatures of a successor's genesis.
+const RescueDomain = "rescue"
+
+// Hash names the chain that begins with this genesis: an invite, a checkpoint. It
+// leaves out who signed, so that it is there to be signed. Of a network's first chain
+// it is the network's id.
+func (g Genesis) Hash() Hash {
+	if g.Rescue != nil {
+		unsigned := *g.Rescue
+		unsigned.Signed = nil
+		g.Rescue = &unsigned
+	}
+	return HashOf(g)
 }
 
 // Network returns the network's id.
-func (g Genesis) Network() NetworkID { return NetworkID(HashOf(g)) }
+func (g Genesis) Network() NetworkID {
+	if g.Rescue != nil {
+		return g.Previous
+	}
+	return NetworkID(g.Hash())
+}
 
-// Scope returns the scope of the network's first chain.
+// Scope returns the chain's scope: what is signed for one chain counts on no other.
 func (g Genesis) Scope() Scope {
-	id := g.Network()
-	return Scope{Network: id, Chain: "croft-" + id.String()[:16] + "-1"}
+	id, chain := g.Network(), "1"
+	if g.Rescue != nil {
+		chain = g.Hash().String()[:16]
+	}
+	return Scope{Network: id, Chain: "croft-" + id.String()[:16] + "-" + chain}
 }

@@ -68,6 +68,7 @@ hospital() {
       print NR "," $1 "," $2 "," $3 "," $4 "," $8 "," $9 "," $10 "," ($14 > 0 ? "yes" : "no") }' "$heart/processed.$2.data" >"$place/$1/heart.csv"
 }
 hospital a cleveland; hospital b hungarian; hospital c va; hospital d switzerland
+# Not sex: Long Beach has six women, and its node would say nothing about so few.
 cat >"$place/a/heart.toml" <<'TOML'
 name = "heart"
 purpose = "who has a narrowed coronary artery"
@@ -92,12 +93,6 @@ kind = "number"
 unit = "years"
 low = 0
 high = 120
-
-[[column]]
-name = "sex"
-kind = "number"
-low = 0
-high = 1
 
 [[column]]
 name = "pressure"
@@ -146,19 +141,20 @@ ip netns list | grep "^$mark-"
 
 SECONDS=0
 type a up --name Cleveland --network "three hospitals" --listen 10.77.0.1:7421 --detach
-code=$(type a invite create --uses 2 --auto | tee /dev/stderr | grep -o 'croft1[a-z0-9]*')
+code=$(type a invite create --uses 2 --auto | tee >(cat >&2) | grep -o 'croft1[a-z0-9]*')
 type b join "$code" --name Budapest --listen 10.77.0.2:7421 --detach --welcome &
 second=$!
-type c join "$code" --name "Long Beach" --listen 10.77.0.3:7421 --detach
+type c join "$code" --name "Long Beach" --listen 10.77.0.3:7421 --detach --welcome
 wait $second
 type a study propose heart.toml --data heart.csv --wait | tee "$place/result" &
 first=$!
-until grep -q '✓ Approved' "$place/result" 2>/dev/null; do kill -0 $first; sleep 0.2; done # they telephone
+until grep -q '✓ Approved' "$place/result" 2>/dev/null; do kill -0 $first; sleep 0.2; done
+sleep 1 # they telephone
 type b study approve heart --data heart.csv
 type c study approve heart --data heart.csv
 wait $first
 took=$SECONDS
-grep -q 'sex' "$place/result"
+grep -q '^depression .*<0.001' "$place/result"
 printf '\n%s commands (%s), %s s from the first to the result\n' "$(wc -l <"$typed")" "$(sort "$typed" | uniq -c | awk '{printf "%s%s at %s", s, $1, $2; s=", "}')" "$took"
 [ "$(wc -l <"$typed")" = 7 ] && [ "$took" -le "${AT_MOST:-120}" ] || { echo "that is not seven commands in ${AT_MOST:-120} s" >&2; exit 1; }
 
@@ -166,9 +162,10 @@ printf '\n%s commands (%s), %s s from the first to the result\n' "$(wc -l <"$typ
 files() { (cd "$place" && find a b c \( -path '*/keys/*' -o -name 'genesis.cbor' -o -name 'join.cbor' -o -name 'heart.csv' \) -type f -exec sha256sum {} + | sort -k2); }
 files >"$place/before"
 code=$(type a invite create --auto | grep -o 'croft1[a-z0-9]*')
-type d join "$code" --name Zurich --listen 10.77.0.4:7421 --detach &
+type d join "$code" --name Zurich --listen 10.77.0.4:7421 --detach 2> >(tee "$place/joining" >&2) &
 fourth=$!
-until run b member ls 2>/dev/null | grep -q 'Zurich wants'; do sleep 0.2; done
+until grep -q 'Waiting: 1 of 2 votes' "$place/joining"; do kill -0 $fourth; sleep 0.2; done
+sleep 1 # they compare the digits
 type b member approve Zurich
 wait $fourth
 type d data add heart.csv --unit patient

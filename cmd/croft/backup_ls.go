@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"croft/internal/node"
 )
 
 func (c *cli) backupLsVerb() *cobra.Command {
@@ -15,7 +17,7 @@ func (c *cli) backupLsVerb() *cobra.Command {
 
 // foundBackup is a backup that was made, and whether its file is still there.
 type foundBackup struct {
-	madeBackup
+	node.MadeBackup
 	Here bool `json:"here"`
 }
 
@@ -24,7 +26,7 @@ func (c *cli) backupLs() error {
 	if _, err := c.genesis(); err != nil {
 		return err
 	}
-	list, err := c.backups()
+	list, err := node.Backups(c.dir)
 	if err != nil {
 		return err
 	}

@@ -2,20 +2,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/keys"
+	"croft/internal/node"
 )
 
 type backupNowOptions struct {
@@ -30,14 +29,6 @@ func (c *cli) backupNowVerb() *cobra.Command {
 	cmd.Flags().BoolVar(&o.passphrase, "passphrase", false, say("backup.now.flag.passphrase"))
 	cmd.Flags().StringVar(&o.newFile, "new-passphrase-file", "", say("flag.newpassphrase"))
 	return cmd
-}
-
-// madeBackup is a backup as the folder remembers it.
-type madeBackup struct {
-	Time  time.Time `json:"time"`
-	File  string    `json:"file"`
-	Size  int64     `json:"size"`
-	Opens string    `json:"opens"` // with what: "passphrase", "recovery key"
 }
 
 // backupNow writes one sealed file, opens it again, and notes that it is there. The
@@ -57,7 +48,7 @@ func (c *cli) backupNow(ctx context.Context, o backupNowOptions) error {
 	if err != nil {
 		return err
 	}
-	made := madeBackup{Time: time.Unix(b.Time, 0).UTC(), Opens: say("backup.opens.recovery")}
+	made := node.MadeBackup{Time: time.Unix(b.Time, 0).UTC(), Opens: say("backup.opens.recovery")}
 	seal := lock.Seal
 	if !found || o.passphrase || o.newFile != "" {
 		p, err := c.newPassphrase(ctx, o.newFile, say("passphrase.backup"))
@@ -79,7 +70,7 @@ func (c *cli) backupNow(ctx context.Context, o backupNowOptions) error {
 		return croft.E(croft.ErrFileWrite, made.File, reason(err))
 	}
 	made.Size = info.Size()
-	if err := c.noteBackup(made); err != nil {
+	if err := node.NoteBackup(c.dir, made); err != nil {
 		return err
 	}
 	return c.result(made, func(w io.Writer) {
@@ -101,57 +92,11 @@ func (c *cli) backupPath(to, member string, at time.Time) (string, error) {
 		}
 	}
 	if info, err := os.Stat(to); err == nil && info.IsDir() {
-		name := strings.Map(func(r rune) rune {
-			if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-				return r
-			}
-			return '-'
-		}, strings.ToLower(member))
-		to = filepath.Join(to, "croft-"+name+"-"+at.Format("20060102-150405")+".age")
+		to = filepath.Join(to, "croft-"+fileName(member)+"-"+at.Format("20060102-150405")+".age")
 	}
 	full, err := filepath.Abs(to)
 	if err != nil {
 		return "", croft.E(croft.ErrFileWrite, to, err)
 	}
 	return full, nil
-}
-
-// backupsFile is where a folder keeps which backups were made, newest last.
-const (
-	backupsFile = "backups.json"
-	mostBackups = 100
-)
-
-func (c *cli) backups() (list []madeBackup, err error) {
-	path := filepath.Join(c.dir, backupsFile)
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, croft.E(croft.ErrFolder, c.dir, reason(err))
-	}
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, croft.E(croft.ErrStoreCorrupt, path, err)
-	}
-	return list, nil
-}
-
-func (c *cli) noteBackup(made madeBackup) error {
-	list, err := c.backups()
-	if err != nil {
-		return err
-	}
-	list = append(list, made)
-	raw, err := json.MarshalIndent(list[max(0, len(list)-mostBackups):], "", "  ")
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(c.dir, backupsFile)
-	if err = os.WriteFile(path+".new", append(raw, '\n'), 0o600); err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
-		return croft.E(croft.ErrFolder, c.dir, reason(err))
-	}
-	return nil
 }

@@ -112,7 +112,7 @@ func (c *cli) init(o initOptions) (r initResult, err error) {
 		return r, err
 	}
 	if len(o.passphrase) > 0 {
-		if err := keys.SetPassphrase(stage, nil, o.passphrase); err != nil {
+		if err := keys.SetPassphrase(stage, nil, func() (keys.Passphrase, error) { return o.passphrase, nil }); err != nil {
 			return r, err
 		}
 	}

@@ -30,24 +30,12 @@ func (c *cli) keyPassphrase(ctx context.Context, o keyPassphraseOptions) error {
 	if _, err := c.genesis(); err != nil {
 		return err
 	}
-	// The present one first: whoever does not know it is not asked for another.
-	var present keys.Passphrase
-	if keys.Locked(c.dir) {
-		if _, err := keys.LoadMember(c.dir, func(path string) (p keys.Passphrase, err error) {
-			present, err = c.asker(ctx)(path)
-			return present, err
-		}); err != nil {
-			return err
+	if err := keys.SetPassphrase(c.dir, c.asker(ctx), func() (keys.Passphrase, error) {
+		if o.remove {
+			return nil, nil
 		}
-	}
-	var next keys.Passphrase
-	if !o.remove {
-		var err error
-		if next, err = c.newPassphrase(ctx, o.newFile, say("passphrase.member")); err != nil {
-			return err
-		}
-	}
-	if err := keys.SetPassphrase(c.dir, func(string) (keys.Passphrase, error) { return present, nil }, next); err != nil {
+		return c.newPassphrase(ctx, o.newFile, say("passphrase.member"))
+	}); err != nil {
 		return err
 	}
 	r := struct {

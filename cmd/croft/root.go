@@ -61,7 +61,7 @@ func (c *cli) run(ctx context.Context, args []string) error {
 // root is the whole tree of commands.
 func (c *cli) root() *cobra.Command {
 	root := c.noun("croft",
-		c.demoVerb(), c.initVerb(), c.joinVerb(), c.upVerb(), c.downVerb(), c.statusVerb(),
+		c.demoVerb(), c.initVerb(), c.joinVerb(), c.upVerb(), c.downVerb(), c.statusVerb(), c.doctorVerb(), c.reportVerb(),
 		c.noun("invite", c.inviteCreateVerb(), c.inviteLsVerb()),
 		c.noun("member", c.memberLsVerb(), c.memberApproveVerb(), c.memberRevokeVerb()),
 		c.noun("network", c.networkStopVerb(), c.networkResumeVerb()),

@@ -126,7 +126,7 @@ its folder that only you can open. The status page is read-only and answers on t
 	"up.flag.name":     "make a node of this member where there is none",
 	"up.flag.listen":   "where other members reach this node: IP:PORT, 0.0.0.0 for all networks of this machine; or a multiaddr (default: as before; at first a free port on loopback)",
 	"up.flag.detach":   "run in the background; return when the node answers",
-	"up.flag.page":     "address of the status page, on loopback; or none",
+	"up.flag.page":     "address of the status page, on loopback; 127.0.0.1:7420, or any free port if that is taken; or none",
 	"up.flag.lan":      "the fast pace of consensus, for nodes in one room or on one machine",
 	"up.othername":     "this folder's node is that of {0}",
 	"up.othername.fix": "leave out --name, or take another folder: --dir",
@@ -173,6 +173,37 @@ its folder that only you can open. The status page is read-only and answers on t
 	"status.nothing":    "Waiting\tnothing waits for you",
 	"status.newcomer":   "Waiting\t{0} wants to become a member: croft member ls",
 	"status.waiting":    "Waiting\t{0}, proposed by {1}: croft study show {2}",
+
+	"doctor.short": "check the node, and say what to mend",
+	"doctor.long": `Doctor checks the clock, the ledger, the other members' nodes, whether they can dial this one,
+versions, studies that wait, the disk, the folder and the backup. It asks the other members'
+nodes, which takes some seconds. Each finding comes with what to do about it. The status page
+shows the same. Of a node that does not run only the folder and the disk are checked.
+
+Exit code 0: nothing has to be mended (marked ! is worth knowing). 4: something has to be
+(marked ✗).`,
+	"doctor.example": "  croft doctor\n  croft doctor --json",
+	"doctor.asking":  "Asking the other members' nodes …",
+	"doctor.fine":    "✓ {0}\t{1}",
+	"doctor.note":    "! {0}\t{1}",
+	"doctor.problem": "✗ {0}\t{1}",
+	"doctor.fix":     "\t→ {0}",
+
+	"report.short": "write a file for whoever helps you",
+	"report.long": `Report writes one text file: versions, where the node stands, what doctor found, and the last
+lines of the log of a node in the background. It holds no data and no keys, and of the log only
+times, steps, numbers and codes of failures. Members and studies are numbers in it, unless you
+give --names. Read it before you send it.`,
+	"report.example":    "  croft report\n  croft report --names --out -",
+	"report.flag.out":   "the file to write; - for standard output",
+	"report.flag.names": "with the names of members and studies, paths and addresses",
+	"report.title":      "Croft report, {0}. No data, no keys; read it before you send it.",
+	"report.status":     "Node of {0} in {1}: {2} members, {3} connected; height {4}, last block {5}, state {6}",
+	"report.study":      "Study {0}: {1}. {2}",
+	"report.node":       "Node of {0}: height {1}, round trip {2} ms, clock {3} ms ahead; reaches this one at: {4}",
+	"report.findings":   "DOCTOR",
+	"report.log":        "LOG: last {0} lines; {1} lines had nothing that may leave",
+	"report.done":       "✓ {0}: read it, then send it to whoever helps you.",
 
 	"join.short": "become a member of somebody's network",
 	"join.long": `Join makes the folder of a node in a network that exists. The code comes from one of its
@@ -391,6 +422,7 @@ only be tightened, except for data that is published anyway (--public).`,
 	"study.basis":      "Legal basis\t{0}",
 	"study.contact":    "Contact\t{0}",
 	"study.until":      "Until\t{0}",
+	"study.plan":       "Plan\t{0}",
 	"study.sites":      "Sites\t{0}; it starts with {1}",
 	"study.model":      "Model\t{0} regression of {1} = {2} on {3}; {4}",
 	"study.inference":  "odds ratios with intervals",
@@ -465,12 +497,41 @@ The same file is the same study, however often it is proposed.`,
 	"study.show.long": `Show says what a study is for, who takes part, what would leave each site, who could read
 it, and until when. For a study that waits for your answer it also checks your own data,
 here, and computes what your rows alone would say. A study is named by its name, its id, or
-the beginning of its id.`,
-	"study.show.example":      "  croft study show anaemia\n  croft study show 7c1f --dataset visits",
+the beginning of its id.
+
+With --print it writes one page for whoever has to decide: to read without this program, to
+print, to sign. It holds about how many people you have, so it is for your house.`,
+	"study.show.example":      "  croft study show anaemia\n  croft study show 7c1f --dataset visits\n  croft study show anaemia --print --out anaemia.html",
+	"study.show.flag.print":   "write one HTML page to read, print and sign",
+	"study.show.flag.out":     "with --print: the file to write (default: made from the study's name); - for standard output",
+	"study.show.noprint":      "--out is for --print",
 	"study.show.flag.dataset": "the dataset to check (default: the newest with the columns)",
 	"study.show.round":        "Round {0}\t{1}: {2} reports, {3} shares, sum {4}",
 	"study.show.model":        "Model\t{0} after {1} rounds",
 	"study.show.next":         "Next: croft study approve {0}, or croft study decline {0} --reason policy",
+
+	"print.done":                "✓ {0}: one page to read, print and sign. It is for your house: it says about how many people you have.",
+	"print.family.logistic":     "Logistic regression: how the columns below go together with {0} being {1}.",
+	"print.family.firth":        "Logistic regression for rare outcomes (Firth): how the columns below go together with {0} being {1}.",
+	"print.family.linear":       "Linear regression: how the columns below go together with the value of {0}.",
+	"print.family.poisson":      "Poisson regression: how the columns below go together with the number {0}.",
+	"print.family.cox":          "Cox regression: how the columns below go together with the time until {0} is {1}.",
+	"print.family.kaplan-meier": "Survival curves: how many are still without {0} being {1} as time goes on.",
+	"print.family.describe":     "Descriptive statistics: counts, means, spreads and histograms of the columns below.",
+	"print.range":               "{0} to {1} {2}",
+	"print.levels":              "one of: {0}",
+	"print.label":               "is explained",
+	"print.feature":             "explains",
+	"print.time":                "how long a person was followed",
+	"print.exposure":            "how long or how much was at risk",
+	"print.weight":              "how much a row counts",
+	"print.unused":              "is read, and not used",
+	"print.drop":                "the row is left out",
+	"print.fill":                "{0} is put in",
+	"print.stops":               "nothing is sent until it is corrected",
+	"print.codes":               "{0}; these mean a missing value: {1}",
+	"print.few":                 "fewer than 20",
+	"print.about":               "about {0}",
 
 	"study.approve.short": "approve a study for your rows",
 	"study.approve.long": `Approve shows what would leave this machine, to whom, for what and until when, and asks.

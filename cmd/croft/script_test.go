@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ func TestScripts(t *testing.T) {
 		env.Setenv("D", dir)
 		return nil
 	}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-		"fails": fails, "up": up, "occupy": occupy, "endless": endless, "visits": visits, "private": private, "large": large,
+		"fails": fails, "up": up, "occupy": occupy, "endless": endless, "visits": visits, "recoverykey": recoveryKey, "cut": cut, "private": private, "large": large,
 	}})
 }
 
@@ -114,4 +115,20 @@ func visits(ts *testscript.TestScript, neg bool, args []string) {
 	rows, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(clinic(7, rows)+strings.Join(append(args[2:], ""), "\n")), 0o600))
+}
+
+// recoverykey PAGE FILE copies the key from a recovery page, as a person does.
+func recoveryKey(ts *testscript.TestScript, neg bool, args []string) {
+	line := regexp.MustCompile(`(?m)^(?:    |<pre>|)((?:[0-9A-Z]{4}  )+[0-9A-Z]{2,4})$`)
+	var key string
+	for _, m := range line.FindAllStringSubmatch(ts.ReadFile(args[0]), -1) {
+		key += m[1] + " "
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.ToLower(key)+"\n"), 0o600))
+}
+
+// cut FROM TO copies a file without its last byte.
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	text := ts.ReadFile(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text[:len(text)-1]), 0o600))
 }

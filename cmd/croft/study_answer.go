@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"croft"
+	"croft/internal/api"
 	"croft/internal/table"
 )
 
@@ -21,6 +24,27 @@ func answerFlags(cmd *cobra.Command, o *dataAddOptions, wait *bool) {
 	cmd.MarkFlagsMutuallyExclusive("data", "dataset")
 	cmd.MarkFlagsMutuallyExclusive("data", "dry-run") // nothing can be checked that is not registered
 	cmd.MarkFlagsMutuallyExclusive("wait", "dry-run")
+}
+
+// arrived returns a study. The node of a member that has just joined may not have
+// fetched its block yet, and is waited for.
+func (c *cli) arrived(ctx context.Context, p *person, ref string) (st api.Study, err error) {
+	for said := false; ; said = true {
+		if st, err = p.Study(ctx, ref); !errors.Is(err, croft.ErrNotFound) {
+			return st, err
+		}
+		if s, trouble := p.Status(ctx); trouble != nil || !s.CatchingUp {
+			return st, err
+		}
+		if !said {
+			c.progress("fetching")
+		}
+		select {
+		case <-ctx.Done():
+			return st, context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond): // the node is another process: there is nothing to wake this one
+		}
+	}
 }
 
 // await follows a study until it has ended, and shows what it says.

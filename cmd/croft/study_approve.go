@@ -49,7 +49,7 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 	if err != nil {
 		return err
 	}
-	st, err := p.Study(ctx, o.ref)
+	st, err := c.arrived(ctx, p, o.ref)
 	if err != nil {
 		return err
 	}

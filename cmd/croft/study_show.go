@@ -12,7 +12,10 @@ import (
 	"croft/internal/api"
 )
 
-type studyShowOptions struct{ ref, dataset string }
+type studyShowOptions struct {
+	ref, dataset, out string
+	print             bool
+}
 
 func (c *cli) studyShowVerb() *cobra.Command {
 	var o studyShowOptions
@@ -21,6 +24,8 @@ func (c *cli) studyShowVerb() *cobra.Command {
 		return c.studyShow(ctx, o)
 	})
 	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.show.flag.dataset"))
+	cmd.Flags().BoolVar(&o.print, "print", false, say("study.show.flag.print"))
+	cmd.Flags().StringVarP(&o.out, "out", "o", "", say("study.show.flag.out"))
 	return cmd
 }
 
@@ -32,6 +37,9 @@ type studyShowResult struct {
 
 // studyShow shows a study in words, and what it would find here.
 func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
+	if o.out != "" && !o.print {
+		return croft.E(croft.ErrUsage, say("study.show.noprint"), "croft study show "+o.ref+" --print --out "+api.Quote(o.out))
+	}
 	client, err := api.Dial(c.dir)
 	if err != nil {
 		return err
@@ -47,6 +55,9 @@ func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
 		} else {
 			r.Check = &check
 		}
+	}
+	if o.print {
+		return c.printApproval(r, o.out)
 	}
 	return c.result(r, func(w io.Writer) {
 		printStudy(w, st)
@@ -91,6 +102,7 @@ func printStudy(w io.Writer, st api.Study) {
 	fmt.Fprintln(w, say("study.basis", p.LegalBasis))
 	fmt.Fprintln(w, say("study.contact", p.Contact))
 	fmt.Fprintln(w, say("study.until", day(st.Expires)))
+	fmt.Fprintln(w, say("study.plan", groups(st.PlanHash)))
 	fmt.Fprintln(w, say("study.sites", answers(st.Summary), p.MinSites))
 	goal := "study.inference"
 	if p.Model.Goal == croft.Prediction {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func (c *cli) upVerb() *cobra.Command {
 // flags adds those that say how a node runs.
 func (o *upOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&o.listen, "listen", nil, say("up.flag.listen"))
-	cmd.Flags().StringVar(&o.page, "page", "127.0.0.1:7420", say("up.flag.page"))
+	cmd.Flags().StringVar(&o.page, "page", "", say("up.flag.page"))
 	cmd.Flags().BoolVar(&o.lan, "lan", false, say("up.flag.lan"))
 	cmd.Flags().BoolVar(&o.detach, "detach", false, say("up.flag.detach"))
 }
@@ -82,12 +83,14 @@ func (c *cli) up(ctx context.Context, o upOptions) error {
 
 // config refuses what cannot work before anything is made or started.
 func (c *cli) config(o upOptions) (cfg node.Config, err error) {
+	usual := o.page == ""
+	o.page = cmp.Or(o.page, usualPage)
 	level := slog.LevelInfo
 	if c.quiet {
 		level = slog.LevelWarn
 	}
 	cfg = node.Config{Dir: c.dir, Page: o.page, Socket: true, At: failpoint(),
-		Log: slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: level}))}
+		Log: slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: level, ReplaceAttr: coded}))}
 	for _, where := range o.listen {
 		if addr, err := netip.ParseAddrPort(where); err == nil { // as people write it: both ways
 			cfg.Listen = append(cfg.Listen, croft.Addr{AddrPort: addr}.String(), croft.Addr{AddrPort: addr, QUIC: true}.String())
@@ -106,10 +109,25 @@ func (c *cli) config(o upOptions) (cfg node.Config, err error) {
 		return cfg, croft.E(croft.ErrUsage, say("up.badpage", fmt.Sprintf("%.80q", o.page)), say("up.badpage.fix"))
 	}
 	l, err := net.Listen("tcp", o.page)
-	if err != nil {
+	if err != nil && usual {
+		cfg.Page = "127.0.0.1:0" // a second node on this machine: up says where its page is
+		return cfg, nil
+	} else if err != nil {
 		return cfg, croft.E(croft.ErrPortUsed, o.page, err)
 	}
 	return cfg, l.Close()
+}
+
+// usualPage is where the status page answers if nobody says otherwise.
+const usualPage = "127.0.0.1:7420"
+
+// coded puts the code before the sentence of a failure: it is what docs/ref/errors.md
+// is in the order of, and all that croft report takes of it.
+func coded(_ []string, a slog.Attr) slog.Attr {
+	if err, ok := a.Value.Any().(error); ok && croft.CodeOf(err) != croft.ErrInternal {
+		a.Value = slog.StringValue(croft.CodeOf(err).Error() + " " + err.Error())
+	}
+	return a
 }
 
 // foreground runs the node until it is asked to stop.

@@ -17,10 +17,14 @@
 //	events.go   what happens at this node, in order
 //	client.go   the other end
 //	failure.go  how an error crosses
+//	health.go   facts about the node's condition
+//	doctor.go   what they mean, and what to do
+//	metrics.go  numbers for a machine that watches
 //	page.go     the status page
 package api
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -48,6 +52,11 @@ type Services struct {
 	Stop   func()          // ends the node; nil: it cannot be stopped from here
 	Log    *slog.Logger
 	Events *Events
+
+	// What a check of the node's condition asks beyond that; each may be nil.
+	Neighbours func(ctx context.Context, anew bool) ([]Neighbour, time.Time) // the other members' nodes, and when they were asked; anew: now
+	LastBackup func() time.Time                                              // zero: none
+	Sent       func() int64                                                  // bytes to other nodes since the start
 }
 
 // Party is a member as people know it.
@@ -202,6 +211,7 @@ type Model struct {
 type Check struct {
 	Dataset  string   `json:"dataset"`
 	Public   bool     `json:"public"` // public data: disclosure rules only warn
+	People   int      `json:"people"` // distinct ones in those rows
 	Train    int      `json:"train"`  // rows
 	Test     int      `json:"test"`
 	Dropped  []string `json:"dropped,omitempty"`  // rows left out, by column

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"time"
 )
 
 //go:embed page.html
@@ -17,7 +18,8 @@ var pageStyle []byte
 
 var page = template.Must(template.New("page").Parse(pageText))
 
-// StatusPage returns the read-only page of a node, without JavaScript. Whoever
+// StatusPage returns the read-only page of a node, without JavaScript, and beside it
+// /metrics for a machine that watches. Whoever
 // serves it listens on loopback; the page answers only to loopback's names, so
 // that no site in a browser can read it by pointing its own name there. All users
 // of the machine can open it: it shows what the network's members know, and
@@ -25,14 +27,18 @@ var page = template.Must(template.New("page").Parse(pageText))
 func StatusPage(s Services) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		status, err := s.status(r)
+		health, err := s.health(r)
 		view := struct {
 			Status
-			Peers   []Peer
-			Trouble *Failure
-		}{Status: status, Peers: s.Peers()}
+			Peers    []Peer
+			Findings []Finding
+			Asked    time.Time
+			Trouble  *Failure
+		}{Peers: s.Peers(), Asked: health.Asked}
 		if err != nil {
 			view.Trouble = FailureOf(err)
+		} else {
+			view.Status, view.Findings = *health.Status, health.Findings()
 		}
 		var body bytes.Buffer
 		if err := page.Execute(&body, view); err != nil {
@@ -43,6 +49,7 @@ func StatusPage(s Services) http.Handler {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Write(body.Bytes())
 	})
+	mux.HandleFunc("GET /metrics", s.metrics)
 	mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
 		w.Write(pageStyle)

@@ -134,6 +134,7 @@ func (s Services) handler() http.Handler {
 	get(mux, "/v1/status", s.status)
 	get(mux, "/v1/members", s.members)
 	get(mux, "/v1/peers", s.peers)
+	get(mux, "/v1/health", s.health)
 	get(mux, "/v1/council", s.council)
 	get(mux, "/v1/data", s.datasets)
 	post(mux, "/v1/data/prepare", s.prepare)

@@ -303,7 +303,7 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 	if err != nil {
 		return out, err
 	}
-	out.Dataset, out.Public, out.Train, out.Test = ds.Name, ds.Policy.Public, len(train.Y), len(test.Y)
+	out.Dataset, out.Public, out.People, out.Train, out.Test = ds.Name, ds.Policy.Public, len(t.People()), len(train.Y), len(test.Y)
 	out.Used, out.Cap = group.Used, group.Cap
 	for i, n := range t.Dropped() {
 		if n > 0 {

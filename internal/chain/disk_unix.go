@@ -4,8 +4,8 @@ package chain
 
 import "golang.org/x/sys/unix"
 
-// freeBytes returns what an ordinary user may still write to the disk of dir.
-func freeBytes(dir string) (uint64, error) {
+// FreeBytes returns what an ordinary user may still write to the disk of dir.
+func FreeBytes(dir string) (uint64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
 		return 0, err

@@ -2,8 +2,8 @@ package chain
 
 import "golang.org/x/sys/windows"
 
-// freeBytes returns what this user may still write to the disk of dir.
-func freeBytes(dir string) (free uint64, err error) {
+// FreeBytes returns what this user may still write to the disk of dir.
+func FreeBytes(dir string) (free uint64, err error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
 		return 0, err

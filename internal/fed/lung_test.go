@@ -87,7 +87,7 @@ func institutions(p patient) int {
 	return 2
 }
 
-// study deals patients to sites, as their rows with the label that a family wants.
+// deal gives patients to sites, as their rows with the label that a family wants.
 func deal(patients []patient, sites int, site func(i int, p patient) int, label func(p patient) float64) []Site {
 	out := make([]Site, sites)
 	for i, p := range patients {

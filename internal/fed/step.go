@@ -38,7 +38,7 @@ const (
 	maxFixed = 1 << 62
 )
 
-func (g regression) step(p *Plan, s *State, _ int, sum []float64) error {
+func (g regression) step(p *Plan, s *State, sum []float64) error {
 	switch s.Word {
 	case Count:
 		return g.count(p, s, sum)

@@ -270,19 +270,21 @@ func TestCurvesEqualR(t *testing.T) {
 }
 
 func TestCellsOfDecimalTimes(t *testing.T) {
-	m := croft.Model{Family: "kaplan-meier", Goal: croft.Inference, Time: "t", Grid: croft.Grid{Width: croft.Decimal{Mantissa: 1, Scale: 1}, Cells: 50}}
-	p := compile(t, m, nil, false)
-	for i := range 50 {
-		end := float64(i+1) / 10
-		if got := p.cell(end); got != i {
-			t.Errorf("%g is in cell %d, want %d", end, got, i)
+	for width := int64(1); width < 100; width++ { // hundredths
+		m := croft.Model{Family: "kaplan-meier", Goal: croft.Inference, Time: "t", Grid: croft.Grid{Width: croft.Decimal{Mantissa: width, Scale: 2}, Cells: 50}}
+		p := compile(t, m, nil, false)
+		for i := range 50 {
+			end := float64(int64(i+1)*width) / 100
+			if got := p.cell(end); got != i {
+				t.Fatalf("%g is in cell %d of %g, want %d", end, got, float64(width)/100, i)
+			}
+			if got := p.cell(end + 1e-6); got != i+1 {
+				t.Fatalf("just after %g is cell %d of %g", end, got, float64(width)/100)
+			}
 		}
-		if got := p.cell(end + 1e-6); got != i+1 {
-			t.Errorf("just after %g is cell %d", end, got)
+		if p.cell(0) != 0 || p.cell(1e12) != 50 {
+			t.Error("the ends")
 		}
-	}
-	if p.cell(0) != 0 || p.cell(1e12) != 50 {
-		t.Error("the ends")
 	}
 }
 

@@ -141,20 +141,25 @@ func LoadNode(dir string) (*Keys, error) {
 // it has a passphrase; a wrong one is croft.ErrPassphrase.
 func LoadMember(dir string, ask Ask) (*Keys, error) { return load(dir, ask, croft.RoleMember) }
 
-// SetPassphrase encrypts the member key below dir with a passphrase, or with none
-// if it is empty. ask is called if it has one now.
+// SetPassphrase encrypts the member key below dir with the passphrase that next
+// returns, or not at all if that is empty. ask is called if it has one now; next once
+// that was right.
 //
 //	Crash: the file is the old or the new one; a leftover named .new- may hold the
 //	key as the new one would.
-func SetPassphrase(dir string, ask Ask, next Passphrase) error {
+func SetPassphrase(dir string, ask Ask, next func() (Passphrase, error)) error {
 	k, err := LoadMember(dir, ask)
+	if err != nil {
+		return err
+	}
+	p, err := next()
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(dir, folder, files[croft.RoleMember])
 	text, err := formatKey(k.key(croft.RoleMember))
-	if err == nil && len(next) > 0 {
-		text, err = next.lock(text)
+	if err == nil && len(p) > 0 {
+		text, err = p.lock(text)
 	}
 	if err == nil {
 		err = replace(path, text)
@@ -162,7 +167,7 @@ func SetPassphrase(dir string, ask Ask, next Passphrase) error {
 	if err != nil {
 		return croft.E(croft.ErrFolder, dir, err)
 	}
-	_, err = LoadMember(dir, func(string) (Passphrase, error) { return next, nil })
+	_, err = LoadMember(dir, func(string) (Passphrase, error) { return p, nil })
 	return err
 }
 

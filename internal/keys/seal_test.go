@@ -20,6 +20,10 @@ func init() { scryptWork = 10 }
 // says is a person who answers with a passphrase.
 func says(p string) Ask { return func(string) (Passphrase, error) { return Passphrase(p), nil } }
 
+func next(p Passphrase) func() (Passphrase, error) {
+	return func() (Passphrase, error) { return p, nil }
+}
+
 func TestPassphrase(t *testing.T) {
 	dir, k := create(t)
 	path := filepath.Join(dir, folder, "member.pem")
@@ -34,7 +38,7 @@ func TestPassphrase(t *testing.T) {
 		t.Error("asked for a passphrase that there is none of")
 		return nil, nil
 	}
-	if err := SetPassphrase(dir, never, Passphrase("correct horse")); err != nil {
+	if err := SetPassphrase(dir, never, next(Passphrase("correct horse"))); err != nil {
 		t.Fatal(err)
 	}
 	if !Locked(dir) {
@@ -72,7 +76,7 @@ func TestPassphrase(t *testing.T) {
 		if _, err := LoadMember(dir, c.ask); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := SetPassphrase(dir, c.ask, Passphrase("mine now")); !errors.Is(err, c.want) {
+		if err := SetPassphrase(dir, c.ask, next(Passphrase("mine now"))); !errors.Is(err, c.want) {
 			t.Errorf("change with %s: %v", name, err)
 		}
 	}
@@ -80,13 +84,13 @@ func TestPassphrase(t *testing.T) {
 		t.Error("a refused change changed the file")
 	}
 
-	if err := SetPassphrase(dir, says("correct horse"), Passphrase("battery staple")); err != nil {
+	if err := SetPassphrase(dir, says("correct horse"), next(Passphrase("battery staple"))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := LoadMember(dir, says("correct horse")); !errors.Is(err, croft.ErrPassphrase) {
 		t.Errorf("the old passphrase: %v", err)
 	}
-	if err := SetPassphrase(dir, says("battery staple"), nil); err != nil {
+	if err := SetPassphrase(dir, says("battery staple"), next(nil)); err != nil {
 		t.Fatal(err)
 	}
 	if again, _ := os.ReadFile(path); !bytes.Equal(again, plain) || Locked(dir) {

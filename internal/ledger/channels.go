@@ -229,8 +229,10 @@ func (p *Close) positions() []Position { return p.Positions }
 func (p *Post) positions() []Position  { return p.Positions }
 
 // genuine checks the signatures of what is shown: it is part of reading a
-// transaction, so that a forged one does not even wait for a block.
+// transaction, so that a forged one does not even wait for a block. A channel goes on
+// when a chain succeeds another, and so do its vouchers: none fits another channel.
 func (s *State) genuine(scope croft.Scope, p shown) error {
+	scopes := s.scopes(scope)
 	if n := len(p.positions()); n == 0 || n > maxBatch {
 		return croft.E(croft.ErrTxChannel, fmt.Sprintf("a transaction is about 1 to %d channels", maxBatch))
 	}
@@ -239,7 +241,9 @@ func (s *State) genuine(scope croft.Scope, p shown) error {
 		if err != nil {
 			return err
 		}
-		if at.Voucher != nil && !pay.VerifyVoucher(scope, c.Terms, *at.Voucher) || at.Receipt != nil && !pay.VerifyReceipt(scope, c.Terms, *at.Receipt) {
+		voucher := func(scope croft.Scope) bool { return pay.VerifyVoucher(scope, c.Terms, *at.Voucher) }
+		receipt := func(scope croft.Scope) bool { return pay.VerifyReceipt(scope, c.Terms, *at.Receipt) }
+		if at.Voucher != nil && !slices.ContainsFunc(scopes, voucher) || at.Receipt != nil && !slices.ContainsFunc(scopes, receipt) {
 			return croft.E(croft.ErrTxChannel, "a voucher or receipt of it is not signed by its payer or till, for it and for this chain")
 		}
 	}

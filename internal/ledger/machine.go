@@ -17,6 +17,7 @@
 //	accounts.go credits: issued by vote, moved, conserved; guests
 //	services.go what is offered, and to whom it may be
 //	channels.go deposits for calls: opened, claimed, contested, settled
+//	rescue.go   a chain that goes on from the state of one that cannot
 //	tree.go     the Merkle tree under it, and proofs
 //	invariants.go what always holds
 package ledger
@@ -70,23 +71,33 @@ type Machine struct {
 	genesis croft.Genesis
 	scope   croft.Scope
 
-	founding croft.Hash // of the genesis state, before it is in a block
+	founding  croft.Hash        // of the genesis state, before it is in a block
+	inherited map[string][]byte // of a successor chain: what its genesis state begins with
 }
 
-// New returns the machine of the network that g founds, at the height where the
-// tree stands.
+// New returns the machine of the chain that g begins, at the height where the tree
+// stands. A successor chain with an empty tree also needs its state: see Continue.
 func New(g croft.Genesis, tree *Tree) (*Machine, error) {
-	if err := checkGenesis(g); err != nil {
+	if err := CheckGenesis(g); err != nil {
 		return nil, err
 	}
 	m := &Machine{tree: tree, genesis: g, scope: g.Scope()}
-	if m.Height() == 0 {
-		s := m.state()
-		s.flush()
-		m.founding = tree.WorkingHash()
-		tree.Rollback()
+	if m.Height() == 0 && g.Rescue != nil {
+		return nil, croft.E(croft.ErrBlob, g.State.Short())
 	}
+	m.found()
 	return m, nil
+}
+
+// found computes the hash of the genesis state, as long as that is in no block.
+func (m *Machine) found() {
+	if m.Height() > 0 {
+		return
+	}
+	s := m.state()
+	s.flush()
+	m.founding = m.tree.WorkingHash()
+	m.tree.Rollback()
 }
 
 // state returns the state to run on: the last committed one, before the first
@@ -101,6 +112,9 @@ func (m *Machine) state() *State {
 
 // Scope returns the network and chain that every signature binds.
 func (m *Machine) Scope() croft.Scope { return m.scope }
+
+// Scopes returns the scopes of all chains of the network so far, this one's last.
+func (m *Machine) Scopes() []croft.Scope { return m.state().scopes(m.scope) }
 
 // Height returns the height of the last committed block; 0 before the first.
 func (m *Machine) Height() int64 { return m.tree.Height() }
@@ -154,7 +168,13 @@ func (m *Machine) apply(s *State, b Block, raw []byte) Result {
 }
 
 // Commit makes the block that Execute ran durable.
-func (m *Machine) Commit() error { return m.tree.Save() }
+func (m *Machine) Commit() error {
+	if err := m.tree.Save(); err != nil {
+		return err
+	}
+	m.inherited = nil
+	return nil
+}
 
 // Check says whether a transaction may wait for a block: size, form, scope,
 // membership, signature. It returns the member on whose account it waits, and runs

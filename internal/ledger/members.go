@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -24,6 +25,7 @@ type Network struct {
 	Orderers []croft.MemberID `cbor:"4,keyasint"`           // whose nodes order blocks
 	Stopped  bool             `cbor:"5,keyasint,omitempty"` // the emergency stop: every guard reads it
 	Studies  uint32           `cbor:"6,keyasint,omitempty"` // how many were ever proposed
+	Before   []string         `cbor:"7,keyasint,omitempty"` // chains that this one continues, oldest first
 }
 
 // Action is what a vote is about.
@@ -101,6 +103,10 @@ func (s *State) members() []croft.Member {
 }
 
 func (m *Machine) writeGenesis(s *State) {
+	if m.inherited != nil {
+		maps.Copy(s.writes, m.inherited)
+		return
+	}
 	n := Network{ID: m.scope.Network, Name: m.genesis.Name}
 	write(s, NetworkKey, n)
 	for _, member := range m.genesis.Members {
@@ -108,7 +114,12 @@ func (m *Machine) writeGenesis(s *State) {
 	}
 }
 
-func checkGenesis(g croft.Genesis) error {
+// CheckGenesis says whether a chain can begin with it, as far as it alone can say.
+// It fails with croft.ErrEncoding, croft.ErrTxRights or croft.ErrTxDuplicate.
+func CheckGenesis(g croft.Genesis) error {
+	if g.Rescue == nil && !(g.Previous.IsZero() && g.State.IsZero()) {
+		return croft.E(croft.ErrEncoding, "genesis", "it continues a chain and does not say by what right")
+	}
 	if g.Version != 1 || len(g.Members) == 0 || len(g.Members) > 1000 {
 		return croft.E(croft.ErrEncoding, "genesis", "version or number of members")
 	}

@@ -514,6 +514,19 @@ func TestCheats(t *testing.T) {
 		w.must("ben", &Post{[]Position{w.owes(id, "ada", 70)}}) // and older ones change nothing
 		end(w, id, 80)
 	})
+	t.Run("the funder says that nothing is due", func(t *testing.T) {
+		w, id := begin(t)
+		nothing := croft.Credits(0)
+		w.must("ada", &Close{[]Position{{Channel: id, Due: &nothing}}})
+		w.refused(croft.ErrTxChannel, "cleo", &Topup{id, 200})
+		w.must("ben", &Close{[]Position{w.owes(id, "ada", 80)}})
+		w.nonce++
+		w.must("ada", &Close{[]Position{{Channel: id, Due: &nothing}}})
+		if c := w.channel(id); c.Status != ChannelClosing {
+			t.Errorf("%v", c.Status)
+		}
+		end(w, id, 80)
+	})
 	t.Run("the payer shows no voucher, a watcher does", func(t *testing.T) {
 		w, id := begin(t)
 		w.must("ada", &Close{[]Position{w.credits(id, "ben0", 15)}})
@@ -763,6 +776,37 @@ func TestWindowsAfterAnIdleNight(t *testing.T) {
 		c.at(night+window+slack, settle(c, id))
 		is(c, id, "just after", ChannelClosed)
 		c.has("the provider", c.free("ben"), 80)
+	})
+	t.Run("a stop while proposers are counted", func(t *testing.T) {
+		c, id := begin(t)
+		w := c.world
+		w.must("ada", &Close{[]Position{{Channel: id}}})
+		w.block(7_200_000, settle(c, id))
+		vote := func(a Action) (txs [][]byte) {
+			for _, name := range []string{"ada", "ben", "cleo"} {
+				last, _ := decodeRecord[uint64](w.m.Get(SequenceKey(w.id(name))))
+				txs = append(txs, w.seal(name, &Vote{Action: a, Sequence: last + 1}))
+			}
+			return txs
+		}
+		w.block(10) // one was counted
+		if n := len(w.channel(id).Proposers); n != 1 {
+			t.Fatalf("%d proposers", n)
+		}
+		w.block(10, vote(StopAll)...) // and the other, before this vote
+		w.block(7_200_000, vote(Resume)...)
+		for range 4 {
+			w.block(10)
+		}
+		is(c, id, "right after the stop", ChannelClosing)
+		w.block(7_200_000, settle(c, id))
+		w.block(10)
+		if c := w.channel(id); c.Status != ChannelClosing || len(c.Proposers) != 1 {
+			t.Errorf("proposers of before the stop are counted: %v, %d", c.Status, len(c.Proposers))
+		}
+		w.block(10)
+		w.block(10)
+		is(c, id, "after two more", ChannelClosed)
 	})
 	t.Run("closed in the block of the stop", func(t *testing.T) {
 		c, id := begin(t)

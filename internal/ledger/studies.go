@@ -408,8 +408,8 @@ func (s *State) note(st *Study, a Answer) {
 }
 
 // stop ends a study without a model. The reasons are a closed list: the five
-// refusals, "budget", "cohort", "rounds", "revoked", or the code of a plan that cannot
-// go on.
+// refusals, "budget", "cohort", "rounds", "revoked", "rescued", or the code of a plan
+// that cannot go on.
 func (s *State) stop(st *Study, reason string, missing ...croft.MemberID) {
 	st.Status, st.Reason, st.Missing = Stopped, reason, missing
 	s.put(*st)
@@ -467,6 +467,9 @@ func head(s *State, b Block) {
 	}
 	s.receive(b)
 	s.clear(b)
+	if b.Height == 1 && len(s.network().Before) > 0 {
+		s.restart() // its time is that of the last block before; the next one's is of now
+	}
 	list, _ := read[[]dueItem](s, dueKey)
 	if len(list) == 0 {
 		return

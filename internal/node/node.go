@@ -69,6 +69,7 @@ type Node struct {
 	joined  joined // zero for a founder
 	run     string // of this process: other members tell copies apart by it
 	copies  copies
+	around  around
 	events  *api.Events
 	asked   chan struct{} // closed when somebody asks the node to stop
 	ask     sync.Once
@@ -301,7 +302,8 @@ func (n *Node) Stop() { n.ask.Do(func() { close(n.asked) }) }
 // Services is what the local API and the status page show of this node.
 func (n *Node) Services() api.Services {
 	return api.Services{Self: n.Self, Dir: n.cfg.Dir, Name: n.Member.Name, Ledger: n.Chain, Study: n.Study,
-		Data: n.Data, Peers: n.Peers, Node: n.Member.Node, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
+		Data: n.Data, Peers: n.Peers, Neighbours: n.neighbours, LastBackup: func() time.Time { return LastBackup(n.cfg.Dir) },
+		Sent: n.Host.Sent, Node: n.Member.Node, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
 }
 
 // guard stops the node cleanly before its disk is full, and when CometBFT gave up.

@@ -26,6 +26,7 @@ const (
 	helloProtocol = "hello/1" // where are you, and where are others?
 	cometProtocol = "comet/1" // carries CometBFT's own connections
 	txProtocol    = "tx/1"    // a transaction that waits too long for a block
+	reachProtocol = "reach/1" // can you dial me?
 )
 
 const (
@@ -39,11 +40,13 @@ type hello struct {
 	Others []string `json:"others,omitempty"` // in an answer: where to reach other members
 	Run    string   `json:"run"`              // another one in each process
 	Height int64    `json:"height"`           // of the sender's ledger
+	Time   int64    `json:"time"`             // by the sender's clock, Unix milliseconds
+	Engine string   `json:"engine"`           // the plan engine that it has
 }
 
 // hello is this node's greeting.
 func (n *Node) hello() hello {
-	return hello{Addrs: n.Host.Addrs(), Run: n.run, Height: n.Chain.Status().Height}
+	return hello{Addrs: n.Host.Addrs(), Run: n.run, Height: n.Chain.Status().Height, Time: time.Now().UnixMilli(), Engine: croft.EngineVersion}
 }
 
 // maxHello bounds a greeting, maxSeeds the answer to a seat that asks for seeds.
@@ -86,6 +89,7 @@ func (n *Node) serve() {
 		}
 		return nil, nil
 	})
+	n.Host.Handle(reachProtocol, maxHello, n.reach)
 	n.Host.Welcome(joinProtocol, maxKnock, n.welcome)
 	p2p.ServeBlobs(n.Host, n.Blobs.Get)
 	n.Host.Expose(cometProtocol, n.Chain.P2PAddr())

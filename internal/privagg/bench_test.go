@@ -24,7 +24,7 @@ func BenchmarkDeal(b *testing.B) {
 			pipes[i], _ = n.rand.pipe()
 		}
 		for b.Loop() {
-			if _, err := Deal(n.site(0), n.vectors[0], pipes, n.rand); err != nil {
+			if _, err := Deal(n.site(0), n.vectors[0], pipes, n.rand, vdaf.Serial); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -69,7 +69,7 @@ func BenchmarkProved(b *testing.B) {
 				var r *Report
 				for b.Loop() {
 					var err error
-					if r, err = Deal(n.site(0), n.vectors[0], pipes, n.rand); err != nil {
+					if r, err = Deal(n.site(0), n.vectors[0], pipes, n.rand, vdaf.Serial); err != nil {
 						b.Fatal(err)
 					}
 				}

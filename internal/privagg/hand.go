@@ -131,58 +131,66 @@ func (h *Hand) NeedsBlob() bool { return !h.head.parts[h.head.context.star()].ex
 // complete. blob is ignored where NeedsBlob is false. Where the context has a
 // bound, Verify takes its place.
 func (h *Hand) Share(blob []byte) ([]uint64, error) {
-	masked, err := h.open(blob)
+	masked, err := h.open(blob, vdaf.Serial)
 	if err != nil {
 		return nil, err
 	}
-	return h.convert(masked)[:h.head.context.Length], nil
+	return h.convert(masked, vdaf.Serial)[:h.head.context.Length], nil
 }
 
-// open returns the blob's part, nil for a seat that does not hold it.
-func (h *Hand) open(blob []byte) ([]uint64, error) {
+// open returns the blob's part as bytes, nil for a seat that does not hold it.
+func (h *Hand) open(blob []byte, run vdaf.Workers) (masked []byte, err error) {
 	if missing := h.Missing(); len(missing) > 0 {
 		return nil, croft.E(croft.ErrReport, fmt.Sprintf("%d seeds are missing", len(missing)))
 	}
 	if !h.NeedsBlob() {
 		return nil, nil
 	}
-	if croft.Sum(blob) != h.head.wire.Blob || len(blob) != h.head.BlobSize() {
+	star, named := h.head.parts[h.head.context.star()], false
+	if len(blob) == h.head.BlobSize() {
+		run(2, func(task int) {
+			if task == 0 {
+				named = croft.Sum(blob) == h.head.wire.Blob
+			} else {
+				masked, err = openBlob(h.head.hash, star, h.seeds[star], blob)
+			}
+		})
+	}
+	if !named {
 		return nil, croft.E(croft.ErrReport, "the masked vector is not the one that the ledger names")
 	}
-	star := h.head.parts[h.head.context.star()]
-	return openBlob(h.head.hash, star, h.seeds[star], blob, h.head.elements())
+	return masked, err
 }
 
 // convert turns the seat's parts, of which masked is the blob's if it holds it,
 // into its Shamir share of all that the report shares.
-func (h *Hand) convert(masked []uint64) []uint64 {
+func (h *Hand) convert(masked []byte, run vdaf.Workers) []uint64 {
 	star := h.head.parts[h.head.context.star()]
-	type stream struct {
-		weight uint64
-		mask   *vdaf.XOF
-	}
-	var streams []stream
+	var streams []*vdaf.XOF
+	var weights []uint64
 	for _, T := range h.head.parts {
 		if !T.excludes(h.seat) && T != star {
-			streams = append(streams, stream{weight(field64{}, T, h.seat), maskOf(h.head.hash, T, h.seeds[T])})
+			streams = append(streams, maskOf(h.head.hash, T, h.seeds[T]))
+			weights = append(weights, weight(field64{}, T, h.seat))
 		}
 	}
-	var (
-		sum   = vdaf.NewWide(blockLen)
-		buf   [blockLen]uint64
-		share = make([]uint64, h.head.elements())
-		own   = weight(field64{}, star, h.seat)
-	)
-	for at := 0; at < len(share); at += blockLen {
-		out := share[at:min(at+blockLen, len(share))]
-		for _, s := range streams {
-			s.mask.Next(buf[:len(out)])
-			sum.MulAdd(s.weight, buf[:len(out)])
+	share, own := make([]uint64, h.head.elements()), weight(field64{}, star, h.seat)
+	vdaf.Expand(streams, len(share), run, func(lo, hi int, streams []*vdaf.XOF) {
+		sum := vdaf.NewWide(blockLen)
+		var room [blockLen]uint64
+		for ; lo < hi; lo += blockLen {
+			out := share[lo:min(lo+blockLen, hi)]
+			block := room[:len(out)]
+			for i, s := range streams {
+				s.Next(block)
+				sum.MulAdd(weights[i], block)
+			}
+			if masked != nil {
+				getNumbers(block, masked[8*lo:])
+				sum.MulAdd(own, block)
+			}
+			sum.Reduce(out)
 		}
-		if masked != nil {
-			sum.MulAdd(own, masked[at:at+len(out)])
-		}
-		sum.Reduce(out)
-	}
+	})
 	return share
 }

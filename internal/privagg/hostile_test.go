@@ -145,7 +145,7 @@ func TestDamagedBoxIsRefusedAndRecovered(t *testing.T) {
 	// One pipe to two seats: the box itself says whose it is.
 	s, rcv := n.rand.pipe()
 	pipes := []*Sender{s, s, s, s, s}
-	same, err := Deal(n.site(0), n.vectors[0], pipes, n.rand)
+	same, err := Deal(n.site(0), n.vectors[0], pipes, n.rand, vdaf.Serial)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,16 +318,16 @@ func TestDealRefuses(t *testing.T) {
 		"norm":          {good, []int64{1<<31 - 1, 1 << 17}, pipes, croft.ErrOverflow},
 		"just in bound": {good, []int64{1<<31 - 1, 1<<16 - 1}, pipes, 0},
 	} {
-		_, err := Deal(c.context, c.vector, c.pipes, n.rand)
+		_, err := Deal(c.context, c.vector, c.pipes, n.rand, vdaf.Serial)
 		if c.code == 0 && err != nil || c.code != 0 && !errors.Is(err, c.code) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := Deal(good, []int64{1, 2}, pipes, strings.NewReader("too little randomness")); err == nil {
+	if _, err := Deal(good, []int64{1, 2}, pipes, strings.NewReader("too little randomness"), vdaf.Serial); err == nil {
 		t.Error("dealt without randomness")
 	}
 	pipes[2].Forget(0)
-	if _, err := Deal(good, []int64{1, 2}, pipes, n.rand); !errors.Is(err, croft.ErrSealed) {
+	if _, err := Deal(good, []int64{1, 2}, pipes, n.rand, vdaf.Serial); !errors.Is(err, croft.ErrSealed) {
 		t.Errorf("sealed for a forgotten round: %v", err)
 	}
 }

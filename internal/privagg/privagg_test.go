@@ -102,7 +102,7 @@ func (n *network) deal(t require, site int) (*Report, []*Receiver) {
 		s, r := n.rand.pipe()
 		out, in = append(out, s), append(in, r)
 	}
-	r, err := Deal(n.site(site), n.vectors[site], out, n.rand)
+	r, err := Deal(n.site(site), n.vectors[site], out, n.rand, vdaf.Serial)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,8 @@ package privagg
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"io"
-	"slices"
 
 	"croft"
 	"croft/internal/vdaf"
@@ -55,9 +53,9 @@ func (c Context) elements(n *vdaf.Norm) int {
 	return int(c.Length) + n.Digits() + n.ProofLen()
 }
 
-// prove fills masked with the vector, its digits and its proof, all masked by mask,
-// whose streams go on where they stopped, and the head with the tags.
-func (c Context) prove(n *vdaf.Norm, vector []int64, masked []uint64, mask func([]uint64), head *wireHead, star *seed, rand io.Reader, run vdaf.Workers) error {
+// prove fills the blob with the vector, its digits and its proof, all masked by the
+// streams, and the head with the tags.
+func (c Context) prove(n *vdaf.Norm, vector []int64, blob []byte, streams []*vdaf.XOF, head *wireHead, star *seed, rand io.Reader, run vdaf.Workers) error {
 	claim, err := n.Claim(vector)
 	if err != nil {
 		return err
@@ -67,41 +65,24 @@ func (c Context) prove(n *vdaf.Norm, vector []int64, masked []uint64, mask func(
 		return fmt.Errorf("draw a seed: %w", err)
 	}
 	hash, T := croft.HashOf(c), c.Profile.parts()[c.star()]
-	early, late, proof := split(n, int(c.Length), masked)
-	copy(early[c.Length:], claim.Digits())
-	mask(early)
-	head.Vector = tag(hash, T, star, usageVectorTag, early)
+	early, late := 8*(len(vector)+n.EarlyDigits()), 8*(len(vector)+n.Digits())
+	mask(blob[:early], residues(vector, claim.Digits()), streams, run)
+	head.Vector = tag(hash, T, star, usageVectorTag, blob[:early])
 	if err := claim.Test(head.random(hash, usageWrapRand), run); err != nil {
 		return err
 	}
-	copy(late, claim.Digits()[n.EarlyDigits():])
-	mask(late)
-	head.Tests = tag(hash, T, star, usageTestsTag, late)
+	mask(blob[early:late], residues(nil, claim.Digits()[n.EarlyDigits():]), streams, run)
+	head.Tests = tag(hash, T, star, usageTestsTag, blob[early:late])
 	prover := vdaf.NewXOF(&own, domain(algorithm, usageProveRand), hash[:])
-	copy(proof, claim.Prove(prover, head.random(hash, usageJointRand), run))
-	mask(proof)
+	mask(blob[late:], residues(nil, claim.Prove(prover, head.random(hash, usageJointRand), run)), streams, run)
 	return nil
-}
-
-// split returns the three pieces of a proved report: the vector with the digits of
-// its norm, the digits of the tests, and the proof.
-func split(n *vdaf.Norm, length int, all []uint64) (early, late, proof []uint64) {
-	a, b := length+n.EarlyDigits(), length+n.Digits()
-	return all[:a], all[a:b], all[b:]
 }
 
 // tag fixes a piece of the blob's part without telling anything of it to those
 // who lack its seed.
-func tag(context croft.Hash, T part, s *seed, usage uint16, piece []uint64) croft.Hash {
+func tag(context croft.Hash, T part, s *seed, usage uint16, piece []byte) croft.Hash {
 	x := vdaf.NewXOF(s, domain(algorithm, usage), binder(context, T))
-	var buf [8 * blockLen]byte
-	for block := range slices.Chunk(piece, blockLen) {
-		out := buf[:0]
-		for _, v := range block {
-			out = binary.LittleEndian.AppendUint64(out, v)
-		}
-		x.Write(out)
-	}
+	x.Write(piece)
 	return croft.Hash(x.Seed())
 }
 
@@ -130,25 +111,28 @@ func (h *Hand) Verify(blob []byte, key croft.Hash, run vdaf.Workers) (share, ver
 	if n == nil {
 		return nil, nil, croft.E(croft.ErrProof, "the round has no bound to prove")
 	}
-	masked, err := h.open(blob)
+	masked, err := h.open(blob, run)
 	if err != nil {
 		return nil, nil, err
 	}
-	wire := &h.head.wire
-	if masked != nil {
-		T := h.head.parts[c.star()]
-		early, late, _ := split(n, int(c.Length), masked)
-		if tag(h.head.hash, T, h.seeds[T], usageVectorTag, early) != wire.Vector ||
-			tag(h.head.hash, T, h.seeds[T], usageTestsTag, late) != wire.Tests {
-			return nil, nil, croft.E(croft.ErrProof, "its randomness was not drawn from its shares")
+	wire, early, late := &h.head.wire, int(c.Length)+n.EarlyDigits(), int(c.Length)+n.Digits()
+	fits, all := true, []uint64(nil)
+	run(2, func(task int) {
+		if task == 1 {
+			all = h.convert(masked, run)
+		} else if masked != nil {
+			T := h.head.parts[c.star()]
+			fits = tag(h.head.hash, T, h.seeds[T], usageVectorTag, masked[:8*early]) == wire.Vector &&
+				tag(h.head.hash, T, h.seeds[T], usageTestsTag, masked[8*early:8*late]) == wire.Tests
 		}
+	})
+	if !fits {
+		return nil, nil, croft.E(croft.ErrProof, "its randomness was not drawn from its shares")
 	}
-	all := h.convert(masked)
-	_, _, proof := split(n, int(c.Length), all)
-	share = all[:c.Length:c.Length]
-	coins, joint := *wire, h.head.wire.random(h.head.hash, usageJointRand)
+	share, digits, proof := all[:c.Length:c.Length], all[c.Length:late], all[late:]
+	coins, joint := *wire, wire.random(h.head.hash, usageJointRand)
 	coins.Tests = croft.Hash{} // not drawn yet when the coins were
-	claim, err := n.Share(share, all[c.Length:int(c.Length)+n.Digits()], coins.random(h.head.hash, usageWrapRand), run)
+	claim, err := n.Share(share, digits, coins.random(h.head.hash, usageWrapRand), run)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -32,7 +32,7 @@ func proved(t *testing.T, p Profile, vector []int64, bound uint64, cheat func(c 
 		out, in = append(out, s), append(in, r)
 	}
 	if cheat == nil {
-		cheat = func(c Context, pipes []*Sender, rand io.Reader) (*Report, error) { return Deal(c, vector, pipes, rand) }
+		cheat = func(c Context, pipes []*Sender, rand io.Reader) (*Report, error) { return Deal(c, vector, pipes, rand, vdaf.Serial) }
 	}
 	r, err := cheat(c, out, n.rand)
 	if err != nil {
@@ -140,7 +140,7 @@ func TestHostileProofs(t *testing.T) {
 	atBound := append([]int64{600, -800}, make([]int64, 8)...)
 	above := append([]int64{600, -800, 1}, make([]int64, 7)...)
 
-	if _, err := Deal(Context{Profile: p, Length: 10, Bound: bound}, above, make([]*Sender, 5), &stream{}); !errors.Is(err, croft.ErrProof) {
+	if _, err := Deal(Context{Profile: p, Length: 10, Bound: bound}, above, make([]*Sender, 5), &stream{}, vdaf.Serial); !errors.Is(err, croft.ErrProof) {
 		t.Error("an honest program proved a norm above its bound:", err)
 	}
 	valid := func(name string, want bool, cheat func(c Context, pipes []*Sender, rand io.Reader) (*Report, error)) {
@@ -166,7 +166,7 @@ func TestHostileProofs(t *testing.T) {
 		t.Fatal(err)
 	}
 	valid("above it by one", false, func(c Context, pipes []*Sender, rand io.Reader) (*Report, error) {
-		return deal(c, larger, above, pipes, rand)
+		return deal(c, larger, above, pipes, rand, vdaf.Serial)
 	})
 
 	// Seats that hold the blob see that randomness was drawn before the vector was

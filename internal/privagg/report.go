@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"slices"
 
 	"croft"
 	"croft/internal/tensor"
@@ -88,12 +87,13 @@ type wireHead struct {
 }
 
 // Deal splits a site's encoded vector among the seats, to each of which seats
-// holds a pipe, in order. rand gives 32 bytes for each of the C(m,t) parts.
+// holds a pipe, in order. rand gives 32 bytes for each of the C(m,t) parts, and 32
+// for a proof.
 //
 // It refuses a vector that is not of c.Length elements (ErrShape), and one whose
 // Euclidean norm is not below 2^31 (ErrOverflow): sums of such vectors cannot wrap
 // around the field.
-func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader) (*Report, error) {
+func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader, run vdaf.Workers) (*Report, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -108,10 +108,10 @@ func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader) (*Report, 
 	if err != nil {
 		return nil, err
 	}
-	return deal(c, n, vector, seats, rand)
+	return deal(c, n, vector, seats, rand, run)
 }
 
-func deal(c Context, n *vdaf.Norm, vector []int64, seats []*Sender, rand io.Reader) (*Report, error) {
+func deal(c Context, n *vdaf.Norm, vector []int64, seats []*Sender, rand io.Reader, run vdaf.Workers) (*Report, error) {
 	hash, parts, star := croft.HashOf(c), c.Profile.parts(), c.star()
 	seeds := make([]seed, len(parts))
 	commits := make([]croft.Hash, len(parts))
@@ -128,20 +128,17 @@ func deal(c Context, n *vdaf.Norm, vector []int64, seats []*Sender, rand io.Read
 			streams = append(streams, maskOf(hash, T, &seeds[i]))
 		}
 	}
-	masked := make([]uint64, c.elements(n))
-	for k, v := range vector {
-		masked[k] = vdaf.Residue(v)
-	}
+	blob := make([]byte, 8*c.elements(n), 8*c.elements(n)+tagSize)
 	head := wireHead{Version: c.version(), Commits: commits}
 	if c.Bound == 0 {
 		if err := checkNorm(vector); err != nil {
 			return nil, err
 		}
-		subtract(masked, streams)
-	} else if err := c.prove(n, vector, masked, func(piece []uint64) { subtract(piece, streams) }, &head, &seeds[star], rand, vdaf.Serial); err != nil {
+		mask(blob, residues(vector, nil), streams, run)
+	} else if err := c.prove(n, vector, blob, streams, &head, &seeds[star], rand, run); err != nil {
 		return nil, err
 	}
-	blob := sealBlob(hash, parts[star], &seeds[star], masked)
+	blob = sealBlob(hash, parts[star], &seeds[star], blob)
 	head.Blob = croft.Sum(blob)
 
 	for seat, pipe := range seats {
@@ -161,14 +158,33 @@ func (c Context) version() uint8 {
 	return 1
 }
 
-// subtract takes the next numbers of each stream off a piece.
-func subtract(piece []uint64, streams []*vdaf.XOF) {
-	var buf [blockLen]uint64
-	for block := range slices.Chunk(piece, blockLen) {
-		for _, s := range streams {
-			s.Next(buf[:len(block)])
-			for k := range block {
-				block[k] = vdaf.Sub(block[k], buf[k])
+// mask writes the next numbers of the blob's part into a piece of the blob: what
+// numbers gives, minus all other parts, which are the next numbers of the streams.
+func mask(piece []byte, numbers func(lo int, out []uint64), streams []*vdaf.XOF, run vdaf.Workers) {
+	vdaf.Expand(streams, len(piece)/8, run, func(lo, hi int, streams []*vdaf.XOF) {
+		var room, drawn [blockLen]uint64
+		for ; lo < hi; lo += blockLen {
+			block := room[:min(blockLen, hi-lo)]
+			numbers(lo, block)
+			for _, s := range streams {
+				s.Next(drawn[:len(block)])
+				for k, v := range drawn[:len(block)] {
+					block[k] = vdaf.Sub(block[k], v)
+				}
+			}
+			putNumbers(piece[8*lo:], block)
+		}
+	})
+}
+
+// residues gives the numbers of a vector and then those of the rest.
+func residues(vector []int64, rest []uint64) func(lo int, out []uint64) {
+	return func(lo int, out []uint64) {
+		for k := range out {
+			if at := lo + k; at < len(vector) {
+				out[k] = vdaf.Residue(vector[at])
+			} else {
+				out[k] = rest[at-len(vector)]
 			}
 		}
 	}
@@ -206,24 +222,22 @@ func maskOf(context croft.Hash, T part, s *seed) *vdaf.XOF {
 	return vdaf.NewXOF(s, domain(algorithm, usageMask), binder(context, T))
 }
 
-// sealBlob seals the part that has no stream. The key is used once, so the nonce
-// may be zero; the seed is committed to, so the key is too.
-func sealBlob(context croft.Hash, T part, s *seed, masked []uint64) []byte {
-	out := make([]byte, 0, 8*len(masked)+tagSize)
-	for _, v := range masked {
-		out = binary.LittleEndian.AppendUint64(out, v)
-	}
+// sealBlob seals the part that has no stream, in place if there is room for the
+// tag. The key is used once, so the nonce may be zero; the seed is committed to, so
+// the key is too.
+func sealBlob(context croft.Hash, T part, s *seed, masked []byte) []byte {
 	key := derive(s, domain(algorithm, usageSealed), binder(context, T))
-	return newGCM(key).Seal(out[:0], make([]byte, nonceSize), out, context[:])
+	return newGCM(key).Seal(masked[:0], make([]byte, nonceSize), masked, context[:])
 }
 
-func openBlob(context croft.Hash, T part, s *seed, blob []byte, length int) ([]uint64, error) {
+// openBlob returns the blob's part as bytes, each number of which is below p.
+func openBlob(context croft.Hash, T part, s *seed, blob []byte) ([]byte, error) {
 	key := derive(s, domain(algorithm, usageSealed), binder(context, T))
 	data, err := newGCM(key).Open(nil, make([]byte, nonceSize), blob, context[:])
 	if err != nil {
 		return nil, croft.E(croft.ErrReport, "the masked vector does not open with its seed")
 	}
-	return DecodeShare(data, length)
+	return data, checkNumbers(data)
 }
 
 // appendDealt writes what a seat is entitled to: for each part that it may hold,

@@ -31,10 +31,8 @@ func Aggregate(shares ...[]uint64) ([]uint64, error) {
 
 // EncodeShare returns a share as bytes: 8 an element, little endian.
 func EncodeShare(share []uint64) []byte {
-	out := make([]byte, 0, 8*len(share))
-	for _, v := range share {
-		out = binary.LittleEndian.AppendUint64(out, v)
-	}
+	out := make([]byte, 8*len(share))
+	putNumbers(out, share)
 	return out
 }
 
@@ -43,13 +41,33 @@ func DecodeShare(data []byte, length int) ([]uint64, error) {
 	if len(data) != 8*length {
 		return nil, croft.E(croft.ErrShape, "a share", len(data)/8, length)
 	}
+	if err := checkNumbers(data); err != nil {
+		return nil, err
+	}
 	share := make([]uint64, length)
-	for k := range share {
-		if share[k] = binary.LittleEndian.Uint64(data[8*k:]); share[k] >= vdaf.Modulus {
-			return nil, croft.E(croft.ErrEncoding, "share", fmt.Sprintf("element %d is not below the field's prime", k))
+	getNumbers(share, data)
+	return share, nil
+}
+
+func putNumbers(out []byte, numbers []uint64) {
+	for k, v := range numbers {
+		binary.LittleEndian.PutUint64(out[8*k:], v)
+	}
+}
+
+func getNumbers(out []uint64, data []byte) {
+	for k := range out {
+		out[k] = binary.LittleEndian.Uint64(data[8*k:])
+	}
+}
+
+func checkNumbers(data []byte) error {
+	for k := 0; k+8 <= len(data); k += 8 {
+		if binary.LittleEndian.Uint64(data[k:]) >= vdaf.Modulus {
+			return croft.E(croft.ErrEncoding, "share", fmt.Sprintf("element %d is not below the field's prime", k/8))
 		}
 	}
-	return share, nil
+	return nil
 }
 
 // SealShare seals a seat's share of the sum for one reader. c names the round and

@@ -264,3 +264,64 @@ func TestWipedAndRestored(t *testing.T) {
 		t.Errorf("the first, after the second was turned away: %v", err)
 	}
 }
+
+// A founder's backup of the first day knows nobody who joined since: one address of
+// a member is enough. And keys that were copied by hand are no less careful.
+func TestRestoredFromTheFirstDay(t *testing.T) {
+	t.Parallel()
+	v := settle(t, "Ada")
+	ada := v.Members[0]
+	backup := v.backup(ada)
+	if backup.KnowsOthers() {
+		t.Error("it knows others")
+	}
+	ben := v.joins("Ben", v.invites(ada, true), func(croft.Member) {})
+	v.sees(ben, "itself", func(n ledger.Network) bool { return len(n.Members) == 2 && readies(t, ben) == 2 })
+	if err := v.Rest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := ben.Node.Chain.Status()
+
+	v.wipes(ada)
+	ada.Dir = filepath.Join(v.dir, "new")
+	if err := backup.Restore(ada.Dir, ben.Node.Host.Addrs(), false, nil); err != nil {
+		t.Fatal(err)
+	}
+	v.returns(ada, func(node.Recovery) {})
+	if now := ada.Node.Chain.Status(); now.Height != before.Height || now.AppHash != before.AppHash {
+		t.Errorf("came back to height %d, state %s; it was at %d, %s", now.Height, now.AppHash.Short(), before.Height, before.AppHash.Short())
+	}
+	if _, err := ben.Send(t.Context(), &ledger.Register{Name: "later", Group: croft.Sum([]byte("later")), Releases: 1}); err != nil {
+		t.Errorf("the ledger does not move: %v", err)
+	}
+
+	// Ben's disk, with his keys on a stick.
+	copied := filepath.Join(v.dir, "copied")
+	if err := os.CopyFS(filepath.Join(copied, "keys"), os.DirFS(filepath.Join(ben.Dir, "keys"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{copied, filepath.Join(copied, "keys")} {
+		if err := os.Chmod(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"genesis.cbor", "join.cbor"} {
+		text, err := os.ReadFile(filepath.Join(ben.Dir, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(copied, name), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.wipes(ben)
+	ben.Dir = copied
+	heard := false
+	v.returns(ben, func(r node.Recovery) { heard = heard || r.Heard == 1 })
+	if !heard {
+		t.Error("copied keys were used at once")
+	}
+	if _, err := ben.Send(t.Context(), &ledger.Register{Name: "last", Group: croft.Sum([]byte("last")), Releases: 1}); err != nil {
+		t.Errorf("Ben, with copied keys: %v", err)
+	}
+}

@@ -32,7 +32,7 @@ type field[E comparable] interface {
 	centred(v E) int64           // the other way
 	dif(x, roots []E)            // transforms: ntt.go
 	dit(x, roots []E)
-	coins(sums, x []E, coins []byte) // wraparound tests: wrap.go
+	tossed(tests int) tossed[E] // wraparound tests: wrap.go
 	sums(n int) sums[E]
 }
 

@@ -134,10 +134,10 @@ func (f field128) encode(b []byte, v []e128) {
 	}
 }
 
-func (f field128) dif(x, roots []e128)                { dif[e128](f, x, roots) }
-func (f field128) dit(x, roots []e128)                { dit[e128](f, x, roots) }
-func (f field128) coins(sums, x []e128, coins []byte) { addCoins[e128](f, sums, x, coins) }
-func (field128) sums(n int) sums[e128]                { return make(sums128, n) }
+func (f field128) dif(x, roots []e128)           { dif[e128](f, x, roots) }
+func (f field128) dit(x, roots []e128)           { dit[e128](f, x, roots) }
+func (f field128) tossed(tests int) tossed[e128] { return &simpleTosses[e128]{f, make([]e128, tests)} }
+func (field128) sums(n int) sums[e128]           { return make(sums128, n) }
 
 type sums128 []e128
 

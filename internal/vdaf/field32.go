@@ -75,10 +75,12 @@ func (field32) encode(b []byte, v []uint32) {
 	}
 }
 
-func (f field32) dif(x, roots []uint32)                { dif[uint32](f, x, roots) }
-func (f field32) dit(x, roots []uint32)                { dit[uint32](f, x, roots) }
-func (f field32) coins(sums, x []uint32, coins []byte) { addCoins[uint32](f, sums, x, coins) }
-func (field32) sums(n int) sums[uint32]                { return make(sums32, n) }
+func (f field32) dif(x, roots []uint32) { dif[uint32](f, x, roots) }
+func (f field32) dit(x, roots []uint32) { dit[uint32](f, x, roots) }
+func (f field32) tossed(tests int) tossed[uint32] {
+	return &simpleTosses[uint32]{f, make([]uint32, tests)}
+}
+func (field32) sums(n int) sums[uint32] { return make(sums32, n) }
 
 // sums32 holds each sum below p: a sum and a product are below 2^64.
 type sums32 []uint64

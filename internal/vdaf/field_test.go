@@ -224,27 +224,30 @@ func transforms[E comparable](t *testing.T, o oracle[E]) {
 	})
 }
 
-// The products with coins by tables are those by their definition.
+// The products by sums for four tests' coins are those by their definition.
 func TestCoinsAgainstTheirDefinition(t *testing.T) {
 	f := field64{}
 	o := oracle[uint64]{f, prime("0xffffffff00000001"), 2}
 	rapid.Check(t, func(t *rapid.T) {
-		x := make([]uint64, rapid.SampledFrom([]int{1, 2, 3, 4, 5, 255, 256, 257, 700}).Draw(t, "length"))
-		for k := range x {
-			x[k] = o.draw(t)
-		}
-		tests := rapid.IntRange(1, 5).Draw(t, "tests")
-		coins := make([]byte, tests*((len(x)+3)/4))
-		for k := range coins {
-			coins[k] = rapid.Byte().Draw(t, "coins")
+		tests := rapid.IntRange(1, 9).Draw(t, "tests")
+		quick, slow := f.tossed(tests), tossed[uint64](&simpleTosses[uint64]{f, make([]uint64, tests)})
+		rows := make([]coinRow, (tests+3)/4*4)
+		for range rapid.IntRange(1, 3).Draw(t, "blocks") {
+			x := make([]uint64, rapid.SampledFrom([]int{1, 2, 3, 4, 5, 31, 32, 33, 64, 130}).Draw(t, "length"))
+			for k := range x {
+				x[k] = o.draw(t)
+			}
+			for i := range tests {
+				for k := range (len(x) + 3) / 4 {
+					rows[i][k] = rapid.Byte().Draw(t, "coins")
+				}
+			}
+			quick.add(x, rows)
+			slow.add(x, rows)
 		}
 		got, want := make([]uint64, tests), make([]uint64, tests)
-		for i := range got {
-			got[i] = o.draw(t)
-			want[i] = got[i]
-		}
-		f.coins(got, x, coins)
-		addCoins[uint64](f, want, x, coins)
+		quick.values(got)
+		slow.values(want)
 		if !slices.Equal(got, want) {
 			t.Fatalf("%v, want %v", got, want)
 		}

@@ -59,7 +59,8 @@ type statement[E comparable] interface {
 }
 
 // Workers runs task(0) to task(n−1), in any order and if it likes at the same
-// time, and returns when all are done. No result depends on how. Serial is the
+// time, and returns when all are done. A task may call it again. No result depends
+// on how. Serial is the
 // one that starts nothing; this package has no goroutines of its own.
 type Workers func(n int, task func(i int))
 

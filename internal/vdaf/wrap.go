@@ -2,6 +2,7 @@ package vdaf
 
 import (
 	"crypto/cipher"
+	"encoding/binary"
 	"math/bits"
 )
 
@@ -30,16 +31,18 @@ func wrapTests[E comparable](f field[E], coins *XOF, x source[E], length, tests 
 		for i := range streams {
 			streams[i] = coins.from(uint64(i)*uint64(each) + uint64(lo/4))
 		}
-		totals[task] = make([]E, tests)
-		buf, room := make([]byte, tests*wrapBlock/4), make([]E, wrapBlock)
+		tossed := f.tossed(tests)
+		rows, room := make([]coinRow, (tests+3)/4*4), make([]E, wrapBlock)
 		for ; lo < hi; lo += wrapBlock {
 			block := x(lo, min(lo+wrapBlock, hi), room)
 			n := (len(block) + 3) / 4
 			for i, s := range streams {
-				s.XORKeyStream(buf[i*n:(i+1)*n], zeros[:n])
+				s.XORKeyStream(rows[i][:n], zeros[:n])
 			}
-			f.coins(totals[task], block, buf[:tests*n])
+			tossed.add(block, rows)
 		}
+		totals[task] = make([]E, tests)
+		tossed.values(totals[task])
 	})
 	for _, t := range totals[1:] {
 		f.addTo(totals[0], t)
@@ -47,62 +50,111 @@ func wrapTests[E comparable](f field[E], coins *XOF, x source[E], length, tests 
 	return totals[0]
 }
 
-// addCoins adds to sums[i] the product of x with the i-th row of coins.
-func addCoins[E comparable](f field[E], sums, x []E, coins []byte) {
-	n := len(coins) / len(sums)
-	for i := range sums {
-		row := coins[i*n : (i+1)*n]
+// A coinRow is one test's coins for a block. Rows come in fours, the last ones
+// empty if there are not as many tests.
+type coinRow [wrapBlock / 4]byte
+
+// tossed are the products of some tests, so far.
+type tossed[E comparable] interface {
+	add(x []E, coins []coinRow) // at most a block
+	values(out []E)
+}
+
+// simpleTosses adds up coin by coin.
+type simpleTosses[E comparable] struct {
+	f    field[E]
+	sums []E
+}
+
+func (s *simpleTosses[E]) add(x []E, coins []coinRow) {
+	for i := range s.sums {
 		for k, v := range x {
-			switch row[k/4] >> (2 * (k % 4)) & 3 {
+			switch coins[i][k/4] >> (2 * (k % 4)) & 3 {
 			case 0:
-				sums[i] = f.sub(sums[i], v)
+				s.sums[i] = s.f.sub(s.sums[i], v)
 			case 3:
-				sums[i] = f.add(sums[i], v)
+				s.sums[i] = s.f.add(s.sums[i], v)
 			}
 		}
 	}
 }
 
-// coins64 is how many coordinates' tables stay in the first cache: 128 bytes for
-// two coordinates.
-const coins64 = 256
+func (s *simpleTosses[E]) values(out []E) { copy(out, s.sums) }
 
-// coins adds up by tables: for each pair of coordinates what each of the 16
-// possible half bytes of coins makes of them. Building one costs 16 additions, and
-// each test then needs one for two coordinates. Coins are public, so it is no harm
-// that they decide which word is read; the sums are free of branches.
-func (field64) coins(sums, x []uint64, coins []byte) {
-	n := len(coins) / len(sums)
-	var tables [coins64 / 4][2][16]uint64
-	for at := 0; at < len(x); at += coins64 {
-		block := x[at:min(at+coins64, len(x))]
-		used := (len(block) + 3) / 4
-		for j := range used {
-			var four [4]uint64
-			copy(four[:], block[4*j:])
-			fill(&tables[j][0], four[0], four[1])
-			fill(&tables[j][1], four[2], four[3])
-		}
-		for i := range sums {
-			row := coins[i*n+at/4:][:used]
-			lo, hi := sums[i], uint64(0)
-			for j := range tables[:len(row)] {
-				t, b := &tables[j], row[j]
-				var carry uint64
-				lo, carry = bits.Add64(lo, t[0][b&15], 0)
-				hi, _ = bits.Add64(hi, 0, carry)
-				lo, carry = bits.Add64(lo, t[1][b>>4], 0)
-				hi, _ = bits.Add64(hi, 0, carry)
+// buckets are the tests of Field64, four at a time: their coins for a coordinate
+// are one byte, and the coordinate is added to the sum of that byte. So there is
+// one addition for four tests; what each test makes of the 256 sums is worked out
+// at the end. Coins are public, so it is no harm that they decide which word is
+// touched; the sums are free of branches.
+//
+// A sum is any 64-bit number of its class: with v below p and −c the carry,
+// s + v − c·2^64 + c·ε does not overflow again.
+type buckets []bucket
+
+type bucket [256]uint64
+
+func (field64) tossed(tests int) tossed[uint64] { return make(buckets, (tests+3)/4) }
+
+func (b buckets) add(x []uint64, coins []coinRow) {
+	var last [32]uint64
+	for g := range b {
+		rows, sums := (*[4]coinRow)(coins[4*g:]), &b[g]
+		for k := 0; k < len(x); k += 32 {
+			own := &last // zeros may go to any sum
+			if k+32 <= len(x) {
+				own = (*[32]uint64)(x[k:])
+			} else {
+				copy(last[:], x[k:])
 			}
-			sums[i] = reduce(hi, lo)
+			sums.add(own, rows, k/4)
 		}
 	}
 }
 
-// fill lists ±x ± y for all coins of two coordinates.
-func fill(t *[16]uint64, x, y uint64) {
-	minus, plus := Sub(0, x), x
-	for i, a := range [4]uint64{Sub(0, y), 0, 0, y} {
-		t[4*i], t[4*i+1], t[4*i+2], t[4*i+3] = Add(a, minus), a, a, Add(a, plus)
+// add adds 32 coordinates with the four tests' coins from byte `at` on. The coins are
+// turned by exchanging halves, first of four bits, then of eight: byte j of word k is then
+// coordinate 4j+k.
+func (b *bucket) add(x *[32]uint64, rows *[4]coinRow, at int) {
+	w0 := binary.LittleEndian.Uint64(rows[0][at:])
+	w1 := binary.LittleEndian.Uint64(rows[1][at:])
+	w2 := binary.LittleEndian.Uint64(rows[2][at:])
+	w3 := binary.LittleEndian.Uint64(rows[3][at:])
+	w0, w1 = exchange(w0, w1, 2, 0x3333333333333333)
+	w2, w3 = exchange(w2, w3, 2, 0x3333333333333333)
+	w0, w2 = exchange(w0, w2, 4, 0x0f0f0f0f0f0f0f0f)
+	w1, w3 = exchange(w1, w3, 4, 0x0f0f0f0f0f0f0f0f)
+	for k := 0; k < 32; k += 4 {
+		y := (*[4]uint64)(x[k:])
+		b[byte(w0)] = lazyAdd(b[byte(w0)], y[0])
+		b[byte(w1)] = lazyAdd(b[byte(w1)], y[1])
+		b[byte(w2)] = lazyAdd(b[byte(w2)], y[2])
+		b[byte(w3)] = lazyAdd(b[byte(w3)], y[3])
+		w0, w1, w2, w3 = w0>>8, w1>>8, w2>>8, w3>>8
+	}
+}
+
+// exchange swaps the upper bits of each pair of units in a with the lower ones in b.
+func exchange(a, b uint64, unit int, lower uint64) (uint64, uint64) {
+	t := (a>>unit ^ b) & lower
+	return a ^ t<<unit, b ^ t
+}
+
+func lazyAdd(s, v uint64) uint64 {
+	s, carry := bits.Add64(s, v, 0)
+	return s + -carry&epsilon
+}
+
+func (b buckets) values(out []uint64) {
+	for i := range out {
+		sum := uint64(0)
+		for coins, v := range b[i/4] {
+			switch v = reduce(0, v); coins >> (2 * (i % 4)) & 3 {
+			case 0:
+				sum = Sub(sum, v)
+			case 3:
+				sum = Add(sum, v)
+			}
+		}
+		out[i] = sum
 	}
 }

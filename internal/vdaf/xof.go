@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"slices"
 )
 
 // SeedSize is the length of a seed, a blind and a verification key.
@@ -45,6 +46,7 @@ type XOF struct {
 	first  [16]byte // counter
 	block  cipher.Block
 	buf    []byte // of Next
+	used   uint64 // bytes by Next
 }
 
 // NewXOF starts the stream of a seed in a domain of at most 255 bytes. More of
@@ -114,8 +116,55 @@ func (x *XOF) Next(out []uint64) {
 	for len(out) > 0 {
 		b := x.buf[:min(8*len(out), chunk)]
 		x.next(b)
+		x.used += uint64(len(b))
 		out = out[field64{}.decode(out, b):]
 	}
+}
+
+// Expand lets tasks read the next n numbers of some streams at the same time: a
+// task reads numbers lo to hi of the streams that it is given, all of them.
+// Nothing but Next may have been called on these. It may have to run all tasks
+// again, so they must not add to what they have done.
+//
+// A stream leaves out what is not below p: one number in 2^32, and then all later
+// ones move up. So tasks begin where they must if nothing is left out before; if
+// something was, there is one task after all.
+func Expand(streams []*XOF, n int, run Workers, task func(lo, hi int, streams []*XOF)) {
+	tasks := min(stripes, n/expandAtLeast)
+	if tasks < 2 {
+		task(0, n, streams)
+		return
+	}
+	for _, x := range streams {
+		x.start()
+	}
+	moved := make([]bool, tasks)
+	run(tasks, func(i int) {
+		lo, hi := n*i/tasks, n*(i+1)/tasks
+		own := make([]*XOF, len(streams))
+		for k, x := range streams {
+			own[k] = x.after(x.used + 8*uint64(lo))
+		}
+		task(lo, hi, own)
+		for k, x := range own {
+			moved[i] = moved[i] || x.used != streams[k].used+8*uint64(hi)
+		}
+	})
+	if slices.Contains(moved, true) {
+		task(0, n, streams)
+		return
+	}
+	for _, x := range streams {
+		*x = *x.after(x.used + 8*uint64(n))
+	}
+}
+
+// expandAtLeast is how many numbers are worth a task.
+const expandAtLeast = 1 << 12
+
+// after returns the same stream as if so many bytes had been used.
+func (x *XOF) after(used uint64) *XOF {
+	return &XOF{stream: x.from(used), first: x.first, block: x.block, used: used}
 }
 
 // Seed derives a seed: the next 32 bytes.

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/study"
+)
+
+//go:embed print.html
+var approvalText string
+
+var approvalPage = template.Must(template.New("approval").Funcs(template.FuncMap{
+	"day": day, "size": size, "names": names, "groups": groups, "next": func(n uint8) int { return int(n) + 1 }, "others": func(n int) int { return n - 1 },
+	"last": func(unix int64) string { return time.Unix(unix-1, 0).UTC().Format("2 January 2006") },
+}).Parse(approvalText))
+
+// approval is what a person decides by, in the words of the page.
+type approval struct {
+	studyShowResult
+	Here     string // about how many people the site has
+	Method   string
+	Columns  []printedColumn
+	Required []api.Party // sites without which it does not start
+	Use      string
+	Made     time.Time
+}
+
+type printedColumn struct{ Name, Role, Values, Missing string }
+
+type printedPage struct {
+	File string `json:"file,omitempty"`
+	Page string `json:"page,omitempty"`
+}
+
+// printApproval writes the page of a study. It stands alone: no script, nothing
+// fetched.
+func (c *cli) printApproval(r studyShowResult, out string) error {
+	page, err := renderApproval(r, time.Now())
+	if err != nil {
+		return err
+	}
+	if out == "-" {
+		return c.result(printedPage{Page: string(page)}, func(w io.Writer) { w.Write(page) })
+	}
+	if out == "" {
+		out = fileName(r.Name) + ".html"
+	}
+	if err := writeNew(out, page); err != nil {
+		return err
+	}
+	return c.result(printedPage{File: out}, func(w io.Writer) { fmt.Fprintln(w, say("print.done", out)) })
+}
+
+// renderApproval makes the page. What somebody put on the ledger without this
+// program, and could deceive a reader, it refuses.
+func renderApproval(r studyShowResult, at time.Time) ([]byte, error) {
+	if err := study.Validate(r.Plan); err != nil {
+		return nil, err
+	}
+	p := r.Plan
+	a := approval{studyShowResult: r, Method: p.Model.Family, Use: uses(p.Use), Made: at}
+	if key := "print.family." + p.Model.Family; sentences[key] != "" {
+		a.Method = say(key, p.Model.Label, p.Model.Positive)
+	}
+	if r.Check != nil {
+		a.Here = about(r.Check.People)
+	}
+	for _, col := range p.Schema.Columns {
+		a.Columns = append(a.Columns, printColumn(p.Model, col))
+	}
+	for _, site := range r.Sites {
+		if slices.Contains(p.Required, site.ID) {
+			a.Required = append(a.Required, site.Party)
+		}
+	}
+	var page bytes.Buffer
+	err := approvalPage.Execute(&page, a)
+	return page.Bytes(), err
+}
+
+func printColumn(m croft.Model, col croft.Column) printedColumn {
+	out := printedColumn{Name: col.Name, Values: say("print.levels", strings.Join(col.Levels, ", ")), Missing: say("print.stops")}
+	if col.Kind == croft.Number {
+		out.Values = strings.TrimSpace(say("print.range", col.Low, col.High, col.Unit))
+	}
+	if len(col.Codes) > 0 {
+		out.Values = say("print.codes", out.Values, strings.Join(col.Codes, ", "))
+	}
+	switch col.Missing {
+	case croft.MissingDrop:
+		out.Missing = say("print.drop")
+	case croft.MissingValue:
+		out.Missing = say("print.fill", col.Fill)
+	}
+	role := "print.unused"
+	switch {
+	case col.Name == m.Label:
+		role = "print.label"
+	case col.Name == m.Time:
+		role = "print.time"
+	case col.Name == m.Exposure:
+		role = "print.exposure"
+	case col.Name == m.Weight:
+		role = "print.weight"
+	case slices.Contains(m.Features, col.Name):
+		role = "print.feature"
+	}
+	out.Role = say(role)
+	return out
+}
+
+// about rounds a number of people: a page that goes around need not say it exactly.
+func about(people int) string {
+	if people < 20 {
+		return say("print.few")
+	}
+	step := 10
+	for people/step >= 100 {
+		step *= 10
+	}
+	return say("print.about", (people+step/2)/step*step)
+}
+
+// groups writes a hash in groups of four digits, for eyes that compare.
+func groups(h croft.Hash) string {
+	return strings.Join(slices.Collect(func(yield func(string) bool) {
+		for digits := range slices.Chunk([]byte(h.String()), 4) {
+			if !yield(string(digits)) {
+				return
+			}
+		}
+	}), " ")
+}
+
+// fileName makes a file's name from a text of people.
+func fileName(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(text))
+}

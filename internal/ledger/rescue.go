@@ -1,0 +1,256 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"croft"
+)
+
+// A chain stands still for good when too many of its orderers are lost: a fire, a
+// disk without a backup. Its members then begin a successor chain from the last state
+// that they have verified. More than half of all members of that state sign the
+// successor's genesis, which names the state by its hash, who goes on and who is
+// lost. Who is lost has left as by a vote. Members, datasets, budgets, credits and
+// ended studies are as they were; a study that was running ends, for its approvals and
+// keys were for the chain that ended. What was signed for that chain counts on this
+// one no more, but for vouchers and receipts: they name a channel, and channels go on.
+//
+// From the same state and the same lost members everybody computes the same genesis:
+// so members sign one thing without talking of it first.
+
+// End is where a chain ended.
+type End struct {
+	Height  int64      // of its last block
+	Time    int64      // of that block, Unix milliseconds
+	AppHash croft.Hash // of the state after it
+	State   []byte     // the same, exported: see AppendRecord
+}
+
+// MaxState bounds an exported state: one blob.
+const MaxState = 64 << 20
+
+// AppendRecord appends a record to an exported state: the lengths of key and value
+// as varints, each before its bytes. The records of a state stand in order of their
+// keys, as Range yields them: one state has one export.
+func AppendRecord(state []byte, key string, value []byte) []byte {
+	state = binary.AppendUvarint(state, uint64(len(key)))
+	state = append(state, key...)
+	state = binary.AppendUvarint(state, uint64(len(value)))
+	return append(state, value...)
+}
+
+// Succeed returns the genesis, which nobody has signed yet, of the successor of the
+// chain that g began, without the members that are lost. It fails with
+// croft.ErrRescue if too few are left to sign, or if those who are left can order
+// blocks without a rescue.
+func Succeed(g croft.Genesis, end End, lost []croft.MemberID) (croft.Genesis, error) {
+	records, err := openState(end.State)
+	if err != nil {
+		return g, err
+	}
+	s := &State{tree: NewMemoryTree(), writes: records}
+	before := s.members()
+	for i, id := range lost {
+		if m, known := s.member(id); !known || m.Revoked || has(lost[:i], id) {
+			return g, croft.E(croft.ErrTxUnknown, "member", id.Short())
+		}
+	}
+	if len(lost) == 0 {
+		return g, croft.E(croft.ErrRescue, "it names nobody who is lost", "name the members whose nodes are lost: croft network rescue --without NAME")
+	}
+	if needed := Majority(len(before)); len(before)-len(lost) < needed {
+		return g, croft.E(croft.ErrRescue, fmt.Sprintf("%d of %d members have to sign, and %d are left", needed, len(before), len(before)-len(lost)),
+			"restore a lost node from its backup, or found a new network")
+	}
+	ordering := s.network().Orderers
+	left := slices.DeleteFunc(slices.Clone(ordering), func(id croft.MemberID) bool { return has(lost, id) })
+	if 3*len(left) > 2*len(ordering) {
+		return g, croft.E(croft.ErrRescue, "the ledger moves without them", "vote that they leave: croft member revoke NAME")
+	}
+	return croft.Genesis{
+		Version: g.Version, Name: g.Name, Time: (end.Time + 999) / 1000, Previous: g.Network(), State: croft.Sum(end.State),
+		Members: slices.DeleteFunc(before, func(m croft.Member) bool { return has(lost, m.ID) }),
+		Rescue:  &croft.Rescue{Chain: g.Scope().Chain, Height: end.Height, AppHash: end.AppHash},
+	}, nil
+}
+
+// Endorsed says how many of the members signed a successor's genesis. It fails with
+// croft.ErrTxSignature if a signature is wrong or not one of theirs.
+func Endorsed(g croft.Genesis, members []croft.Member) (int, error) {
+	if g.Rescue == nil {
+		return 0, croft.E(croft.ErrEncoding, "successor's genesis", "it says of no rescue")
+	}
+	scope, body := croft.Scope{Network: g.Previous, Chain: g.Rescue.Chain}, g.Hash()
+	for i, e := range g.Rescue.Signed {
+		at := slices.IndexFunc(members, func(m croft.Member) bool { return m.ID == e.Member })
+		if at < 0 || i > 0 && g.Rescue.Signed[i-1].Member.Compare(e.Member) >= 0 ||
+			!scope.Verify(members[at].Key, croft.RescueDomain, body[:], e.Signature) {
+			return 0, croft.E(croft.ErrTxSignature)
+		}
+	}
+	return len(g.Rescue.Signed), nil
+}
+
+// Endorse adds a member's signature to a successor's genesis. sign signs with its
+// member key.
+func Endorse(g croft.Genesis, member croft.MemberID, sign Signer) croft.Genesis {
+	scope, body := croft.Scope{Network: g.Previous, Chain: g.Rescue.Chain}, g.Hash()
+	return merge(g, []croft.Endorsement{{Member: member, Signature: sign(croft.RoleMember, scope, croft.RescueDomain, body[:])}})
+}
+
+// Merge adds the signatures of one copy of a successor's genesis to another.
+func Merge(g, other croft.Genesis) croft.Genesis { return merge(g, other.Rescue.Signed) }
+
+func merge(g croft.Genesis, more []croft.Endorsement) croft.Genesis {
+	rescue := *g.Rescue
+	rescue.Signed = slices.Concat(g.Rescue.Signed, more)
+	slices.SortStableFunc(rescue.Signed, func(a, b croft.Endorsement) int { return a.Member.Compare(b.Member) })
+	rescue.Signed = slices.CompactFunc(rescue.Signed, func(a, b croft.Endorsement) bool { return a.Member == b.Member })
+	g.Rescue = &rescue
+	return g
+}
+
+// Continue returns the machine of a successor chain, on an empty tree: state is what
+// its genesis names. It fails with croft.ErrRescue or croft.ErrTxSignature unless more
+// than half of the members of that state signed the genesis, and it follows from it.
+func Continue(g croft.Genesis, state []byte, tree *Tree) (*Machine, error) {
+	if err := CheckGenesis(g); err != nil {
+		return nil, err
+	}
+	if g.Rescue == nil || croft.Sum(state) != g.State {
+		return nil, croft.E(croft.ErrRescue, "its state is not the one that was signed", "get the code again, from a member who signed")
+	}
+	records, err := openState(state)
+	if err != nil {
+		return nil, err
+	}
+	s := &State{tree: NewMemoryTree(), writes: records}
+	var lost []croft.MemberID
+	var left []croft.Member
+	before := s.members()
+	for _, m := range before {
+		if slices.Contains(g.Members, m) {
+			left = append(left, m)
+		} else {
+			lost = append(lost, m.ID)
+		}
+	}
+	if s.network().ID != g.Previous || !slices.Equal(left, g.Members) {
+		return nil, croft.E(croft.ErrRescue, "its members are not those of the state", "get the code again, from a member who signed")
+	}
+	signed, err := Endorsed(g, left)
+	if err != nil {
+		return nil, err
+	}
+	if needed := Majority(len(before)); signed < needed {
+		return nil, croft.E(croft.ErrRescue, fmt.Sprintf("%d of %d members have signed, %d have to", signed, len(before), needed), "have others confirm it: croft network rescue CODE")
+	}
+	s.succeed(g.Rescue.Chain, lost)
+	m := &Machine{tree: tree, genesis: g, scope: g.Scope(), inherited: s.writes}
+	m.found()
+	return m, nil
+}
+
+// openState reads an exported state. A record of the rules in it that cannot be read
+// is croft.ErrEncoding as well: whoever made the export chose its bytes.
+func openState(state []byte) (records map[string][]byte, err error) {
+	bad := func(why string) (map[string][]byte, error) {
+		return nil, croft.E(croft.ErrEncoding, "exported state", why)
+	}
+	if len(state) > MaxState {
+		return nil, croft.E(croft.ErrTooLarge, len(state), MaxState)
+	}
+	records = map[string][]byte{}
+	var again []byte
+	last, rest := "", state
+	next := func() (part []byte, ok bool) {
+		n, used := binary.Uvarint(rest)
+		if used <= 0 || n > uint64(len(rest)-used) {
+			return nil, false
+		}
+		part, rest = rest[used:used+int(n)], rest[used+int(n):]
+		return part, true
+	}
+	for len(rest) > 0 {
+		key, whole := next()
+		value, both := next()
+		if !whole || !both || string(key) <= last {
+			return bad("it is cut off, or its keys are not in order")
+		}
+		last = string(key)
+		records[last] = value
+		again = AppendRecord(again, last, value)
+	}
+	if !bytes.Equal(again, state) {
+		return bad("a length is not in its shortest form")
+	}
+	return records, checkRecords(records)
+}
+
+// checkRecords makes sure that the rules can read every record.
+func checkRecords(records map[string][]byte) error {
+	for _, key := range slices.Sorted(maps.Keys(records)) {
+		kind, _, _ := strings.Cut(key, "/")
+		if readable := readers[kind]; readable == nil || !readable(records[key]) {
+			return croft.E(croft.ErrEncoding, "exported state", fmt.Sprintf("its record %.100q cannot be read", key))
+		}
+	}
+	network, found, _ := Decode[Network](records[NetworkKey])
+	if missing := func(id croft.MemberID) bool { return records[MemberKey(id)] == nil }; !found || slices.ContainsFunc(network.Members, missing) {
+		return croft.E(croft.ErrEncoding, "exported state", "its network or a member is missing")
+	}
+	return nil
+}
+
+// readers say of each kind of record whether it can be read.
+var readers = map[string]func(raw []byte) bool{
+	NetworkKey: reads[Network], "member": reads[croft.Member], "name": reads[croft.MemberID], "sequence": reads[uint64], "ballot": reads[Ballot],
+	"invite": reads[Invitation], "application": reads[Application], arrivedKey: reads[[]croft.MemberID],
+	"dataset": reads[croft.Dataset], "group": reads[Group],
+	"study": reads[Study], "plan": reads[croft.Study], "study-at": reads[croft.StudyID], "open": reads[int], "answered": reads[bool],
+	"key": reads[[]byte], "model": reads[Model], dueKey: reads[[]dueItem], "round": reads[Round], "evidence": reads[croft.Hash],
+	SupplyKey: reads[Supply], "account": reads[Account], "guest": reads[Guest],
+	"service": reads[croft.Service], ServicesKey: reads[uint32], "service-at": reads[croft.ServiceID],
+	"channel": reads[Channel], "channel-at": reads[croft.ChannelID], clearingKey: reads[[]croft.ChannelID], resumedKey: reads[int64],
+}
+
+func reads[T any](raw []byte) bool {
+	_, found, err := Decode[T](raw)
+	return found && err == nil
+}
+
+// succeed turns the last state of a chain into the first of its successor.
+func (s *State) succeed(chain string, lost []croft.MemberID) {
+	for _, id := range lost {
+		m, _ := s.member(id)
+		m.Revoked = true
+		write(s, MemberKey(id), m)
+	}
+	n := s.network()
+	n.Before = append(slices.Clone(n.Before), chain)
+	write(s, NetworkKey, n)
+	s.chooseOrderers()
+	for i := range n.Studies {
+		id, _ := read[croft.StudyID](s, StudyAtKey(i))
+		if st, _, err := s.study(id); err == nil && st.Status != Done && st.Status != Stopped {
+			s.stop(&st, rescued, lost...)
+		}
+	}
+}
+
+// rescued is the reason of a study that ended because its chain did.
+const rescued = "rescued"
+
+// scopes returns the scope of the chain, and before it those of the chains that it
+// continues.
+func (s *State) scopes(scope croft.Scope) (all []croft.Scope) {
+	for _, chain := range append(slices.Clone(s.network().Before), scope.Chain) {
+		all = append(all, croft.Scope{Network: scope.Network, Chain: chain})
+	}
+	return all
+}
