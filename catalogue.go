@@ -41,6 +41,7 @@ const (
 	ErrFileWrite
 	ErrView
 	ErrResource
+	ErrNotCount
 )
 
 // Private sums and plans (tensor, privagg, fed).
@@ -118,6 +119,8 @@ const (
 	ErrRestored
 	ErrUnwell
 	ErrRescue
+	ErrChain
+	ErrAutostart
 )
 
 // Studies at a site.
@@ -152,6 +155,15 @@ const (
 	ErrInFlight
 	ErrReceipt
 	ErrTillBusy
+	ErrNoChannel
+	ErrBusy
+	ErrEngineFailed
+	ErrRequest
+	ErrAnswered
+	ErrRemote
+	ErrAPIKey
+	ErrSpendCap
+	ErrNotServed
 )
 
 type entry struct {
@@ -188,6 +200,7 @@ var catalogue = map[Code]entry{
 	ErrFileWrite:     {Invalid, "cannot write {0}: {1}", "name another file, in a folder that is there and that you may write to"},
 	ErrView:          {Invalid, "{0} is not a view that can be run: {1}", "correct it; docs/ref/fhir.md says what a view may hold"},
 	ErrResource:      {Invalid, "{0}, line {1}: {2}", "correct the resource or export it again; if the view is at fault, docs/ref/fhir.md says what its paths mean"},
+	ErrNotCount:      {Invalid, "{0}, column {1}: {2} is not a whole number, and the study counts it", "correct the value; for a measurement set family = \"linear\""},
 
 	ErrOverflow:      {Invalid, "block {0}, number {1}: {2} does not fit below the bound of {3}", "the vector would exceed its approved bound and nothing was sent; check the data's units and the declared ranges"},
 	ErrShape:         {Invalid, "{0} has {1} elements, expected {2}", "both sides must run the same plan: check their versions with `croft version`"},
@@ -257,6 +270,8 @@ var catalogue = map[Code]entry{
 	ErrGenesis:      {Corrupt, "the genesis of the inviter's node is not that of the network in the code", "do not join: somebody else answers there; ask who invited you, by telephone, for a new code: croft invite create"},
 	ErrUnwell:       {Invalid, "doctor found what has to be mended, in {0} of its checks", "do what stands after each arrow, then croft doctor again"},
 	ErrRescue:       {Denied, "the network cannot be rescued like this: {0}", "{1}"},
+	ErrChain:        {Conflict, "{0} is on the chain {1} and this node on {2}: the network was rescued, and one of the two has not changed over", "on the one that has not: croft network rescue CODE, with the code that croft network show prints on the other"},
+	ErrAutostart:    {Unavailable, "the system did not take the service: {0}: {1}", "do that by hand and see why; or start the node at each login with croft up --detach"},
 
 	ErrNotApproved: {Pending, "{0} has not approved study {1}", "a person decides: croft study show, then croft study approve or decline"},
 	ErrDiffers:     {Denied, "the study differs from what was approved: {0}", "read it again: croft study show; approve it again if you agree"},
@@ -283,6 +298,15 @@ var catalogue = map[Code]entry{
 	ErrInFlight:      {Exhausted, "calls for {0} credits are waiting for their receipts; with this one more than the {1} that you would lose at most", "wait for answers, give calls up, or raise the limit"},
 	ErrReceipt:       {Invalid, "the receipt cannot be taken: {0}", "keep it; if the provider does not mend it, close the channel"},
 	ErrTillBusy:      {Unavailable, "the provider is working on {0} calls of this channel", "wait for answers, then try again"},
+	ErrNoChannel:     {Exhausted, "no channel to {0} can pay {1} credits for a call of {2}", "put credits aside for it: croft wallet open {2} --deposit 10"},
+	ErrBusy:          {Unavailable, "{0} has as many calls in hand as it takes", "try again in a moment; nothing was paid"},
+	ErrEngineFailed:  {Unavailable, "the engine behind {0} failed: {1}", "nothing was paid; try again later, or ask its provider"},
+	ErrRequest:       {Invalid, "the request cannot be used: {0}", "see what the service takes: croft service show"},
+	ErrAnswered:      {Conflict, "call {0} was made before, and its answer is not kept", "make a new call"},
+	ErrRemote:        {Denied, "this would send {0} to {1}", "{2}"},
+	ErrAPIKey:        {Denied, "this API key cannot be used: {0}", "make one: croft apikey create NAME"},
+	ErrSpendCap:      {Exhausted, "the API key may spend {0} credits, {1} are left", "make a key with a higher cap: croft apikey create NAME --cap 50"},
+	ErrNotServed:     {Unavailable, "{0} is on the ledger and its provider's node does not serve it: {1}", "ask the provider: it starts it with croft service publish"},
 }
 
 // Next returns the advice of err's code, or "" if it has none.

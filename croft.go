@@ -12,6 +12,7 @@
 //	member.go     members, their keys, the genesis of a network
 //	dataset.go    schemas and registered datasets
 //	study.go      the study that sites approve, and the approval
+//	rescue.go     what a chain's successor is signed with, and its code
 //	invite.go     invite codes, and the digits to compare
 //	round.go      rounds, phases, reports and sums
 //	money.go      credits, channels, vouchers, receipts

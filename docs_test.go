@@ -40,6 +40,24 @@ func TestPromiseIsVerbatim(t *testing.T) {
 	}
 }
 
+// What the page for data protection officers quotes stands in threats.md.
+func TestQuotesAreVerbatim(t *testing.T) {
+	flat := func(text string) string { return strings.Join(strings.Fields(text), " ") }
+	threats, quotes := flat(read(t, "docs/threats.md")), 0
+	for _, paragraph := range strings.Split(read(t, "docs/dpo.md"), "\n\n") {
+		quote, is := strings.CutPrefix(paragraph, "> ")
+		if !is {
+			continue
+		}
+		if quotes++; !strings.Contains(threats, flat(strings.ReplaceAll(quote, "\n> ", " "))) {
+			t.Errorf("docs/threats.md does not say: %s", quote)
+		}
+	}
+	if quotes == 0 {
+		t.Error("docs/dpo.md quotes nothing")
+	}
+}
+
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^(#+) (.+)$`)

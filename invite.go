@@ -14,7 +14,7 @@ import (
 // ledger knows the invite by the public half of its key, and has the last word on
 // its terms.
 type Invite struct {
-	Network NetworkID
+	Network NetworkID // Genesis.Hash of the chain: the network's id, unless it was rescued
 	Secret  [16]byte  // Key is made from it: whoever has the code can apply
 	Node    PublicKey // node key of the inviter: the newcomer talks to this node and no other
 	Expires int64     // Unix seconds, from 1 to 2³²−1
@@ -129,7 +129,7 @@ func ParseInvite(text string) (v Invite, err error) {
 }
 
 // ParseAddr reads the multiaddr that String writes; what follows it (/p2p/…) does
-// not count. It reports false for any other.
+// not count. It reports false for any other, and for a way through another node.
 func ParseAddr(text string) (a Addr, ok bool) {
 	parts := strings.Split(text, "/") // "", ip4, IP, tcp, port
 	if len(parts) < 5 || parts[0] != "" {
@@ -140,7 +140,7 @@ func ParseAddr(text string) (a Addr, ok bool) {
 		addr, err = netip.ParseAddrPort("[" + parts[2] + "]:" + parts[4])
 	}
 	a = Addr{addr, parts[3] == "udp"}
-	return a, err == nil && strings.HasPrefix(text+"/", a.String()+"/")
+	return a, err == nil && strings.HasPrefix(text+"/", a.String()+"/") && !strings.Contains(text, "/p2p-circuit")
 }
 
 // String returns the multiaddr, such as /ip4/192.0.2.1/udp/4001/quic-v1.

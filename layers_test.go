@@ -29,9 +29,11 @@ var layers = []struct {
 	{[]string{"p2p"}, "other machines"},
 	{[]string{"chain"}, "the ledger under consensus"},
 	{[]string{"data"}, "the owner's files, read under a schema"},
-	{[]string{"study"}, "the first great flow: a round"},
+	{[]string{"study", "serve"}, "the first great flow, a round; and engines that answer calls"},
+	{[]string{"market"}, "the second great flow: a paid call"},
 	{[]string{"audit"}, "checks what the flows left behind, so it must not be needed by them"},
 	{[]string{"api"}, "what a person's commands may ask of a node"},
+	{[]string{"report"}, "what a finished study says, to read, to print, to compute on"},
 	{[]string{"node"}, "puts everything together, once"},
 	{[]string{"sim"}, "many nodes in one process"},
 	{[]string{"bench"}, "experiments as code"},
@@ -50,6 +52,7 @@ var confined = map[string]string{
 	"github.com/pelletier/go-toml":    "study",
 	"github.com/spf13/cobra":          "cmd/croft",
 	"filippo.io/age":                  "keys",
+	"github.com/cloudflare/circl":     "bench", // beside ours; tests of vdaf compare with it
 	"github.com/syndtr/goleveldb":     "chain",
 	"github.com/prometheus/":          "p2p", // to switch libp2p's metrics off
 	"github.com/rogpeppe/go-internal": "cmd/croft",

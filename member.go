@@ -28,36 +28,10 @@ type Genesis struct {
 	Rescue   *Rescue   `cbor:"7,keyasint,omitempty"` // of a successor chain
 }
 
-// Rescue says by what right a chain succeeds another: more than half of the members
-// of the last state signed the successor's genesis.
-type Rescue struct {
-	Chain   string        `cbor:"1,keyasint"` // that it takes over from
-	Height  int64         `cbor:"2,keyasint"` // of that chain's last block
-	AppHash Hash          `cbor:"3,keyasint"` // of the state after it
-	Signed  []Endorsement `cbor:"4,keyasint,omitempty"`
-}
-
-// Endorsement is a member's signature of Genesis.Hash with its member key, in the
-// scope of the chain that ends, under RescueDomain.
-type Endorsement struct {
-	Member    MemberID  `cbor:"1,keyasint"`
-	Signature Signature `cbor:"2,keyasint"`
-}
-
-// RescueDomain tags the signatures of a successor's genesis.
-const RescueDomain = "rescue"
-
 // Hash names the chain that begins with this genesis: an invite, a checkpoint. It
 // leaves out who signed, so that it is there to be signed. Of a network's first chain
 // it is the network's id.
-func (g Genesis) Hash() Hash {
-	if g.Rescue != nil {
-		unsigned := *g.Rescue
-		unsigned.Signed = nil
-		g.Rescue = &unsigned
-	}
-	return HashOf(g)
-}
+func (g Genesis) Hash() Hash { return HashOf(g.unsigned()) }
 
 // Network returns the network's id.
 func (g Genesis) Network() NetworkID {

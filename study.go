@@ -1,5 +1,7 @@
 package croft
 
+import "slices"
+
 // EngineVersion names the plan engine of this build. A node refuses a study that
 // names another: two engines may not agree bit by bit.
 const EngineVersion = "croft-plan/1"
@@ -60,6 +62,7 @@ type Study struct {
 	Unchecked bool   `cbor:"18,keyasint,omitempty" json:"unchecked"` // q = t+1: a lying seat may go unnoticed
 	Patience  uint32 `cbor:"19,keyasint" json:"patience"`            // seconds without news after which a guard counts as passed
 	Engine    string `cbor:"20,keyasint" json:"engine"`
+	Unproved  bool   `cbor:"21,keyasint,omitempty" json:"unproved"` // reports carry no proof: a site's bound is its word
 }
 
 // HoldOut says which people test the model: those whose keyed hash falls below
@@ -99,6 +102,18 @@ type Grid struct {
 	Cells uint16  `cbor:"2,keyasint" json:"cells"`
 }
 
+// Columns returns the columns that the model reads, each once: the features, then
+// the label, the time, the exposure and the weight, as far as there are any.
+func (m Model) Columns() []string {
+	out := slices.Clone(m.Features)
+	for _, c := range []string{m.Label, m.Time, m.Exposure, m.Weight} {
+		if c != "" && !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // PlanHash returns the hash that approvals bind.
 func (s Study) PlanHash() Hash { return HashOf(s) }
 
@@ -116,6 +131,9 @@ type Approval struct {
 	Engine     string     `cbor:"9,keyasint" json:"engine"`
 	Purpose    string     `cbor:"10,keyasint" json:"purpose"`
 	LegalBasis string     `cbor:"11,keyasint" json:"legal_basis"`
+	// Rows bounds the site's rows, held-out ones included. It stands on the ledger,
+	// so it is rounded up; the proof of each report is of a bound that grows with it.
+	Rows uint32 `cbor:"12,keyasint,omitempty" json:"rows"`
 }
 
 // Refusal is why a site does not take part: one of a closed list, so that the

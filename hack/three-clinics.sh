@@ -15,10 +15,10 @@ cd "$(dirname "$0")/.."
 heart=$(realpath "${1:-../shared/data/heart}")
 [ -r "$heart/processed.va.data" ] || { echo "no heart data in $heart: fetch the four processed.*.data files from https://archive.ics.uci.edu/dataset/45/heart+disease" >&2; exit 3; }
 [ "$(id -u)" = 0 ] && ip netns list >/dev/null || { echo "network namespaces need Linux, root and iproute2" >&2; exit 3; }
-if [ -n "${CROFT:-}" ]; then croft=$(realpath "$CROFT"); fi
 
 place=$(mktemp -d); chmod 711 "$place"
-if [ -z "${croft:-}" ]; then croft=$place/croft; CGO_ENABLED=0 go build -o "$croft" ./cmd/croft; fi
+croft=$place/program
+if [ -n "${CROFT:-}" ]; then install -m 755 "$CROFT" "$croft"; else CGO_ENABLED=0 go build -o "$croft" ./cmd/croft; fi
 mark=cl$$ # of this run's namespaces
 clinics=(a b c d)
 finish() {
@@ -164,7 +164,7 @@ files >"$place/before"
 code=$(type a invite create --auto | grep -o 'croft1[a-z0-9]*')
 type d join "$code" --name Zurich --listen 10.77.0.4:7421 --detach 2> >(tee "$place/joining" >&2) &
 fourth=$!
-until grep -q 'Waiting: 1 of 2 votes' "$place/joining"; do kill -0 $fourth; sleep 0.2; done
+until grep -q 'Waiting: 1 of 2 votes' "$place/joining" 2>/dev/null; do kill -0 $fourth; sleep 0.2; done
 sleep 1 # they compare the digits
 type b member approve Zurich
 wait $fourth

@@ -42,7 +42,11 @@ func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
 		return err
 	}
 	entries := []audit.Entry{}
-	if _, err := audit.Verify(ctx, g, client.Blocks(ctx, 1), audit.Options{Log: func(e audit.Entry) {
+	inherited, err := client.Inherited(ctx, g)
+	if err != nil {
+		return err
+	}
+	if _, err := audit.Verify(ctx, g, client.Blocks(ctx, 1), audit.Options{Inherited: inherited, Log: func(e audit.Entry) {
 		if e.Height >= o.from && o.wants(e) {
 			entries = append(entries, e)
 		}

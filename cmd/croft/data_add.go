@@ -23,6 +23,7 @@ type dataAddOptions struct {
 	name, unit       string
 	releases         uint32
 	public, dryRun   bool
+	exact            bool
 	minRows, minCell int
 }
 
@@ -48,6 +49,7 @@ func (c *cli) dataAddVerb() *cobra.Command {
 	flags.BoolVar(&o.public, "public", false, say("data.add.flag.public"))
 	flags.IntVar(&o.minRows, "min-rows", policy.MinRows, say("data.add.flag.rows"))
 	flags.IntVar(&o.minCell, "min-cell", policy.MinCell, say("data.add.flag.cell"))
+	flags.BoolVar(&o.exact, "allow-exact-detail", false, say("data.add.flag.exact"))
 	flags.BoolVar(&o.dryRun, "dry-run", false, say("flag.dry"))
 	return cmd
 }
@@ -94,7 +96,7 @@ func nameOf(path string) string { return strings.TrimSuffix(filepath.Base(path),
 // ledger.
 func (c *cli) register(ctx context.Context, p *person, path string, o dataAddOptions) (r dataAddResult, err error) {
 	policy := table.DefaultPolicy()
-	policy.MinRows, policy.MinCell, policy.Public = o.minRows, o.minCell, o.public
+	policy.MinRows, policy.MinCell, policy.Public, policy.Exact = o.minRows, o.minCell, o.public, o.exact
 	add := api.Add{Path: path, Name: o.name, Options: data.Options{View: o.view, Unit: o.unit, Releases: o.releases, Policy: policy}}
 	c.progress("data.add.reading", path)
 	prepared, err := p.Prepare(ctx, add)

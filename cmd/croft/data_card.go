@@ -50,6 +50,9 @@ func (c *cli) dataCard(ctx context.Context, name string) error {
 		fmt.Fprintln(w, say("data.card.columns", strings.Join(d.Columns, ", ")))
 		fmt.Fprintln(w, say("data.card.budget", d.Used, d.Cap))
 		fmt.Fprintln(w, say("data.card.policy", d.Policy.MinRows, d.Policy.MinCell, d.Policy.MaxRatio))
+		if d.Policy.Exact {
+			fmt.Fprintln(w, say("data.card.exact"))
+		}
 		if d.Policy.Public {
 			fmt.Fprintln(w, say("data.public"))
 		}

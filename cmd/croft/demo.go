@@ -21,21 +21,23 @@ import (
 
 func (c *cli) demoVerb() *cobra.Command {
 	var seed uint64
+	var unproved bool
 	var cmd *cobra.Command
 	cmd = c.verb("demo", "demo", cobra.NoArgs, func(ctx context.Context, _ []string) error {
 		dir := ""
 		if cmd.Flags().Changed("dir") {
 			dir = c.dir
 		}
-		return c.demo(ctx, dir, seed)
+		return c.demo(ctx, dir, seed, unproved)
 	})
 	cmd.Flags().Uint64Var(&seed, "seed", 1, say("demo.flag.seed"))
+	cmd.Flags().BoolVar(&unproved, "unproved", false, say("demo.flag.proof"))
 	return cmd
 }
 
 // demo runs a community's first study on this machine. Without a folder of its
 // own it leaves nothing behind, however it ends; with one, only a whole network.
-func (c *cli) demo(ctx context.Context, dir string, seed uint64) (failed error) {
+func (c *cli) demo(ctx context.Context, dir string, seed uint64, unproved bool) (failed error) {
 	keep, ran := dir != "", false
 	if !keep {
 		temp, err := os.MkdirTemp("", "croft-demo-")
@@ -61,7 +63,7 @@ func (c *cli) demo(ctx context.Context, dir string, seed uint64) (failed error) 
 	}
 	c.progress("demo.intro", bench.Attribution, bench.SplitLabel, seed)
 	screen := &demoScreen{cli: c}
-	report, err := bench.Demo(ctx, bench.DemoConfig{Dir: dir, Seed: seed, Log: slog.New(slog.DiscardHandler), Progress: screen.show})
+	report, err := bench.Demo(ctx, bench.DemoConfig{Dir: dir, Seed: seed, Unproved: unproved, Log: slog.New(slog.DiscardHandler), Progress: screen.show})
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
@@ -125,7 +127,7 @@ func (s *demoScreen) show(step bench.DemoStep) {
 			loss = fmt.Sprintf("%.4f", e.Loss)
 		}
 		s.progress("demo.round", fmt.Sprintf("%2d", e.Round+1), fmt.Sprintf("%-8s", e.Text), s.reports[e.Round], loss, s.bytes[e.Round])
-	case "liar", "pause", "refuse", "fail", "stop", "warn":
+	case "liar", "pause", "refuse", "reject", "fail", "stop", "warn":
 		if line := say("demo.trouble", step.Who, e.Word, e.Text); !s.said[line] {
 			s.said[line] = true
 			s.progress("demo.trouble", step.Who, e.Word, e.Text)

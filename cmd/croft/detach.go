@@ -39,12 +39,10 @@ func (c *cli) detach(ctx context.Context, o upOptions) error {
 		return croft.E(croft.ErrFolder, c.dir, reason(err))
 	}
 	defer log.Close()
-	args := []string{os.Args[0], "up", "--json", "--dir", dir, "--page", o.page, fmt.Sprintf("--lan=%t", o.lan), fmt.Sprintf("--quiet=%t", c.quiet)}
+	args := append([]string{os.Args[0]}, o.again(dir)...)
+	args = append(args, "--json", fmt.Sprintf("--quiet=%t", c.quiet))
 	if o.name != "" {
 		args = append(args, "--name", o.name)
-	}
-	for _, where := range o.listen {
-		args = append(args, "--listen", where)
 	}
 	cmd := &exec.Cmd{Path: self, Args: args, Dir: dir, Stderr: log, SysProcAttr: apart()}
 	out, err := cmd.StdoutPipe()

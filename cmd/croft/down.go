@@ -15,7 +15,19 @@ import (
 )
 
 func (c *cli) downVerb() *cobra.Command {
-	return c.verb("down", "down", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.down(ctx) })
+	var service bool
+	cmd := c.verb("down", "down", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		if !service {
+			return c.down(ctx)
+		}
+		s, err := c.autostart(upOptions{})
+		if err != nil {
+			return err
+		}
+		return c.removeAutostart(ctx, s)
+	})
+	cmd.Flags().BoolVar(&service, "service", false, say("down.flag.service"))
+	return cmd
 }
 
 // down asks the node to stop and waits until its folder is free.
@@ -24,6 +36,16 @@ func (c *cli) down(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.halt(ctx, client); err != nil {
+		return err
+	}
+	return c.result(struct {
+		Dir string `json:"dir"`
+	}{c.dir}, func(w io.Writer) { fmt.Fprintln(w, say("down.done", c.dir)) })
+}
+
+// halt stops the node and waits until its folder is free.
+func (c *cli) halt(ctx context.Context, client *api.Client) error {
 	if err := client.Down(ctx); err != nil {
 		return err
 	}
@@ -33,9 +55,7 @@ func (c *cli) down(ctx context.Context) error {
 			err = release()
 		}
 		if !errors.Is(err, croft.ErrRunning) {
-			return errors.Join(err, c.result(struct {
-				Dir string `json:"dir"`
-			}{c.dir}, func(w io.Writer) { fmt.Fprintln(w, say("down.done", c.dir)) }))
+			return err
 		}
 		select {
 		case <-ctx.Done():

@@ -64,7 +64,7 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 	if err != nil {
 		return err
 	}
-	v := croft.Invite{Network: p.scope.Network, Node: council.Node, Expires: time.Now().Add(o.expires).Unix()}
+	v := croft.Invite{Network: p.genesis, Node: council.Node, Expires: time.Now().Add(o.expires).Unix()}
 	rand.Read(v.Secret[:]) // never fails
 	addrs := reachable(council.Addrs)
 	if len(o.address) > 0 {

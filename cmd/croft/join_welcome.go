@@ -35,7 +35,7 @@ func (c *cli) welcome(ctx context.Context, v croft.Invite) error {
 		}
 		missing, next := coming(council, key, p.self)
 		if next != nil {
-			c.progress("member.approve.shows", next.Newcomer.Name, next.By.Name, croft.CheckDigits(p.scope.Network, next.Newcomer))
+			c.progress("member.approve.shows", next.Newcomer.Name, next.By.Name, croft.CheckDigits(p.genesis, next.Newcomer))
 			_, err := c.vote(ctx, p, council, &ledger.Vote{Action: ledger.Admit, Newcomer: &next.Newcomer}, len(next.Yes))
 			// It may have been decided without this vote meanwhile.
 			if err != nil && !errors.Is(err, croft.ErrTxDuplicate) && !errors.Is(err, croft.ErrTxOrder) {

@@ -52,7 +52,7 @@ func (c *cli) memberApprove(ctx context.Context, ref string) error {
 	if votes(a.Yes, p.self) {
 		return croft.E(croft.ErrConflict, say("member.voted"), "croft member ls")
 	}
-	c.progress("member.approve.shows", a.Newcomer.Name, a.By.Name, croft.CheckDigits(p.scope.Network, a.Newcomer))
+	c.progress("member.approve.shows", a.Newcomer.Name, a.By.Name, croft.CheckDigits(p.genesis, a.Newcomer))
 	yes, err := c.confirm(ctx, "member.approve.ask", a.Newcomer.Name)
 	if err != nil {
 		return err

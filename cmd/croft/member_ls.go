@@ -49,7 +49,7 @@ func (c *cli) memberLs(ctx context.Context) error {
 	}
 	r := memberLsResult{Members: members, Needed: council.Needed, Applications: []applicant{}, Revocations: council.Revocations}
 	for _, a := range council.Applications {
-		r.Applications = append(r.Applications, applicant{a, croft.CheckDigits(g.Network(), a.Newcomer)})
+		r.Applications = append(r.Applications, applicant{a, croft.CheckDigits(croft.NetworkID(g.Hash()), a.Newcomer)})
 	}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("member.ls.head"))

@@ -48,8 +48,17 @@ func (c *cli) modelPredict(ctx context.Context, o modelPredictOptions) error {
 		return err
 	}
 	var text bytes.Buffer
-	text.WriteString("row,probability\n")
-	for i, p := range r.Probability {
+	column, values := "probability", r.Probability
+	switch {
+	case r.Value != nil:
+		column, values = "value", r.Value
+	case r.Rate != nil:
+		column, values = "rate", r.Rate
+	case r.Hazard != nil:
+		column, values = "hazard", r.Hazard
+	}
+	fmt.Fprintf(&text, "row,%s\n", column)
+	for i, p := range values {
 		fmt.Fprintf(&text, "%d,%s\n", i+1, strconv.FormatFloat(p, 'g', 6, 64))
 	}
 	if o.out == "" {
@@ -59,6 +68,6 @@ func (c *cli) modelPredict(ctx context.Context, o modelPredictOptions) error {
 		return err
 	}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("model.predict.done", count(len(r.Probability), "row", "rows"), o.out))
+		fmt.Fprintln(w, say("model.predict.done", count(len(values), "row", "rows"), o.out))
 	})
 }

@@ -225,6 +225,14 @@ func TestAStudyByCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(a.must([]string{"study", "result", "anaemia", "--json"})), &result); err != nil || result.Rows+result.TestRows != 600 {
 		t.Errorf("%+v %v", result, err)
 	}
+	page, figures := filepath.Join(a.files, "anaemia.html"), filepath.Join(a.files, "anaemia.csv")
+	a.must([]string{"study", "result", "anaemia", "--html", page, "--csv", figures}, "✓ "+page, "✓ "+figures)
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "<li>One standard deviation more of age goes with") {
+		t.Errorf("%v %s", err, text)
+	}
+	if text, err := os.ReadFile(figures); err != nil || !strings.HasPrefix(string(text), "term,estimate,se,low,high,statistic,p,cov (mean intercept),cov age,cov sex=m\n") {
+		t.Errorf("%v %s", err, text)
+	}
 	a.must([]string{"model", "show", "anaemia"}, "who falls ill", "a, b, c", "deviance")
 	patients, risks := filepath.Join(a.files, "patients.csv"), filepath.Join(a.files, "risks.csv")
 	if err := os.WriteFile(patients, []byte("age,sex,note\n25,f,x\n75,m,y\n"), 0o600); err != nil {

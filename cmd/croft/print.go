@@ -88,18 +88,12 @@ func renderApproval(r studyShowResult, at time.Time) ([]byte, error) {
 }
 
 func printColumn(m croft.Model, col croft.Column) printedColumn {
-	out := printedColumn{Name: col.Name, Values: say("print.levels", strings.Join(col.Levels, ", ")), Missing: say("print.stops")}
+	out := printedColumn{Name: col.Name, Values: say("print.levels", strings.Join(col.Levels, ", ")), Missing: missingRule(col)}
 	if col.Kind == croft.Number {
 		out.Values = strings.TrimSpace(say("print.range", col.Low, col.High, col.Unit))
 	}
 	if len(col.Codes) > 0 {
 		out.Values = say("print.codes", out.Values, strings.Join(col.Codes, ", "))
-	}
-	switch col.Missing {
-	case croft.MissingDrop:
-		out.Missing = say("print.drop")
-	case croft.MissingValue:
-		out.Missing = say("print.fill", col.Fill)
 	}
 	role := "print.unused"
 	switch {

@@ -48,7 +48,7 @@ func asked() studyShowResult {
 			Plan: plan, PlanHash: plan.PlanHash(), Seats: []api.Party{a, b, c, d}, Threshold: 2, Quorum: 4, Readers: []api.Party{a, b, c, d},
 			Leaves: api.Leaves{Rounds: 29, Numbers: 31, AllNumbers: 412, Bytes: 6120, AllBytes: 177480},
 		},
-		Check: &api.Check{Dataset: "visits", People: 1187, Train: 903, Test: 301, Warnings: []string{"a level is rare"}, Used: 12, Cap: 100},
+		Check: &api.Check{Dataset: "visits", People: 1187, Train: 903, Test: 301, Rows: 1300, Warnings: []string{"a level is rare"}, Used: 12, Cap: 100},
 	}
 }
 
@@ -94,7 +94,7 @@ func TestApprovalPageSaysAll(t *testing.T) {
 		"region explains one of: north, south & east; these mean a missing value: ? the row is left out", "anaemic is explained one of: no, yes nothing is sent until",
 		"Warning: a level is rare",
 		// what leaves
-		"29 sealed reports", "at most 31 numbers (6120 bytes)", "412 numbers, 173 KB", "12 of the 100 totals", "own accuracy is published", "at least 3 sites",
+		"29 sealed reports", "at most 31 numbers (6120 bytes)", "412 numbers, 173 KB", "12 of the 100 totals", "own accuracy is published", "at least 3 sites", "this site's rows, rounded up, here 1300",
 		// who
 		"Proposed by Clinic A", "Clinic A, Clinic B, Clinic C. It starts with 3", "Not without Clinic B", "Clinic A, Clinic B, Clinic C, Town hall. They add up", "Town hall. They read the totals",
 		// who would learn what
@@ -120,12 +120,13 @@ func TestApprovalPageSaysAll(t *testing.T) {
 // the plan's hash.
 func TestApprovalPageMissesNothing(t *testing.T) {
 	before := asked()
-	approval := before.Approval(croft.DatasetID{1}, before.Plan.Expires)
+	approval := before.Approval(croft.DatasetID{1}, before.Plan.Expires, 120)
 	changes := map[string]func(*studyShowResult){
 		"Study": func(r *studyShowResult) { r.ID[0]++ }, "Dataset": func(r *studyShowResult) { r.Check.Dataset += "2" }, "Seats": func(r *studyShowResult) { r.Seats = r.Seats[:3] },
 		"Threshold": func(r *studyShowResult) { r.Threshold-- }, "Readers": func(r *studyShowResult) { r.Readers = r.Readers[:3] }, "Releases": func(r *studyShowResult) { r.Leaves.Rounds++ },
 		"Expires": func(r *studyShowResult) { r.Plan.Expires += 24 * 3600 }, "Engine": func(r *studyShowResult) { r.Plan.Engine += "x" }, "Purpose": func(r *studyShowResult) { r.Plan.Purpose += "!" },
 		"LegalBasis": func(r *studyShowResult) { r.Plan.LegalBasis += "!" }, "Plan": func(r *studyShowResult) { r.PlanHash[0]++ },
+		"Rows": func(r *studyShowResult) { r.Check.Rows++ },
 	}
 	for f := range reflect.TypeOf(*approval).Fields() {
 		change := changes[f.Name]
@@ -140,7 +141,7 @@ func TestApprovalPageMissesNothing(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*studyShowResult){
-		"unchecked": func(r *studyShowResult) { r.Plan.Unchecked = true }, "a use": func(r *studyShowResult) { r.Plan.Use = croft.UsePublic }, "export": func(r *studyShowResult) { r.Plan.Export = false },
+		"unchecked": func(r *studyShowResult) { r.Plan.Unchecked = true }, "unproved": func(r *studyShowResult) { r.Plan.Unproved = true }, "a use": func(r *studyShowResult) { r.Plan.Use = croft.UsePublic }, "export": func(r *studyShowResult) { r.Plan.Export = false },
 		"public data": func(r *studyShowResult) { r.Check.Public = true }, "withheld": func(r *studyShowResult) { r.Check.Withheld = "19 people" }, "metrics": func(r *studyShowResult) { r.Plan.PerSiteMetrics = false },
 		"the goal": func(r *studyShowResult) { r.Plan.Model.Goal = croft.Prediction }, "intercepts": func(r *studyShowResult) { r.Plan.Model.Intercepts = croft.CommonIntercept },
 		"no check": func(r *studyShowResult) { r.Check, r.CheckWhy = nil, "no dataset" }, "each row a person": func(r *studyShowResult) { r.Plan.Schema.UnitColumn = "row" },

@@ -61,18 +61,18 @@ func (c *cli) run(ctx context.Context, args []string) error {
 // root is the whole tree of commands.
 func (c *cli) root() *cobra.Command {
 	root := c.noun("croft",
-		c.demoVerb(), c.initVerb(), c.joinVerb(), c.upVerb(), c.downVerb(), c.statusVerb(), c.doctorVerb(), c.reportVerb(),
+		c.demoVerb(), c.initVerb(), c.joinVerb(), c.upVerb(), c.downVerb(), c.pauseVerb(), c.resumeVerb(), c.statusVerb(), c.doctorVerb(), c.reportVerb(),
 		c.noun("invite", c.inviteCreateVerb(), c.inviteLsVerb()),
 		c.noun("member", c.memberLsVerb(), c.memberApproveVerb(), c.memberRevokeVerb()),
-		c.noun("network", c.networkStopVerb(), c.networkResumeVerb()),
+		c.noun("network", c.networkShowVerb(), c.networkStopVerb(), c.networkResumeVerb(), c.networkRescueVerb()),
 		c.noun("data", c.dataAddVerb(), c.dataLsVerb(), c.dataCardVerb()),
-		c.noun("study", c.studyNewVerb(), c.studyProposeVerb(), c.studyLsVerb(), c.studyShowVerb(), c.studyApproveVerb(),
+		c.noun("study", c.studyNewVerb(), c.studyProposeVerb(), c.studyLsVerb(), c.studyShowVerb(), c.studyDiffVerb(), c.studyCloneVerb(), c.studyApproveVerb(),
 			c.studyDeclineVerb(), c.studyWithdrawVerb(), c.studyWatchVerb(), c.studyResultVerb()),
 		c.noun("model", c.modelShowVerb(), c.modelPredictVerb()),
 		c.noun("key", c.keyPassphraseVerb(), c.keyRecoveryVerb()),
 		c.noun("backup", c.backupNowVerb(), c.backupLsVerb(), c.backupTestVerb(), c.backupRestoreVerb()),
 		c.noun("audit", c.auditLogVerb(), c.auditVerifyVerb(), c.auditExportVerb()),
-		c.noun("bench", c.benchHeartVerb()),
+		c.noun("bench", c.benchHeartVerb(), c.benchPrivaggVerb()),
 		c.versionVerb(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -240,9 +240,10 @@ func (c *cli) ask(ctx context.Context, key string, args ...any) (string, error) 
 // with, which the node does not have.
 type person struct {
 	*api.Client
-	self  croft.MemberID
-	scope croft.Scope
-	keys  *keys.Keys
+	self    croft.MemberID
+	scope   croft.Scope
+	genesis croft.NetworkID // its hash: what invites name
+	keys    *keys.Keys
 }
 
 // sign loads the member key and finds the node. What is signed is for the network
@@ -260,7 +261,7 @@ func (c *cli) sign(ctx context.Context) (*person, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &person{client, croft.IDOf(k.Public(croft.RoleMember)), g.Scope(), k}, nil
+	return &person{client, croft.IDOf(k.Public(croft.RoleMember)), g.Scope(), croft.NetworkID(g.Hash()), k}, nil
 }
 
 // seal signs a transaction. The nonce tells apart what a person says twice: an

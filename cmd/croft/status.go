@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"croft"
 	"croft/internal/api"
 	"croft/internal/audit"
 )
@@ -41,9 +42,13 @@ func (c *cli) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	g, err := c.genesis()
+	if err != nil {
+		return err
+	}
 	r := statusResult{Status: s, Nodes: peers, Stop: council.Stop, Resume: council.Resume}
 	if s.Height > 0 {
-		r.Checkpoint = &audit.Checkpoint{Network: s.Scope.Network, Height: s.Height, AppHash: s.AppHash}
+		r.Checkpoint = &audit.Checkpoint{Network: croft.NetworkID(g.Hash()), Height: s.Height, AppHash: s.AppHash}
 	}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("status.member", s.Member.Name, s.Member.ID.Short()))
@@ -60,6 +65,9 @@ func (c *cli) status(ctx context.Context) error {
 		fmt.Fprintln(w, say("status.ledger", s.Height, day(s.BlockTime), state))
 		if r.Checkpoint != nil {
 			fmt.Fprintln(w, say("status.checkpoint", r.Checkpoint))
+		}
+		if s.Rest != nil {
+			fmt.Fprintln(w, say("status.rest", s.Rest.Span()))
 		}
 		order := "status.many"
 		if len(s.Orderers) == 1 {

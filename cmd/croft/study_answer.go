@@ -52,7 +52,7 @@ func (c *cli) await(ctx context.Context, id croft.StudyID) error {
 	if err := c.studyWatch(ctx, id.String()); err != nil {
 		return err
 	}
-	return c.studyResult(ctx, id.String())
+	return c.studyResult(ctx, studyResultOptions{ref: id.String()})
 }
 
 // registerFor registers a file as croft data add does, and returns the dataset's

@@ -89,11 +89,12 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 	if err != nil {
 		return err
 	}
-	r := studyApproveResult{Study: st.ID, Name: st.Name, Approval: *st.Approval(dataset, until), Check: check}
+	r := studyApproveResult{Study: st.ID, Name: st.Name, Approval: *st.Approval(dataset, until, check.Rows), Check: check}
 	described := func(w io.Writer) {
 		printStudy(w, st)
 		printCheck(w, check)
 		fmt.Fprintln(w, say("study.approve.binds", day(time.Unix(until, 0)), r.Approval.Releases))
+		fmt.Fprintln(w, say("study.approve.rows", r.Approval.Rows))
 		fmt.Fprintln(w, say("promise"))
 	}
 	switch {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,12 +19,13 @@ import (
 	"croft/internal/study"
 )
 
-type studyNewOptions struct{ from, out string }
+type studyNewOptions struct{ from, out, family string }
 
 func (c *cli) studyNewVerb() *cobra.Command {
 	var o studyNewOptions
 	cmd := c.verb("study.new", "new --from FILE.csv", cobra.NoArgs, func(context.Context, []string) error { return c.studyNew(o) })
 	cmd.Flags().StringVar(&o.from, "from", "", say("study.new.flag.from"))
+	cmd.Flags().StringVar(&o.family, "family", study.Families()[0], say("study.new.flag.family", strings.Join(study.Families(), ", ")))
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", say("study.new.flag.out"))
 	return cmd
 }
@@ -41,6 +43,9 @@ func (c *cli) studyNew(o studyNewOptions) error {
 	if o.from == "" {
 		return croft.E(croft.ErrUsage, say("study.new.nofrom"), "croft study new --from visits.csv")
 	}
+	if !slices.Contains(study.Families(), o.family) {
+		return croft.E(croft.ErrUsage, say("study.new.family", fmt.Sprintf("%.40q", o.family)), "use one of "+strings.Join(study.Families(), ", "))
+	}
 	info, err := os.Stat(o.from)
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("it is not a regular file")
@@ -57,7 +62,7 @@ func (c *cli) studyNew(o studyNewOptions) error {
 	if err != nil {
 		return err
 	}
-	text := study.Draft(o.from, draft)
+	text := study.Draft(o.from, draft, o.family)
 	r := studyNewResult{File: o.out, Columns: len(draft.Columns)}
 	for _, l := range draft.LeftOut {
 		r.LeftOut = append(r.LeftOut, fmt.Sprintf("%s: %s", l.Name, l.Reason))

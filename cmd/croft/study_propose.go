@@ -211,10 +211,23 @@ func printCheck(w io.Writer, check api.Check) {
 		fmt.Fprintln(w, say("check.withheld", check.Withheld))
 	}
 	if check.Local != nil {
-		fmt.Fprintln(w, say("check.local", estimate(check.Local.AUC), estimate(check.Local.LogLoss), check.Local.Rows))
-	} else {
+		fmt.Fprintln(w, say("check.local", worth(*check.Local)))
+	} else if check.LocalWhy != "" {
 		fmt.Fprintln(w, say("check.nolocal", check.LocalWhy))
 	}
+}
+
+// worth says what a model of a site's own rows is worth.
+func worth(s api.Score) string {
+	switch {
+	case s.RMSE > 0:
+		return say("check.rmse", short(s.RMSE), s.Rows)
+	case s.RowDeviance > 0:
+		return say("check.deviance", short(s.RowDeviance), s.Rows)
+	case s.Concordance > 0:
+		return say("check.pairs", short(s.Concordance), s.Rows)
+	}
+	return say("check.auc", estimate(s.AUC), estimate(s.LogLoss), s.Rows)
 }
 
 func printLeaves(w io.Writer, l api.Leaves) {

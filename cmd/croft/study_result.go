@@ -4,24 +4,36 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"croft/internal/api"
 	"croft/internal/fed"
+	"croft/internal/report"
 )
 
 func (c *cli) studyResultVerb() *cobra.Command {
-	return c.verb("study.result", "result STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.studyResult(ctx, args[0]) })
+	var o studyResultOptions
+	cmd := c.verb("study.result", "result STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		o.ref = args[0]
+		return c.studyResult(ctx, o)
+	})
+	cmd.Flags().StringVar(&o.csv, "csv", "", say("study.result.flag.csv"))
+	cmd.Flags().StringVar(&o.html, "html", "", say("study.result.flag.html"))
+	return cmd
 }
 
+type studyResultOptions struct{ ref, csv, html string }
+
 // studyResult shows what a finished study says.
-func (c *cli) studyResult(ctx context.Context, ref string) error {
+func (c *cli) studyResult(ctx context.Context, o studyResultOptions) error {
 	client, err := api.Dial(c.dir)
 	if err != nil {
 		return err
 	}
-	st, err := finished(ctx, client, ref)
+	st, err := finished(ctx, client, o.ref)
 	if err != nil {
 		return err
 	}
@@ -29,19 +41,78 @@ func (c *cli) studyResult(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	return c.result(r, func(w io.Writer) { printResult(w, r) })
+	var files []resultFile
+	if o.csv != "" {
+		files = append(files, resultFile{o.csv, report.CSV(r)})
+	}
+	if o.html != "" {
+		page, err := report.HTML(r, time.Now())
+		if err != nil {
+			return err
+		}
+		files = append(files, resultFile{o.html, page})
+	}
+	if files == nil {
+		return c.result(r, func(w io.Writer) { printResult(w, r) })
+	}
+	for _, f := range files {
+		if f.path == "-" {
+			return c.result(r, func(w io.Writer) { w.Write(f.text) })
+		}
+		if err := writeNew(f.path, f.text); err != nil {
+			return err
+		}
+	}
+	return c.result(r, func(w io.Writer) {
+		for _, f := range files {
+			fmt.Fprintln(w, say("study.result.wrote", f.path))
+		}
+	})
+}
+
+// resultFile is a file that the person asked for.
+type resultFile struct {
+	path string
+	text []byte
 }
 
 func printResult(w io.Writer, r api.Result) {
-	fmt.Fprintln(w, say("result.title", r.Name, r.Label, r.PositiveLevel))
-	fmt.Fprintln(w, say("result.rows", r.Rows, r.Positive, r.TestRows, r.TestPositive, r.Rounds))
+	title := "result.title"
+	switch {
+	case r.PositiveLevel == "" && r.Label != "":
+		title = "result.title.number"
+	case r.Label == "":
+		title = "result.title.describe"
+	}
+	fmt.Fprintln(w, say(title, r.Name, r.Label, r.PositiveLevel, r.Family))
+	switch {
+	case r.Terms == nil:
+		fmt.Fprintln(w, say("result.rows.all", r.Rows, r.Rounds))
+	case r.Family == "logistic" || r.Family == "firth":
+		fmt.Fprintln(w, say("result.rows", r.Rows, r.Positive, r.TestRows, r.TestPositive, r.Rounds))
+	default:
+		fmt.Fprintln(w, say("result.rows.plain", r.Rows, r.TestRows, r.Rounds))
+	}
 	if r.Shrunk {
 		fmt.Fprintln(w, say("result.shrunk"))
 	}
 	if r.Unchecked {
 		fmt.Fprintln(w, say("unchecked"))
 	}
-	fmt.Fprintln(w, say("result.head"))
+	if r.Unproved {
+		fmt.Fprintln(w, say("unproved"))
+	}
+	if r.Terms != nil {
+		printRegression(w, r)
+	}
+	printCurves(w, r)
+	printDescription(w, r)
+}
+
+// printRegression writes the terms and what the model is worth.
+func printRegression(w io.Writer, r api.Result) {
+	linear := r.Family == "linear"
+	fmt.Fprintln(w, say("result.head."+r.Family))
 	for _, t := range r.Terms {
 		se, odds, oddsSD, p := "", "", "", ""
 		if t.SE != nil {
@@ -50,13 +121,91 @@ func printResult(w io.Writer, r api.Result) {
 		if t.Odds != nil {
 			odds, oddsSD = ofOneUnit(*t.Odds), estimate(*t.OddsSD)
 		}
+		if linear && t.Interval != nil {
+			oddsSD, odds = fmt.Sprintf("%.4g – %.4g", t.Interval.Low, t.Interval.High), short(*t.Statistic)
+		}
 		fmt.Fprintln(w, say("result.term", t.Name, short(t.Estimate), se, oddsSD, odds, p))
 	}
+	if r.People > 0 {
+		fmt.Fprintln(w, say("result.people", r.People))
+	}
 	fmt.Fprintln(w, say("result.fit", short(r.Deviance), short(r.Condition)))
-	fmt.Fprintln(w, say("result.scores"))
-	fmt.Fprintln(w, say("result.score", say("result.all"), r.Score.Rows, estimate(r.Score.AUC), estimate(r.Score.LogLoss), estimate(r.Score.Accuracy)))
+	if r.AIC != nil {
+		fmt.Fprintln(w, say("result.aic", short(*r.AIC)))
+	}
+	if r.RSquared != nil {
+		fmt.Fprintln(w, say("result.r2", short(*r.RSquared)))
+	}
+	for _, t := range r.Proportional {
+		fmt.Fprintln(w, say("result.proportional", t.Name, short(t.Statistic), t.DF, probability(t.P)))
+	}
+	if r.TestRows == 0 {
+		return
+	}
+	fmt.Fprintln(w, say("result.scores."+r.Family))
+	printScore(w, r.Family, say("result.all"), r.Score)
 	for _, s := range r.Sites {
-		fmt.Fprintln(w, say("result.score", s.Name, s.Rows, estimate(s.AUC), estimate(s.LogLoss), estimate(s.Accuracy)))
+		printScore(w, r.Family, s.Name, s.Score)
+	}
+}
+
+func printScore(w io.Writer, family, name string, s api.Score) {
+	switch family {
+	case "linear":
+		fmt.Fprintln(w, say("result.score.one", name, s.Rows, short(s.RMSE)))
+	case "poisson":
+		fmt.Fprintln(w, say("result.score.one", name, s.Rows, short(s.RowDeviance)))
+	case "cox":
+		fmt.Fprintln(w, say("result.score.one", name, s.Rows, short(s.Concordance)))
+	default:
+		fmt.Fprintln(w, say("result.score", name, s.Rows, estimate(s.AUC), estimate(s.LogLoss), estimate(s.Accuracy)))
+	}
+}
+
+// printCurves writes survival curves at the times at which something happened.
+func printCurves(w io.Writer, r api.Result) {
+	for _, curve := range r.Curves {
+		median := say("result.curve.nomedian")
+		if at, reached := curve.Median(); reached {
+			median = strings.TrimSpace(short(at) + " " + r.TimeUnit)
+		}
+		fmt.Fprintln(w, say("result.curve", curve.Name, curve.Rows, median))
+		fmt.Fprintln(w, say("result.curve.head", r.Time))
+		for _, p := range curve.Points {
+			if p.Events+p.Censored > 0 {
+				fmt.Fprintln(w, say("result.curve.point", short(p.Time), p.AtRisk, p.Events, p.Censored, estimate(p.Survival)))
+			}
+		}
+	}
+	if r.LogRank != nil {
+		fmt.Fprintln(w, say("result.logrank", short(r.LogRank.Statistic), r.LogRank.DF, probability(r.LogRank.P)))
+	}
+}
+
+// printDescription writes numbers and tables.
+func printDescription(w io.Writer, r api.Result) {
+	if len(r.Numbers) > 0 {
+		fmt.Fprintln(w, say("result.numbers"))
+	}
+	for _, n := range r.Numbers {
+		quartiles := [3]string{}
+		for i, q := range n.Quartiles {
+			quartiles[i] = estimate(q)
+		}
+		fmt.Fprintln(w, say("result.number", strings.TrimSpace(n.Name+" "+n.Unit), short(n.Mean), short(n.SD), quartiles[0], quartiles[1], quartiles[2]))
+	}
+	for _, t := range r.Tables {
+		fmt.Fprintln(w, say("result.table", t.Name, strings.Join(r.LabelLevels, "\t")))
+		for i, row := range t.Counts {
+			line := []string{t.Levels[i]}
+			for _, count := range row {
+				line = append(line, fmt.Sprint(count))
+			}
+			fmt.Fprintln(w, strings.Join(line, "\t"))
+		}
+		if t.Test != nil {
+			fmt.Fprintln(w, say("result.table.test", t.Name, r.Label, short(t.Test.Statistic), t.Test.DF, probability(t.Test.P), short(t.Least)))
+		}
 	}
 }
 

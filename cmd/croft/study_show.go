@@ -10,6 +10,7 @@ import (
 
 	"croft"
 	"croft/internal/api"
+	"croft/internal/ledger"
 )
 
 type studyShowOptions struct {
@@ -96,6 +97,9 @@ func printStudy(w io.Writer, st api.Study) {
 		if st.Reason != "" {
 			word = "study.without"
 		}
+		if st.Reason == ledger.ReasonProof {
+			word = "study.refused"
+		}
 		fmt.Fprintln(w, say("study.because", say(word, names(missing))))
 	}
 	fmt.Fprintln(w, say("study.purpose", p.Purpose))
@@ -108,11 +112,18 @@ func printStudy(w io.Writer, st api.Study) {
 	if p.Model.Goal == croft.Prediction {
 		goal = "study.prediction"
 	}
-	fmt.Fprintln(w, say("study.model", p.Model.Family, p.Model.Label, p.Model.Positive, strings.Join(p.Model.Features, ", "), say(goal)))
-	fmt.Fprintln(w, say("study.people", p.Schema.UnitColumn, p.HoldOut.Percent))
+	printModel(w, p.Model, say(goal))
+	people := "study.people"
+	if p.Model.MaxRounds == 0 {
+		people = "study.people.all"
+	}
+	fmt.Fprintln(w, say(people, p.Schema.UnitColumn, p.HoldOut.Percent))
 	fmt.Fprintln(w, say("study.seats", names(st.Seats), int(st.Threshold)+1, len(st.Seats), st.Threshold))
 	if p.Unchecked {
 		fmt.Fprintln(w, say("study.unchecked"))
+	}
+	if p.Unproved {
+		fmt.Fprintln(w, say("study.unproved"))
 	}
 	fmt.Fprintln(w, say("study.readers", names(st.Readers)))
 	if p.PerSiteMetrics {
@@ -123,6 +134,36 @@ func printStudy(w io.Writer, st api.Study) {
 		export = "study.export"
 	}
 	fmt.Fprintln(w, say("study.use", uses(p.Use), say(export)))
+}
+
+// printModel says what a study computes.
+func printModel(w io.Writer, m croft.Model, goal string) {
+	features, label := strings.Join(m.Features, ", "), m.Label
+	if m.Positive != "" {
+		label += " = " + m.Positive
+	}
+	switch of := label; {
+	case m.MaxRounds > 0:
+		fmt.Fprintln(w, say("study.model", m.Family, label, features, goal))
+	case m.Family == "describe":
+		if of = features; label != "" {
+			of = say("study.by", features, label)
+		}
+		fmt.Fprintln(w, say("study.describes", m.Family, of))
+	default:
+		if features != "" {
+			of = say("study.by", label, features)
+		}
+		fmt.Fprintln(w, say("study.describes", m.Family, of))
+	}
+	if m.Time != "" && m.Grid.Cells > 0 {
+		fmt.Fprintln(w, say("study.time", m.Time, m.Grid.Cells, m.Grid.Width))
+	}
+	for _, part := range []struct{ key, column string }{{"print.time", m.Time}, {"print.exposure", m.Exposure}, {"print.weight", m.Weight}} {
+		if part.column != "" {
+			fmt.Fprintln(w, say("study.part", part.column, say(part.key)))
+		}
+	}
 }
 
 // missing returns the sites for which a study waits.

@@ -19,13 +19,17 @@ import (
 	"croft/internal/api"
 	"croft/internal/chain"
 	"croft/internal/node"
+	"croft/internal/study"
 )
 
 type upOptions struct {
 	initOptions // of the node that is made where there is none
 	listen      []string
 	page        string
+	quietHours  string
 	lan, detach bool
+
+	service, enable, print bool
 }
 
 func (c *cli) upVerb() *cobra.Command {
@@ -34,6 +38,9 @@ func (c *cli) upVerb() *cobra.Command {
 	cmd.Flags().StringVar(&o.name, "name", "", say("up.flag.name"))
 	cmd.Flags().StringVar(&o.network, "network", "", say("init.flag.network"))
 	o.flags(cmd)
+	cmd.Flags().BoolVar(&o.service, "service", false, say("up.flag.service"))
+	cmd.Flags().BoolVar(&o.enable, "enable", false, say("up.flag.enable"))
+	cmd.Flags().BoolVar(&o.print, "print", false, say("up.flag.print"))
 	return cmd
 }
 
@@ -41,6 +48,7 @@ func (c *cli) upVerb() *cobra.Command {
 func (o *upOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&o.listen, "listen", nil, say("up.flag.listen"))
 	cmd.Flags().StringVar(&o.page, "page", "", say("up.flag.page"))
+	cmd.Flags().StringVar(&o.quietHours, "quiet-hours", "", say("up.flag.quiethours"))
 	cmd.Flags().BoolVar(&o.lan, "lan", false, say("up.flag.lan"))
 	cmd.Flags().BoolVar(&o.detach, "detach", false, say("up.flag.detach"))
 }
@@ -60,9 +68,21 @@ type upResult struct {
 // up runs the node, in the foreground until it is asked to stop, which is no
 // failure, or in the background. Where there is none yet, a name makes one.
 func (c *cli) up(ctx context.Context, o upOptions) error {
+	if (o.enable || o.print) && !o.service || o.service && (o.detach || o.enable && o.print) {
+		return croft.E(croft.ErrUsage, say("up.badservice"), "croft up --service --enable")
+	}
 	cfg, err := c.config(o)
 	if err != nil {
 		return err
+	}
+	var boot autostart
+	if o.service {
+		if boot, err = c.autostart(o); err != nil {
+			return err
+		}
+	}
+	if o.print {
+		return c.showAutostart(boot)
 	}
 	if _, err := c.genesis(); errors.Is(err, croft.ErrNoNode) && o.name != "" {
 		made, err := c.init(o.initOptions)
@@ -75,10 +95,31 @@ func (c *cli) up(ctx context.Context, o upOptions) error {
 	} else if err != nil { // it says that there is no node, which a lock would not
 		return err
 	}
-	if o.detach {
+	switch {
+	case o.service:
+		return c.writeAutostart(ctx, boot, o.enable)
+	case o.detach:
 		return c.detach(ctx, o)
 	}
 	return c.foreground(ctx, o, cfg)
+}
+
+// again is the command that runs the node of a folder in the same way.
+func (o upOptions) again(dir string) []string {
+	args := []string{"up", "--dir", dir}
+	if o.page != "" {
+		args = append(args, "--page", o.page)
+	}
+	if o.quietHours != "" {
+		args = append(args, "--quiet-hours", o.quietHours)
+	}
+	if o.lan {
+		args = append(args, "--lan")
+	}
+	for _, where := range o.listen {
+		args = append(args, "--listen", where)
+	}
+	return args
 }
 
 // config refuses what cannot work before anything is made or started.
@@ -100,6 +141,11 @@ func (c *cli) config(o upOptions) (cfg node.Config, err error) {
 	}
 	if o.lan {
 		cfg.Timing = chain.LAN
+	}
+	if o.quietHours != "" {
+		if cfg.Quiet, err = study.ParseHours(o.quietHours); err != nil {
+			return cfg, err
+		}
 	}
 	if o.page == "none" {
 		cfg.Page = ""

@@ -12,8 +12,12 @@
 //	council.go  votes, newcomers, invites
 //	data.go     datasets of the node's owner
 //	past.go     those that a restored folder has forgotten
-//	studies.go  studies, what they let leave, their results
+//	studies.go  studies, what they let leave, predictions
+//	result.go   what a finished study says
+//	market.go   services, channels, API keys
 //	audit.go    what the node has stored, verified
+//	rescue.go   a successor for a chain that cannot go on
+//	pause.go    when the node takes no part in rounds
 //	events.go   what happens at this node, in order
 //	client.go   the other end
 //	failure.go  how an error crosses
@@ -31,7 +35,8 @@ import (
 	"croft"
 	"croft/internal/chain"
 	"croft/internal/data"
-	"croft/internal/fed"
+	"croft/internal/market"
+	"croft/internal/serve"
 	"croft/internal/study"
 )
 
@@ -52,6 +57,15 @@ type Services struct {
 	Stop   func()          // ends the node; nil: it cannot be stopped from here
 	Log    *slog.Logger
 	Events *Events
+
+	Market  *market.Desk
+	APIKeys *serve.Keys
+	Serve   string // the address of the API for programs; empty: none
+
+	// Of a network that cannot go on: the successor's genesis if these members are
+	// lost, and whether one that others signed can be believed.
+	Successor func(lost []croft.MemberID) (croft.Genesis, error)
+	Believe   func(g croft.Genesis) error
 
 	// What a check of the node's condition asks beyond that; each may be nil.
 	Neighbours func(ctx context.Context, anew bool) ([]Neighbour, time.Time) // the other members' nodes, and when they were asked; anew: now
@@ -104,6 +118,7 @@ type Status struct {
 	Studies     []Summary  `json:"studies"`         // those that have not ended
 	Waiting     []Summary  `json:"waiting"`         // those that wait for this member's answer
 	Newcomers   []string   `json:"newcomers"`       // who waits for this member's vote
+	Rest        *Rest      `json:"rest,omitempty"`  // this node takes no part in rounds now
 	Engine      string     `json:"engine"`
 }
 
@@ -214,6 +229,7 @@ type Check struct {
 	People   int      `json:"people"` // distinct ones in those rows
 	Train    int      `json:"train"`  // rows
 	Test     int      `json:"test"`
+	Rows     uint32   `json:"rows_allowed"`       // both, rounded up: what an approval says of them on the ledger
 	Dropped  []string `json:"dropped,omitempty"`  // rows left out, by column
 	Withheld string   `json:"withheld,omitempty"` // why this site would send nothing
 	Warnings []string `json:"warnings,omitempty"`
@@ -222,66 +238,4 @@ type Check struct {
 	Cap      uint32   `json:"cap"`
 	Local    *Score   `json:"local,omitempty"`     // a model of these rows alone, on the rows held out
 	LocalWhy string   `json:"local_why,omitempty"` // why there is none
-}
-
-// Result is what a finished study says.
-type Result struct {
-	Study         croft.StudyID `json:"study"`
-	Name          string        `json:"name"`
-	Goal          croft.Goal    `json:"goal"`
-	Label         string        `json:"label"`
-	PositiveLevel string        `json:"positive_level"`
-	Use           croft.Use     `json:"use"`
-	Shrunk        bool          `json:"shrunk"`    // for prediction: coefficients are biased towards 0
-	Unchecked     bool          `json:"unchecked"` // a lying seat could have gone unnoticed
-	Rows          int64         `json:"rows"`
-	Positive      int64         `json:"positive"`
-	TestRows      int64         `json:"test_rows"`
-	TestPositive  int64         `json:"test_positive"`
-	Rounds        int           `json:"rounds"`
-	Deviance      float64       `json:"deviance"`
-	Condition     float64       `json:"condition_number"`
-	Terms         []Term        `json:"terms"`
-	Score         Score         `json:"score"`
-	Sites         []SiteScore   `json:"sites,omitempty"` // where the study lets them leave
-	State         croft.Hash    `json:"state"`
-}
-
-// Term is one coefficient in the units of the data. What a study for prediction
-// or a mean intercept has none of is absent.
-type Term struct {
-	Name     string        `json:"name"`
-	Estimate float64       `json:"estimate"`
-	SE       *float64      `json:"se,omitempty"`
-	Odds     *fed.Estimate `json:"odds_ratio,omitempty"`        // of one unit more, with 95 % interval
-	OddsSD   *fed.Estimate `json:"odds_ratio_per_sd,omitempty"` // of one standard deviation more
-	P        *float64      `json:"p,omitempty"`
-}
-
-// Score says how well a model fits rows that it was not trained on, with 95 %
-// intervals.
-type Score struct {
-	Rows     int64        `json:"rows"`
-	Positive int64        `json:"positive"`
-	AUC      fed.Estimate `json:"auc"` // within sites
-	LogLoss  fed.Estimate `json:"log_loss"`
-	Accuracy fed.Estimate `json:"accuracy"`
-	Brier    float64      `json:"brier"`
-}
-
-// SiteScore is a site's own score.
-type SiteScore struct {
-	Party
-	Score
-}
-
-// Predict asks for probabilities of the rows of a file.
-type Predict struct {
-	Path string `json:"path"` // absolute
-	Own  bool   `json:"own"`  // with this site's own intercept in place of the mean of all
-}
-
-// Prediction is the probability of the positive level, one a row.
-type Prediction struct {
-	Probability []float64 `json:"probability"`
 }

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"croft"
@@ -131,6 +132,17 @@ func (c *Client) Approve(ctx context.Context, tx []byte) (Submitted, error) {
 // when the ledger has it.
 func (c *Client) Submit(ctx context.Context, tx []byte) (Submitted, error) {
 	return tell[Submitted](ctx, c, "tx", Tx{tx})
+}
+
+// Pause keeps the node out of the rounds of studies until a time, or, if that is
+// zero, until Resume.
+func (c *Client) Pause(ctx context.Context, until time.Time) (*Rest, error) {
+	return tell[*Rest](ctx, c, "pause", Pause{until})
+}
+
+// Resume ends a pause; what it returns are quiet hours that go on, or nil.
+func (c *Client) Resume(ctx context.Context) (*Rest, error) {
+	return tell[*Rest](ctx, c, "resume", struct{}{})
 }
 
 // Down stops the node.

@@ -209,6 +209,13 @@ func (h Health) studies(add adder) {
 	for _, st := range h.Status.Waiting {
 		add("studies", Note, st.Name+" waits for your answer", "croft study show "+st.ID.Short())
 	}
+	if rest := h.Status.Rest; rest != nil {
+		fix := "croft resume"
+		if rest.Hours {
+			fix = "wait, or start the node with other --quiet-hours"
+		}
+		add("studies", Note, "this node takes no part in rounds "+rest.Span()+"; studies wait for it", fix)
+	}
 	for _, w := range h.Waits {
 		whom := parties(w.For)
 		level := Note
@@ -224,7 +231,7 @@ func (h Health) studies(add adder) {
 			add("studies", level, fmt.Sprintf("%s waits for %s, whose nodes are away", w.Study, whom), "start their nodes")
 		}
 	}
-	if len(h.Status.Newcomers)+len(h.Status.Waiting)+len(h.Waits) == 0 {
+	if len(h.Status.Newcomers)+len(h.Status.Waiting)+len(h.Waits) == 0 && h.Status.Rest == nil {
 		add("studies", Fine, "none waits for anybody", "")
 	}
 }
@@ -296,6 +303,7 @@ func places(addrs []string) (kinds []string) {
 	for _, a := range addrs {
 		parts := strings.Split(a, "/")
 		if len(parts) < 4 {
+			kinds = append(kinds, a) // a kind already
 			continue
 		}
 		kind := "TCP"

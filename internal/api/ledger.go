@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -57,6 +58,9 @@ func (s Services) status(r *http.Request) (Status, error) {
 		Member: Party{s.Self, s.Name}, Dir: s.Dir, NetworkName: network.Name, Scope: Scope{scope.Network, scope.Chain},
 		Height: at.Height, AppHash: at.AppHash, BlockTime: at.Time, CatchingUp: at.CatchingUp, Stopped: network.Stopped,
 		Orderers: s.parties(ctx, at.Orderers), Studies: []Summary{}, Waiting: []Summary{}, Newcomers: []string{}, Engine: croft.EngineVersion,
+	}
+	if out.Rest, err = s.resting(); err != nil {
+		return Status{}, err
 	}
 	for _, m := range members {
 		if !m.Revoked {
@@ -148,7 +152,11 @@ func (s Services) submit(r *http.Request, body Tx) (Submitted, error) {
 	}
 	send := func(ctx context.Context) error { return s.Study.Send(ctx, body.Tx) }
 	switch no := tx.Body.(type) {
-	case *ledger.Vote, *ledger.Invite, *ledger.Propose:
+	case *ledger.Vote, *ledger.Invite, *ledger.Propose, *ledger.Publish, *ledger.Transfer, *ledger.Host:
+	case *ledger.Open, *ledger.Topup:
+		send = func(ctx context.Context) error {
+			return errors.Join(s.Study.Send(ctx, body.Tx), s.Market.Catch(ctx)) // a call may follow at once
+		}
 	case *ledger.Refuse:
 		send = func(ctx context.Context) error { return s.Study.Refuse(ctx, no.Study, body.Tx) }
 	case *ledger.Withdraw:

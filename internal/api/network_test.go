@@ -75,13 +75,13 @@ func community(t *testing.T, members int) []*person {
 		p.s = Services{Self: p.ID, Dir: p.dir, Name: p.Name, Ledger: view, Study: n, Data: registry, Peers: func() []Peer { return nil },
 			Stop: stop, Log: n.Log, Events: events}
 		run(t, stop, func() error { return n.Run(ctx) })
-		serve(t, p, ctx)
+		startServing(t, p, ctx)
 	}
 	return people
 }
 
 // serve serves p's API until ctx ends, and dials it.
-func serve(t *testing.T, p *person, ctx context.Context) {
+func startServing(t *testing.T, p *person, ctx context.Context) {
 	t.Helper()
 	ready := make(chan error, 1)
 	l, err := listen(p.dir) // as Serve will: shows that it can, before the race for it
@@ -136,6 +136,9 @@ func (n neighbours) Fetch(_ context.Context, hash croft.Hash, _ int, from ...cro
 }
 
 func (n neighbours) Call(ctx context.Context, to croft.MemberID, protocol string, request []byte) ([]byte, error) {
+	if protocol == study.AnswersProtocol {
+		return n.of(to).s.Study.GiveAnswers(ctx, n.self, request)
+	}
 	if protocol != study.SeedsProtocol {
 		return nil, croft.E(croft.ErrPeer, to.Short(), "it does not know "+protocol)
 	}
@@ -237,5 +240,5 @@ func (p *person) approval(t *testing.T, ref string, dataset croft.DatasetID) *cr
 	if err != nil {
 		t.Fatal(err)
 	}
-	return st.Approval(dataset, st.Plan.Expires)
+	return st.Approval(dataset, st.Plan.Expires, study.RowsAllowed(1000))
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	"croft/internal/store"
 	"croft/internal/study"
 	"croft/internal/table"
+	"croft/internal/tensor"
 )
 
 // waiting is the answer of a site that gave none yet.
@@ -169,10 +169,11 @@ func (s Study) SumsWith(site croft.MemberID) (n int) {
 }
 
 // Approval returns what a site says yes to: the study as it stands, for one of its
-// datasets, until a time in Unix seconds. It is binding once it is signed.
-func (s Study) Approval(dataset croft.DatasetID, until int64) *croft.Approval {
+// datasets, until a time in Unix seconds, with at most so many rows (Check.Rows). It is
+// binding once it is signed.
+func (s Study) Approval(dataset croft.DatasetID, until int64, rows uint32) *croft.Approval {
 	a := &croft.Approval{Study: s.ID, Plan: s.PlanHash, Dataset: dataset, Threshold: s.Threshold, Readers: s.Plan.Readers,
-		Releases: uint32(s.Leaves.Rounds), Expires: until, Engine: s.Plan.Engine, Purpose: s.Plan.Purpose, LegalBasis: s.Plan.LegalBasis}
+		Releases: uint32(s.Leaves.Rounds), Expires: until, Engine: s.Plan.Engine, Purpose: s.Plan.Purpose, LegalBasis: s.Plan.LegalBasis, Rows: rows}
 	for _, seat := range s.Seats {
 		a.Seats = append(a.Seats, seat.ID)
 	}
@@ -196,13 +197,16 @@ func leaves(plan croft.Study, profile privagg.Profile) (Leaves, error) {
 		return Leaves{}, err
 	}
 	var l Leaves
-	for word := fed.Count; word < fed.Done; word++ {
+	for _, word := range compiled.Words() {
 		layout := compiled.Layout(fed.State{Word: word}, len(plan.Sites))
 		times := 1
 		if word == fed.Newton {
 			times = int(plan.Model.MaxRounds)
 		}
-		bytes := reportBytes(study.Elems(layout), profile)
+		bytes, err := reportBytes(study.Elems(layout), profile, plan)
+		if err != nil {
+			return Leaves{}, err
+		}
 		l.Rounds += times
 		l.Numbers, l.AllNumbers = max(l.Numbers, layout.Numbers()), l.AllNumbers+times*layout.Numbers()
 		l.Bytes, l.AllBytes = max(l.Bytes, bytes), l.AllBytes+times*bytes
@@ -211,9 +215,17 @@ func leaves(plan croft.Study, profile privagg.Profile) (Leaves, error) {
 }
 
 // reportBytes bounds the size of a sealed report of so many elements: the masked
-// vector; a commitment for each part; for each seat a box with the seeds of the
+// vector with its proof, which is longest for the largest bound; a commitment for each part; for each seat a box with the seeds of the
 // parts that it holds and, while a pipe is new, its encapsulation (1,120 bytes).
-func reportBytes(elems int, p privagg.Profile) int {
+func reportBytes(elems int, p privagg.Profile, plan croft.Study) (int, error) {
+	of := privagg.Context{Length: uint32(elems), Bound: 1 << tensor.NormBits}
+	if plan.Unproved {
+		of.Bound = 0
+	}
+	blob, err := of.BlobSize()
+	if err != nil {
+		return 0, err
+	}
 	choose := func(n, k int) int {
 		out := 1
 		for i := range k {
@@ -222,10 +234,9 @@ func reportBytes(elems int, p privagg.Profile) int {
 		return out
 	}
 	const frame = 64 // lengths, tags and numbers of an encoded item, generously
-	blob := 8*elems + 16
 	commits := choose(p.Seats, p.Threshold) * 34
 	boxes := p.Seats * (1120 + frame + 34*choose(p.Seats-1, p.Threshold))
-	return blob + commits + boxes + 2*frame
+	return blob + commits + boxes + 4*frame, nil
 }
 
 // check computes here what a proposed study would find at this site.
@@ -295,7 +306,7 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 	if commitment != ds.Commitment {
 		return out, croft.E(croft.ErrDataChanged, ds.Path)
 	}
-	train, test, err := table.Build(t, plan)
+	site, err := study.Rows(t, plan)
 	if err != nil {
 		return out, err
 	}
@@ -303,27 +314,34 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 	if err != nil {
 		return out, err
 	}
-	out.Dataset, out.Public, out.People, out.Train, out.Test = ds.Name, ds.Policy.Public, len(t.People()), len(train.Y), len(test.Y)
+	out.Dataset, out.Public, out.People, out.Train, out.Test = ds.Name, ds.Policy.Public, len(t.People()), len(site.Train.Y), len(site.Test.Y)
+	out.Rows = study.RowsAllowed(len(site.Train.X) + len(site.Test.X))
 	out.Used, out.Cap = group.Used, group.Cap
 	for i, n := range t.Dropped() {
 		if n > 0 {
 			out.Dropped = append(out.Dropped, fmt.Sprintf("%s: %d", plan.Schema.Columns[i].Name, n))
 		}
 	}
-	warnings, err := table.Disclose(t, plan, ds.Policy)
+	warnings, err := study.Disclose(t, plan, site, ds.Policy)
 	out.Warnings = append(out.Warnings, warnings...)
 	if errors.Is(err, croft.ErrWithheld) {
 		out.Withheld = err.Error()
 	} else if err != nil {
 		return out, err
 	}
-	if fed.OneClass(train.Y) {
+	if plan.Model.Family == "logistic" && fed.OneClass(site.Train.Y) {
 		out.Warnings = append(out.Warnings, "all rows to train on have the same label: they add nothing to the coefficients")
 	}
 	if need := uint32(out.Leaves.Rounds); out.Used+need > out.Cap {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the study may need %d releases of this data; you allowed %d, and %d are used", need, out.Cap, out.Used))
 	}
-	score, err := alone(plan, train, test)
+	if rows := len(site.Train.Y) * len(plan.Sites); !ds.Policy.Public && ds.Policy.Detail(out.Leaves.AllNumbers, rows) != nil {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("it may publish up to %d exact numbers: your node stops where they are more than %d for each row of all sites", out.Leaves.AllNumbers, table.MaxDetail))
+	}
+	if !trains(plan) {
+		return out, nil
+	}
+	score, err := alone(plan, site)
 	if err != nil {
 		out.LocalWhy = err.Error()
 		if errors.Is(err, croft.ErrOneClass) { // its sentence is about a network
@@ -335,30 +353,29 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 	return out, nil
 }
 
+// trains says whether a study fits a model, which can be tried on held-out rows.
+func trains(plan croft.Study) bool { return plan.Model.MaxRounds > 0 }
+
 // alone fits the study's model to one site's rows and scores it on those that the
 // site holds out.
-func alone(plan croft.Study, train, test *table.Design) (Score, error) {
-	if len(test.Y) == 0 {
+func alone(plan croft.Study, site fed.Site) (Score, error) {
+	if len(site.Test.Y) == 0 {
 		return Score{}, croft.E(croft.ErrNoRows, "the part held out", 0, 1)
 	}
 	compiled, err := compile(plan)
 	if err != nil {
 		return Score{}, err
 	}
-	state, err := compiled.Run(fed.Site{Train: fed.Rows{X: train.X, Y: train.Y}, Test: fed.Rows{X: test.X, Y: test.Y}})
+	state, err := compiled.Run(site)
 	if err != nil {
 		return Score{}, err
 	}
 	result, err := compiled.Result(state)
-	return scoreOf(result.Score), err
+	return scoreOf(plan, result.Score), err
 }
 
 func compile(plan croft.Study) (*fed.Plan, error) {
 	return fed.Compile(plan.Model, table.ColumnsOf(plan), plan.PerSiteMetrics)
-}
-
-func scoreOf(s fed.Score) Score {
-	return Score{Rows: s.Rows, Positive: s.Positive, AUC: s.AUC(), LogLoss: s.LogLoss(), Accuracy: s.Accuracy(), Brier: s.Brier.Float()}
 }
 
 // model returns a finished study's model, checked against the ledger's hash.
@@ -379,52 +396,6 @@ func (s Services) model(ctx context.Context, ref string) (st ledger.Study, plan 
 	return
 }
 
-func (s Services) result(r *http.Request) (Result, error) {
-	ctx := r.Context()
-	st, plan, compiled, state, err := s.model(ctx, r.PathValue("study"))
-	if err != nil {
-		return Result{}, err
-	}
-	on, _, err := record[ledger.Model](ctx, s, ledger.ModelKey(st.ID))
-	if err != nil {
-		return Result{}, err
-	}
-	of, err := compiled.Result(state)
-	if err != nil {
-		return Result{}, err
-	}
-	out := Result{Study: st.ID, Name: plan.Name, Goal: plan.Model.Goal, Label: plan.Model.Label, PositiveLevel: plan.Model.Positive, Use: plan.Use,
-		Shrunk: of.Shrunk, Unchecked: on.Unchecked, Rows: of.Rows, Positive: of.Positive, TestRows: of.TestRows, TestPositive: of.TestPositive,
-		Rounds: of.Rounds, Deviance: of.Deviance(), Condition: finite(of.Condition), Score: scoreOf(of.Score), State: on.State}
-	for i, site := range of.Sites[:min(len(of.Sites), len(st.Cohort))] {
-		out.Sites = append(out.Sites, SiteScore{s.party(ctx, st.Cohort[i]), scoreOf(site)})
-	}
-	scales := make([]fed.Scale, 0, len(of.SD))
-	for _, scale := range table.Raw(plan) {
-		scales = append(scales, fed.Scale{Mid: scale.Mid, Half: scale.Half})
-	}
-	raw, spread := of.In(scales), of.PerSD()
-	for i, t := range raw.Terms {
-		term := Term{Name: t.Name, Estimate: finite(t.Coef)}
-		if t.SE > 0 && !of.Shrunk {
-			se, p := finite(t.SE), t.P()
-			term.SE, term.P = &se, &p
-			if i > 0 {
-				term.Odds, term.OddsSD = interval(t.OddsRatio()), interval(spread.Terms[i].OddsRatio())
-			}
-		}
-		out.Terms = append(out.Terms, term)
-	}
-	return out, nil
-}
-
-// finite keeps a number within what JSON can say.
-func finite(v float64) float64 { return min(max(v, -math.MaxFloat64), math.MaxFloat64) }
-
-func interval(e fed.Estimate) *fed.Estimate {
-	return &fed.Estimate{Value: finite(e.Value), Low: finite(e.Low), High: finite(e.High)}
-}
-
 // predict gives the rows of a file to a finished model. The file needs the
 // study's features and nothing else of it; no row may lack a value.
 func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
@@ -436,6 +407,9 @@ func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
 	if site := slices.Contains(plan.Sites, s.Self); plan.Use == croft.UseMembers && !site && st.Proposer != s.Self {
 		return Prediction{}, croft.E(croft.ErrUse, "its sites and its proposer", s.Name, "a new study with use = \"network\"")
 	}
+	if !trains(plan) {
+		return Prediction{}, croft.E(croft.ErrUsage, plan.Name+" describes rows and predicts none", "croft study result "+plan.Name)
+	}
 	if !filepath.IsAbs(p.Path) {
 		return Prediction{}, croft.E(croft.ErrFileOpen, p.Path, "the path must be absolute")
 	}
@@ -443,7 +417,7 @@ func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
 	asked.HoldOut = croft.HoldOut{}
 	asked.Schema = croft.Schema{UnitColumn: table.RowUnit}
 	for _, c := range plan.Schema.Columns {
-		if c.Name == plan.Model.Label {
+		if !slices.Contains(plan.Model.Features, c.Name) {
 			continue
 		}
 		if c.Missing == croft.MissingDrop {
@@ -451,7 +425,7 @@ func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
 		}
 		asked.Schema.Columns = append(asked.Schema.Columns, c)
 	}
-	asked.Model.Label = plan.Model.Features[0] // Build wants one; its values are not used
+	asked.Model.Label, asked.Model.Positive, asked.Model.Time, asked.Model.Exposure, asked.Model.Weight = "", "", "", "", ""
 	t, _, err := data.Open(p.Path, asked.Schema, data.Limits{})
 	if err != nil {
 		return Prediction{}, err
@@ -464,6 +438,9 @@ func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
 	if err != nil {
 		return Prediction{}, err
 	}
+	if p.Own && plan.Model.Family == "cox" {
+		return Prediction{}, croft.E(croft.ErrUsage, "a Cox regression has no base rate, the sites' neither", "leave out --own")
+	}
 	if p.Own {
 		own, err := s.intercept(ctx, st, plan, compiled, state)
 		if err != nil {
@@ -472,11 +449,27 @@ func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
 		result.Terms = slices.Clone(result.Terms)
 		result.Terms[0].Coef = own
 	}
-	out := Prediction{Probability: make([]float64, len(rows.X))}
+	says := make([]float64, len(rows.X))
 	for i, x := range rows.X {
-		out.Probability[i] = result.Predict(x)
+		says[i] = result.Predict(x)
 	}
-	return out, nil
+	switch plan.Model.Family {
+	case "linear":
+		label := table.LabelScale(plan)
+		for i, y := range says {
+			says[i] = label.Mid + label.Half*y
+		}
+		return Prediction{Value: says}, nil
+	case "poisson":
+		return Prediction{Rate: says}, nil
+	case "cox":
+		average := result.Predict(result.Mean)
+		for i := range says {
+			says[i] /= average
+		}
+		return Prediction{Hazard: says}, nil
+	}
+	return Prediction{Probability: says}, nil
 }
 
 // intercept returns this site's own base rate under the model, computed here from
@@ -497,12 +490,12 @@ func (s Services) intercept(ctx context.Context, st ledger.Study, plan croft.Stu
 	if commitment != entry.Commitment {
 		return 0, croft.E(croft.ErrDataChanged, entry.Path)
 	}
-	train, _, err := table.Build(t, plan)
+	site, err := study.Rows(t, plan)
 	if err != nil {
 		return 0, err
 	}
-	if plan.Model.Intercepts == croft.SiteIntercepts && fed.OneClass(train.Y) {
+	if plan.Model.Family == "logistic" && plan.Model.Intercepts == croft.SiteIntercepts && fed.OneClass(site.Train.Y) {
 		return 0, croft.E(croft.ErrUsage, "all rows here have the same label: the site has no intercept of its own", "leave out --own")
 	}
-	return compiled.Intercept(state, fed.Rows{X: train.X, Y: train.Y}), nil
+	return compiled.Intercept(state, site.Train), nil
 }

@@ -44,12 +44,15 @@ type Options struct {
 	Progress func(done, total int64)
 	// Log is told of each transaction, in order.
 	Log func(Entry)
+	// Inherited is the state that a successor chain begins with. VerifyNode finds it,
+	// and an export holds it.
+	Inherited []byte
 }
 
 // Checkpoint says what a network's state was after a block. Two members that
 // print the same one have the same history up to there.
 type Checkpoint struct {
-	Network croft.NetworkID `cbor:"1,keyasint" json:"network"`
+	Network croft.NetworkID `cbor:"1,keyasint" json:"network"` // hash of the chain's genesis: the network's id, unless it was rescued
 	Height  int64           `cbor:"2,keyasint" json:"height"`
 	AppHash croft.Hash      `cbor:"3,keyasint" json:"app_hash"`
 }
@@ -85,12 +88,14 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 
 // Report is what an audit found to hold.
 type Report struct {
-	End      Checkpoint `json:"checkpoint"` // after the last block, as computed here
-	Network  string     `json:"network"`    // its name
-	Founders []string   `json:"founders"`   // members in the genesis, which is trusted
-	Signed   bool       `json:"signed"`     // false: blocks of a twin
-	First    time.Time  `json:"first"`      // time of the first block
-	Last     time.Time  `json:"last"`       // time of the last block
+	End      Checkpoint `json:"checkpoint"`        // after the last block, as computed here
+	Network  string     `json:"network"`           // its name
+	Founders []string   `json:"founders"`          // members in the genesis, which is trusted
+	Rescued  string     `json:"rescued,omitempty"` // of a successor chain: the chain that ended, block by block not checked here
+	Signers  int        `json:"signers,omitempty"` // of a successor chain: members who signed its first state
+	Signed   bool       `json:"signed"`            // false: blocks of a twin
+	First    time.Time  `json:"first"`             // time of the first block
+	Last     time.Time  `json:"last"`              // time of the last block
 	Blocks   int64      `json:"blocks"`
 	Entries  int        `json:"entries"` // transactions
 	Refused  int        `json:"refused"` // of them without effect
@@ -123,6 +128,9 @@ func (r Report) Words() []string {
 	}
 	if !r.Proved {
 		lines = append(lines, fmt.Sprintf("Block %d is the last, and no header names yet what it did.", r.Blocks))
+	}
+	if r.Rescued != "" {
+		lines = append(lines, fmt.Sprintf("Trusted: the state in which %s ended. %d members signed it; who has that chain can audit it.", r.Rescued, r.Signers))
 	}
 	if r.Matched == 0 {
 		lines = append(lines, fmt.Sprintf("Trusted: the genesis of %q by %s. Compare the checkpoint with another member's.",
@@ -188,20 +196,26 @@ type replay struct {
 
 func newReplay(g croft.Genesis, o Options) (*replay, error) {
 	r := &replay{Options: o, tree: ledger.NewMemoryTree(), claims: map[int64][]croft.Hash{}}
-	r.report = Report{End: Checkpoint{Network: g.Network()}, Network: g.Name, Signed: !o.Unsigned}
+	r.report = Report{End: Checkpoint{Network: croft.NetworkID(g.Hash())}, Network: g.Name, Signed: !o.Unsigned}
 	for _, m := range g.Members {
 		r.report.Founders = append(r.report.Founders, m.Name)
 	}
 	r.total = o.Claim.Height
 	for _, c := range o.Checkpoints {
 		if c.Network != r.report.End.Network {
-			return nil, fault("genesis: it founds network %s; the checkpoint is of network %s", r.report.End.Network, c.Network)
+			return nil, fault("genesis: it begins chain %s; the checkpoint is of chain %s", r.report.End.Network, c.Network)
 		}
 		r.claims[c.Height] = append(r.claims[c.Height], c.AppHash)
 		r.total = max(r.total, c.Height)
 	}
 	var err error
-	if r.machine, err = ledger.New(g, r.tree); err != nil {
+	if g.Rescue != nil {
+		r.report.Rescued, r.report.Signers = g.Rescue.Chain, len(g.Rescue.Signed)
+		r.machine, err = ledger.Continue(g, o.Inherited, r.tree)
+	} else {
+		r.machine, err = ledger.New(g, r.tree)
+	}
+	if err != nil {
 		return nil, fault("genesis: %v", err)
 	}
 	if r.verifier, err = newVerifier(g, r.machine, o.Unsigned); err != nil {

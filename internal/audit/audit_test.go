@@ -105,10 +105,10 @@ func (w *world) tell(t testing.TB, l chain.Ledger) story {
 		t.Fatal(err)
 	}
 	for i := range ids {
-		do(i, &ledger.Enrol{Study: s.id, Key: make([]byte, 1216)})
+		do(i, &ledger.Enrol{Study: s.id, Key: make([]byte, 1216), Anchor: ledger.Anchor(croft.HashOf(i))})
 	}
 	for i := range sets {
-		approval := study.ApprovalOf(st, plan, sets[i], 5)
+		approval := study.ApprovalOf(st, plan, sets[i], 5, 100)
 		if tx := do(i, &approval); i == 0 {
 			s.approval = tx
 		}
@@ -117,7 +117,7 @@ func (w *world) tell(t testing.TB, l chain.Ledger) story {
 		do(i, &ledger.Report{Study: s.id, Header: croft.Header{Head: croft.Sum([]byte{1, byte(i)}), Blob: croft.Sum([]byte{2, byte(i)}), Size: 1000}})
 	}
 	for i := range ids {
-		do(i, &ledger.Ack{Study: s.id, Sites: plan.Sites})
+		do(i, &ledger.Ack{Study: s.id, Sites: plan.Sites, Link: ledger.ChainLink(croft.HashOf(i), 0)})
 	}
 	for i := range ids {
 		do(i, &ledger.Share{Study: s.id, Blob: croft.Sum([]byte{3, byte(i)})})

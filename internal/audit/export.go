@@ -14,12 +14,14 @@ import (
 
 	"croft"
 	"croft/internal/chain"
+	"croft/internal/ledger"
 )
 
 // An export is a network's whole chain in one file:
 //
 //	croft-export/1 and a newline
 //	length, canonical encoding of the croft.Genesis
+//	length, exported state that it names, if it is a successor's
 //	length, canonical encoding of chain.BlockData, for each block from 1 on
 //	length 0
 //	length, canonical encoding of Checkpoint: what the blocks give
@@ -32,7 +34,7 @@ const exportMagic = "croft-export/1\n"
 
 // The limits of a reader, checked before anything is kept.
 const (
-	maxFirst = 1 << 20 // genesis: a thousand founders of about 200 bytes, with room
+	maxFirst = 1 << 20 // genesis: a thousand members of about 200 bytes and signatures of 100, with room
 	maxBlock = 4 << 20 // twice the largest block, with its commit
 	maxPoint = 256
 )
@@ -48,6 +50,9 @@ func Export(ctx context.Context, w io.Writer, g croft.Genesis, blocks iter.Seq2[
 	out := exporter{w: bufio.NewWriter(w), sum: sha256.New()}
 	out.write([]byte(exportMagic))
 	out.part(croft.Encode(g))
+	if g.Rescue != nil {
+		out.part(o.Inherited)
+	}
 	report, err := Verify(ctx, g, func(yield func(chain.BlockData, error) bool) {
 		for b, err := range blocks {
 			if err == nil {
@@ -105,6 +110,11 @@ func VerifyExport(ctx context.Context, r io.Reader, o Options) (Report, error) {
 	if err := in.part(maxFirst, &g); err != nil {
 		return Report{}, fault("genesis: %v", err)
 	}
+	if g.Rescue != nil {
+		if o.Inherited, err = in.bytes(ledger.MaxState); err != nil {
+			return Report{}, fault("state that the chain begins with: %v", err)
+		}
+	}
 	replay, err := newReplay(g, o)
 	if err != nil {
 		return Report{}, err
@@ -151,22 +161,27 @@ var errEnd = errors.New("it is empty")
 
 // part reads one length and value; errEnd if the length is 0.
 func (i *importer) part(limit uint32, v any) error {
-	length, err := i.read(4)
-	if err != nil {
-		return err
-	}
-	size := binary.BigEndian.Uint32(length)
-	if size == 0 {
-		return errEnd
-	}
-	if size > limit {
-		return croft.E(croft.ErrTooLarge, size, limit)
-	}
-	data, err := i.read(int64(size))
+	data, err := i.bytes(limit)
 	if err != nil {
 		return err
 	}
 	return croft.Decode(data, v)
+}
+
+// bytes reads one length and so many bytes; errEnd if the length is 0.
+func (i *importer) bytes(limit uint32) ([]byte, error) {
+	length, err := i.read(4)
+	if err != nil {
+		return nil, err
+	}
+	size := binary.BigEndian.Uint32(length)
+	if size == 0 {
+		return nil, errEnd
+	}
+	if size > limit {
+		return nil, croft.E(croft.ErrTooLarge, size, limit)
+	}
+	return i.read(int64(size))
 }
 
 // end checks what follows the blocks.

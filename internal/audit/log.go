@@ -156,6 +156,9 @@ func (j *journal) describe(e *Entry, raw []byte) {
 	case *ledger.Outturn:
 		in(body.Study, body.Round)
 		e.Word, e.Text = "step", outturn(j, body)
+	case *ledger.Reject:
+		in(body.Study, body.Round)
+		e.Word, e.Text = "reject", "the proof of "+j.members(body.Sites)+" does not hold"
 	case *ledger.Recover:
 		in(body.Study, body.Round)
 		e.Word, e.Text = "recover", j.member(body.Site)

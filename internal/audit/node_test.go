@@ -112,7 +112,7 @@ func TestVerifyNode(t *testing.T) {
 			}, []string{"state value " + ledger.StudyKey(s.id) + ": it is not"}},
 			"a hash inside the state": {func(_ *testing.T, n *Node) {
 				n.Ledger = lying{theLedger: n.Ledger.(theLedger), value: func(p *ledger.Proof) { p.Bytes = flip(p.Bytes, len(p.Bytes)-1) }}
-			}, []string{"state value due: a hash between it and the root", "more"}},
+			}, []string{": a hash between it and the root is wrong", "more"}},
 			"a state that cannot be read": {func(_ *testing.T, n *Node) {
 				n.Ledger = lying{theLedger: n.Ledger.(theLedger), value: func(p *ledger.Proof) {
 					if p.Key == ledger.NetworkKey {

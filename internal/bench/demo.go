@@ -26,6 +26,7 @@ import (
 type DemoConfig struct {
 	Dir      string // where the five nodes' folders are made; it must be empty or absent
 	Seed     uint64 // of the split into clinics
+	Unproved bool   // reports carry no proof, for comparison
 	Log      *slog.Logger
 	Progress func(DemoStep) // may be called from several goroutines at once
 }
@@ -49,6 +50,7 @@ type DemoReport struct {
 	BlocksRound float64 `json:"blocks_per_round"`
 	Study       string  `json:"study"`
 	Profile     string  `json:"profile"`
+	Unproved    bool    `json:"unproved"`
 
 	Nodes []DemoNode `json:"nodes"`
 	Comparison
@@ -177,6 +179,7 @@ func play(ctx context.Context, c DemoConfig, network *sim.Network, clinics []Cli
 	if err != nil {
 		return nil, err
 	}
+	plan.Unproved = c.Unproved
 	tx, err := proposer.Send(ctx, &ledger.Propose{Plan: plan})
 	if err != nil {
 		return nil, err
@@ -225,7 +228,7 @@ func play(ctx context.Context, c DemoConfig, network *sim.Network, clinics []Cli
 // measure reads the result from one node, compares it with what each clinic and
 // a pooled data set would have had, and audits the ledger.
 func measure(ctx context.Context, c DemoConfig, network *sim.Network, sites []*sim.Member, id croft.StudyID, plan croft.Study) (*DemoReport, error) {
-	out := &DemoReport{Seed: c.Seed, Data: Attribution, Split: SplitLabel, Study: id.String()}
+	out := &DemoReport{Seed: c.Seed, Data: Attribution, Split: SplitLabel, Study: id.String(), Unproved: plan.Unproved}
 	first := sites[0]
 	compiled, final, err := first.Node.Study.Model(ctx, plan, id)
 	if err != nil {

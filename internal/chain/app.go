@@ -55,12 +55,12 @@ type pending struct {
 	hash    croft.Hash
 }
 
-func newApp(g croft.Genesis, store dbm.DB, admit func() []croft.PublicKey) (*app, error) {
+func newApp(g croft.Genesis, inherited func() ([]byte, error), store dbm.DB, admit func() []croft.PublicKey) (*app, error) {
 	tree, err := ledger.OpenTree(treeDB{store})
 	if err != nil {
 		return nil, err
 	}
-	machine, err := ledger.New(g, tree)
+	machine, err := begin(g, inherited, tree)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +69,19 @@ func newApp(g croft.Genesis, store dbm.DB, admit func() []croft.PublicKey) (*app
 		quota: map[croft.MemberID]map[croft.Hash]bool{}, waiting: map[croft.Hash][]chan ledger.Result{},
 		keys: map[string]croft.PublicKey{},
 	}, nil
+}
+
+// begin returns the machine of a chain that goes on, or begins: then that of a
+// successor needs the state that it inherits.
+func begin(g croft.Genesis, inherited func() ([]byte, error), tree *ledger.Tree) (*ledger.Machine, error) {
+	if g.Rescue == nil || tree.Height() > 0 || inherited == nil {
+		return ledger.New(g, tree)
+	}
+	state, err := inherited()
+	if err != nil {
+		return nil, err
+	}
+	return ledger.Continue(g, state, tree)
 }
 
 // Info tells CometBFT how far the state is; it runs the blocks after that again.

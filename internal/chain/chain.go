@@ -9,6 +9,7 @@
 //	block.go   blocks as they are handed to an auditor, and their check
 //	comet.go   genesis, parameters and settings in CometBFT's words
 //	storage.go databases and the signing record
+//	record.go  the signing record of a folder that was restored
 //	disk.go    is there room to go on
 //
 // A transaction counts when it is in a committed block with result 0; nothing

@@ -28,8 +28,11 @@ import (
 
 // Config is what a node needs. Zero values are good where it says so.
 type Config struct {
-	Dir          string             // its own folder, made with mode 0700; nothing else may be in it
-	Genesis      croft.Genesis      // of the network
+	Dir     string        // its own folder, made with mode 0700; nothing else may be in it
+	Genesis croft.Genesis // of the chain
+	// Inherited returns the state that a successor chain begins with, which its
+	// genesis names. It is asked until that chain has a block; nil if it is none.
+	Inherited    func() ([]byte, error)
 	NodeKey      ed25519.PrivateKey // the member's: peers know each other by it
 	ValidatorKey ed25519.PrivateKey // the member's; used whether or not it orders blocks yet
 	Timing       Timing             // WAN if zero
@@ -117,7 +120,7 @@ func open(cfg Config, addr string) (n *Node, err error) {
 	if err != nil {
 		return n, err
 	}
-	if err := n.openApp(cfg.Genesis, cfg.Admit); err != nil {
+	if err := n.openApp(cfg.Genesis, cfg.Inherited, cfg.Admit); err != nil {
 		return n, err
 	}
 	doc, err := n.genesis(cfg.Genesis)

@@ -298,7 +298,7 @@ func TestConnect(t *testing.T) {
 func TestStopped(t *testing.T) {
 	n := newNetwork(t, 1)
 	dir := filepath.Join(n.dir, "0")
-	if _, err := OpenStopped(dir, n.genesis); !errors.Is(err, croft.ErrNoQuorum) {
+	if _, err := OpenStopped(dir, n.genesis, nil); !errors.Is(err, croft.ErrNoQuorum) {
 		t.Errorf("a node that never ran: %v", err)
 	}
 	n.start(0)
@@ -306,13 +306,13 @@ func TestStopped(t *testing.T) {
 	n.settle()
 	want := n.nodes[0].Status()
 	want.Peers, want.CatchingUp = 0, false
-	if _, err := OpenStopped(dir, n.genesis); !errors.Is(err, croft.ErrStoreCorrupt) {
+	if _, err := OpenStopped(dir, n.genesis, nil); !errors.Is(err, croft.ErrStoreCorrupt) {
 		t.Errorf("a node that runs: %v", err)
 	}
 	n.stop(0)
 	before := files(t, dir)
 
-	s := must(OpenStopped(dir, n.genesis))
+	s := must(OpenStopped(dir, n.genesis, nil))
 	if got := s.Status(); !reflect.DeepEqual(got, want) {
 		t.Errorf("status %+v, want %+v", got, want)
 	}

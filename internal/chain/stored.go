@@ -22,7 +22,7 @@ type Stopped struct{ stored }
 // OpenStopped opens the folder of a node that does not run: the owner of the folder
 // sees to that. It fails with croft.ErrNoQuorum if no node ran there yet, and with
 // croft.ErrStoreCorrupt.
-func OpenStopped(dir string, g croft.Genesis) (s *Stopped, err error) {
+func OpenStopped(dir string, g croft.Genesis, inherited func() ([]byte, error)) (s *Stopped, err error) {
 	if _, err := os.Stat(filepath.Join(dir, "blockstore.db")); err != nil {
 		return nil, croft.E(croft.ErrNoQuorum, errNoBlock)
 	}
@@ -36,7 +36,7 @@ func OpenStopped(dir string, g croft.Genesis) (s *Stopped, err error) {
 			s = nil
 		}
 	}()
-	if err := s.openApp(g, nil); err != nil {
+	if err := s.openApp(g, inherited, nil); err != nil {
 		return s, err
 	}
 	blocks, err := s.dbs.get("blockstore")
@@ -65,10 +65,10 @@ func newStored(dir string, readOnly bool) stored {
 	return stored{dir: dir, dbs: &databases{dir, readOnly, map[string]*database{}}}
 }
 
-func (s *stored) openApp(g croft.Genesis, admit func() []croft.PublicKey) error {
+func (s *stored) openApp(g croft.Genesis, inherited func() ([]byte, error), admit func() []croft.PublicKey) error {
 	db, err := s.dbs.get("ledger")
 	if err == nil {
-		s.app, err = newApp(g, db, admit)
+		s.app, err = newApp(g, inherited, db, admit)
 	}
 	return err
 }

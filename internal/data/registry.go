@@ -87,10 +87,10 @@ func (r *Registry) Prepare(path, name string, o Options) (Prepared, error) {
 	if err != nil {
 		return Prepared{}, croft.E(croft.ErrFileOpen, path, err)
 	}
-	if o.Policy == (table.Policy{Public: o.Policy.Public}) {
-		public := o.Policy.Public
+	if o.Policy == (table.Policy{Public: o.Policy.Public, Exact: o.Policy.Exact}) {
+		public, exact := o.Policy.Public, o.Policy.Exact
 		o.Policy = table.DefaultPolicy()
-		o.Policy.Public = public
+		o.Policy.Public, o.Policy.Exact = public, exact
 	}
 	if floor := table.DefaultPolicy(); !o.Policy.Public && (o.Policy.MinRows < floor.MinRows || o.Policy.MinCell < floor.MinCell || o.Policy.MaxRatio > floor.MaxRatio) {
 		return Prepared{}, croft.E(croft.ErrPolicy, fmt.Sprintf("a policy can only tighten: min_rows at least %d, min_cell at least %d, parameters per row at most %g", floor.MinRows, floor.MinCell, floor.MaxRatio))

@@ -88,7 +88,8 @@ func (cox) begin(p *Plan, s *State, sum []float64) (err error) {
 
 // bounds: with D events in the network. An event adds its distance from a mean of
 // its risk set, the variance of z there, for both of which see span, and the
-// logarithm of its share in the risk, at least −log n − max(η − η′).
+// logarithm of its share in the risk, at least −log n − max(η − η′). A row has at
+// most one.
 func (cox) bounds(p *Plan, s State) bounds {
 	events, span, spread := float64(max(s.Positive, 1)), p.span(s), 16.0
 	for j, b := range s.Beta {
@@ -98,6 +99,7 @@ func (cox) bounds(p *Plan, s State) bounds {
 		gradient:    float64(events * math.Sqrt(span)),
 		information: float64(events * span),
 		loglik:      float64(events * spread),
+		row:         perRow{math.Sqrt(span), span, spread},
 	}
 }
 

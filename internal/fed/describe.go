@@ -108,21 +108,22 @@ func (describe) fits(p *Plan, rows Rows) error {
 }
 
 // layout's bounds: |x| ≤ 1, so sums and squared distances from the mean are at
-// most n in each column; each feature counts a row once.
+// most n in each column, and 4 for one row; each feature counts a row once.
 func (describe) layout(p *Plan, s State, _ int) tensor.Layout {
-	exact := func(name string, n int, bound float64) tensor.Layout {
-		return tensor.Layout{{Name: name, Len: n, Exp: exponent(bound), Limbs: 2}}
-	}
 	rows := float64(max(s.Rows, 1))
+	exact := func(name string, n int, bound, row float64) tensor.Layout {
+		return tensor.Layout{{Name: name, Len: n, Exp: exponent(bound), Row: row, Limbs: 2}}
+	}
+	column, feature := math.Sqrt(float64(len(p.columns))), math.Sqrt(float64(len(p.model.Features)))
 	switch s.Word {
 	case Count:
-		return exact("count", 4, 2*MaxRows)
+		return countLayout(s)
 	case Centre:
-		return exact("sum", len(p.columns), float64(rows*math.Sqrt(float64(len(p.columns)))))
+		return exact("sum", len(p.columns), float64(rows*column), column)
 	case Spread:
-		return exact("squares", len(p.columns), float64(rows*math.Sqrt(float64(len(p.columns)))))
+		return exact("squares", len(p.columns), float64(rows*column), float64(4*column))
 	default:
-		return exact("counts", p.table(), float64(rows*math.Sqrt(float64(len(p.model.Features)))))
+		return exact("counts", p.table(), float64(rows*feature), feature)
 	}
 }
 

@@ -263,7 +263,7 @@ func TestEveryFamilysBoundsHoldAnywhere(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if excess := beyond(p, s, len(sites), report); excess != "" {
+				if excess := beyond(p, s, len(sites), site, report); excess != "" {
 					t.Fatalf("%s at %v: %s", family, floats(s.Beta), excess)
 				}
 			}

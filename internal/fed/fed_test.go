@@ -26,7 +26,7 @@ func trace(p *Plan, sites ...Site) ([]State, error) {
 			if err != nil {
 				return states, err
 			}
-			if excess := beyond(p, s, len(sites), report); excess != "" {
+			if excess := beyond(p, s, len(sites), site, report); excess != "" {
 				return states, errors.New(excess)
 			}
 			encoded, err := layout.Encode(report)
@@ -58,12 +58,17 @@ func trace(p *Plan, sites ...Site) ([]State, error) {
 	return states, nil
 }
 
-// beyond names a block of report that exceeds its bound, or "".
-func beyond(p *Plan, s State, sites int, report []float64) string {
+// beyond names a block of report that exceeds its bound, or that of the site's rows,
+// or "".
+func beyond(p *Plan, s State, sites int, site Site, report []float64) string {
+	rows := float64(len(site.Train.Y) + len(site.Test.Y))
 	for _, b := range p.Layout(s, sites) {
 		norm := math.Sqrt(dot(report[:b.Len], report[:b.Len]))
 		if !(norm <= math.Ldexp(1, b.Exp)) {
 			return fmt.Sprintf("%v: block %s has norm %g, bound 2^%d", s.Word, b.Name, norm, b.Exp)
+		}
+		if b.Row > 0 && !(norm <= rows*b.Row*(1+0x1p-30)) {
+			return fmt.Sprintf("%v: block %s has norm %g, bound %g for each of %v rows", s.Word, b.Name, norm, b.Row, rows)
 		}
 		report = report[b.Len:]
 	}
@@ -226,7 +231,7 @@ func TestBoundsHoldAnywhere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if excess := beyond(p, s, 1, report); excess != "" {
+			if excess := beyond(p, s, 1, site, report); excess != "" {
 				t.Fatal(excess)
 			}
 		}

@@ -44,6 +44,7 @@ func (firth) rules(p *Plan) []rule {
 func (f firth) bounds(p *Plan, s State) bounds {
 	b := f.logistic.bounds(p, s)
 	b.gradient, b.loglik = float64(2*b.gradient), float64(2*b.loglik)+400
+	b.row = perRow{} // log W is of no row
 	return b
 }
 

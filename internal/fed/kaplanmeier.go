@@ -87,13 +87,13 @@ func (kaplanMeier) fits(p *Plan, rows Rows) error {
 // most one is expected, with a variance of at most ½ in all groups together.
 func (kaplanMeier) layout(p *Plan, s State, _ int) tensor.Layout {
 	if s.Word == Count {
-		return tensor.Layout{{Name: "count", Len: 4, Exp: exponent(2 * MaxRows), Limbs: 2}}
+		return countLayout(s)
 	}
 	exp, k := exponent(float64(max(s.Rows, 1))), p.groups()
 	return tensor.Layout{
-		{Name: "events by time", Len: k * p.cells(), Exp: exp, Limbs: 2}, {Name: "censored by time", Len: k * p.cells(), Exp: exp, Limbs: 2},
-		{Name: "rows", Len: k, Exp: exp, Limbs: 2}, {Name: "observed and expected", Len: 2 * k, Exp: exp + 1, Limbs: 2},
-		{Name: "covariance", Len: k * (k + 1) / 2, Exp: exp, Limbs: 2},
+		{Name: "events by time", Len: k * p.cells(), Exp: exp, Row: 1, Limbs: 2}, {Name: "censored by time", Len: k * p.cells(), Exp: exp, Row: 1, Limbs: 2},
+		{Name: "rows", Len: k, Exp: exp, Row: 1, Limbs: 2}, {Name: "observed and expected", Len: 2 * k, Exp: exp + 1, Row: 2, Limbs: 2},
+		{Name: "covariance", Len: k * (k + 1) / 2, Exp: exp, Row: 1, Limbs: 2},
 	}
 }
 

@@ -32,10 +32,16 @@ func (logistic) start(p *Plan, s State) float64 {
 // intercept does no worse than 0, so this covers it too; it is at most
 // log n + max|η|, see solveIntercept. Σz² is n but for the rounding of SD: minSD
 // and two limbs keep this far within a factor 2, which these bounds carry.
+//
+// One row adds at most ‖z‖, ¼·‖z‖² and log 2 + |η|, of which see span and farthest.
 func (logistic) bounds(p *Plan, s State) bounds {
 	rows, d, norm := float64(max(s.Rows, 1)), float64(p.params()), 0.0
 	for _, b := range s.Beta {
 		norm += float64(b.Float() * b.Float())
+	}
+	span, common := p.span(s), 0.0
+	if p.common && len(s.Beta) > 0 {
+		common = math.Abs(s.Beta[0].Float())
 	}
 	return bounds{
 		gradient:    float64(float64(2*rows) * math.Sqrt(d)),
@@ -44,6 +50,7 @@ func (logistic) bounds(p *Plan, s State) bounds {
 		curvature:   rows,
 		residual:    rows,
 		reach:       16, // > log MaxRows
+		row:         perRow{math.Sqrt(span), span / 4, 0.7 + p.farthest(s, common)},
 	}
 }
 

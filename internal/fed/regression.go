@@ -86,7 +86,12 @@ type bounded struct {
 // far from 0 a site's intercept can be, beside max|η|.
 type bounds struct {
 	gradient, information, loglik, curvature, residual, reach float64
+	row                                                       perRow
 }
+
+// perRow bounds what one row adds to a newton report; zero where that does not
+// follow from the number of rows.
+type perRow struct{ gradient, information, loglik float64 }
 
 // units say how numbers that can be large stand in a State: divided by 2^unit.
 // They follow from what is known after Spread.
@@ -120,29 +125,41 @@ func (regression) words(*Plan) []Step { return []Step{Count, Centre, Spread, New
 //
 // With weights all sums are weighted, means and spreads too, and W = Σw stands for
 // n; with a weight of at least minWeight a row.
+//
+// A row adds at most √k to the first, 4·√k to the second. Where a bound grows with
+// n at least as n does, a site's share of the rows is more than its share of the bound.
 func (g regression) layout(p *Plan, s State, sites int) tensor.Layout {
 	rows := float64(max(s.Rows, 1))
 	test := float64(max(s.TestRows, 1))
 	k, d := p.standardises(), p.params()
 	var l tensor.Layout
-	exact := func(name string, length int, bound float64) {
-		l = append(l, tensor.Block{Name: name, Len: length, Exp: exponent(bound), Limbs: 2})
+	exact := func(name string, length int, bound, row float64) {
+		l = append(l, tensor.Block{Name: name, Len: length, Exp: exponent(bound), Row: row, Limbs: 2})
 	}
+	weight := 1.0
+	if p.model.Weight != "" {
+		weight = maxWeight
+	}
+	column := float64(weight * math.Sqrt(float64(k)))
 	switch s.Word {
 	case Count:
-		exact("count", 4, 2*MaxRows)
+		if t := g.traits(); t.binary || t.numeric {
+			l = countLayout(s)
+		} else { // the label's sum has nothing to do with rows
+			exact("count", 4, 2*MaxRows, 0)
+		}
 		for _, b := range g.countBlocks(p) {
-			exact(b.name, b.n, b.bound)
+			exact(b.name, b.n, b.bound, 0)
 		}
 	case Centre:
-		exact("sum", k, float64(p.mass(s)*math.Sqrt(float64(k))))
+		exact("sum", k, float64(p.mass(s)*math.Sqrt(float64(k))), column)
 	case Spread:
-		exact("squares", k, float64(p.mass(s)*math.Sqrt(float64(k))))
+		exact("squares", k, float64(p.mass(s)*math.Sqrt(float64(k))), float64(4*column))
 	case Newton:
 		b := g.bounds(p, s)
-		exact("gradient", d, b.gradient)
-		exact("information", d*(d+1)/2, b.information)
-		exact("loglik", 1, b.loglik)
+		exact("gradient", d, b.gradient, b.row.gradient)
+		exact("information", d*(d+1)/2, b.information, b.row.information)
+		exact("loglik", 1, b.loglik, b.row.loglik)
 	case Evaluate:
 		// A site's own slot repeats its numbers: twice the squared norm.
 		slots, twice := p.slots(sites), math.Sqrt2
@@ -150,20 +167,31 @@ func (g regression) layout(p *Plan, s State, sites int) tensor.Layout {
 		if p.model.Time != "" {
 			pairs = float64(2 * test)
 		}
-		exact("right", 3*slots, float64(float64(2*twice)*test)) // √3 < 2
-		exact("pairs", 2*slots, float64(float64(twice*test)*pairs))
-		exact("pair rows", slots, float64(float64(float64(twice*test)*test)*pairs)/4)
-		exact("losses", 3*slots, float64(float64(float64(2*twice)*test)*float64(maxLoss*maxLoss)))
+		score := func(name string, length int, bound float64) { exact(name, length, bound, bound/test) }
+		score("right", 3*slots, float64(float64(2*twice)*test)) // √3 < 2
+		score("pairs", 2*slots, float64(float64(twice*test)*pairs))
+		score("pair rows", slots, float64(float64(float64(twice*test)*test)*pairs)/4)
+		score("losses", 3*slots, float64(float64(float64(2*twice)*test)*float64(maxLoss*maxLoss)))
 		if !p.common && g.traits().baseline {
 			reach := p.farthest(s, g.bounds(p, s).reach)
-			exact("intercept", 1, float64(rows*reach))
-			exact("intercept rows", 1, rows)
+			exact("intercept", 1, float64(rows*reach), reach)
+			exact("intercept rows", 1, rows, 1)
 		}
 		for _, b := range p.extras(s) {
-			exact(b.name, b.n, b.bound)
+			exact(b.name, b.n, b.bound, 0)
 		}
 	}
 	return l
+}
+
+// countLayout is that of the four counts with which plans begin. A caller who knows
+// how many rows there are at most says so in Rows; else it is MaxRows.
+func countLayout(s State) tensor.Layout {
+	most := float64(MaxRows)
+	if s.Rows > 0 {
+		most = min(most, float64(s.Rows))
+	}
+	return tensor.Layout{{Name: "count", Len: 4, Exp: exponent(float64(2 * most)), Row: 2, Limbs: 2}}
 }
 
 // extras are the blocks that go with the scores: those of the likelihood, and of

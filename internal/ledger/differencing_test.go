@@ -57,10 +57,10 @@ func (w *world) report(id croft.StudyID, n uint32, sites ...string) {
 	for _, name := range sites {
 		reports = append(reports, w.seal(name, &Report{Study: id, Round: n, Header: header(name, n)}))
 	}
-	for _, name := range w.names {
-		acks = append(acks, w.seal(name, &Ack{id, n, w.ids(sites...)}))
-	}
 	w.block(100, reports...)
+	for _, name := range w.names {
+		acks = append(acks, w.seal(name, w.ack(name, id, n, w.ids(sites...))))
+	}
 	w.block(100, acks...)
 	w.block(100)
 }
@@ -71,7 +71,7 @@ func (w *world) sum(id croft.StudyID, n uint32, done bool) {
 	var shares, results [][]byte
 	for _, name := range w.names {
 		shares = append(shares, w.seal(name, &Share{Study: id, Round: n, Blob: croft.Sum([]byte(name))}))
-		results = append(results, w.seal(name, &Outturn{Study: id, Round: n, Sum: croft.HashOf(n), Next: croft.HashOf(n + 1), Done: done}))
+		results = append(results, w.seal(name, w.outturn(id, n, done)))
 	}
 	w.block(100, shares...)
 	w.block(100, results...)
@@ -196,7 +196,7 @@ func TestRepeatingIsNoNews(t *testing.T) {
 	began := w.study(id).News
 	w.now += 50_000
 	for _, body := range []any{
-		&Ack{id, 0, w.ids("ada")}, &Ack{id, 0, nil}, &Report{Study: id, Header: header("ada", 0)},
+		&Ack{Study: id, Sites: w.ids("ada")}, &Ack{Study: id}, &Report{Study: id, Header: header("ada", 0)},
 		&Tick{id}, &Recover{id, 0, w.id("ben")},
 	} {
 		w.nonce++
@@ -324,6 +324,7 @@ func TestWhoDidNotAgreeCannotStop(t *testing.T) {
 	w.now += 60_000
 	w.must("ada", &Tick{four})
 	w.block(100)
+	w.report(four, 0) // no more reports: the seats show that they hold these
 	if st := w.study(four); len(st.Cohort) != 3 {
 		t.Fatalf("%v %q, a cohort of %d", st.Status, st.Reason, len(st.Cohort))
 	}

@@ -18,6 +18,8 @@ import (
 //     the state that the one before agreed
 //   - from the first freeze on a study's accepted set is its cohort
 //   - no accepted report without q acknowledgements, no commit without t+1 seats
+//   - where reports have proofs: no link before a round's reports were fixed, a key of
+//     q links, and at the end of no round a site whose proof t+1 seats refused
 //   - no study that runs with a site that was revoked
 //   - no record group above its cap; its count is the number of its releases
 //   - no two releases over a common column differ by 1 to min_sites − 1 members
@@ -96,6 +98,9 @@ func (s *State) checkStudy(id croft.StudyID, released map[croft.Hash]uint32) err
 			return fmt.Errorf("round %d: does not follow the one before", i)
 		}
 		parent = r.Next
+		if err := s.checkProofs(st, plan, r); err != nil {
+			return fmt.Errorf("round %d: %w", i, err)
+		}
 		if r.Phase == croft.PhaseReport {
 			if len(r.Accepted)+len(r.Shares)+len(r.Results) > 0 {
 				return fmt.Errorf("round %d: opened before it was frozen", i)
@@ -129,6 +134,39 @@ func (s *State) checkStudy(id croft.StudyID, released map[croft.Hash]uint32) err
 	m, modelled := read[Model](s, ModelKey(id))
 	if modelled != (st.Status == Done) || modelled && (m.State != parent || m.Rounds != committed) {
 		return fmt.Errorf("model and status do not agree")
+	}
+	return nil
+}
+
+func (s *State) checkProofs(st Study, plan croft.Study, r Round) error {
+	for _, l := range r.Links {
+		anchor, _ := read[croft.Hash](s, AnchorKey(st.ID, l.Seat))
+		if plan.Unproved || chained(l.Value, r.Number+1) != anchor {
+			return fmt.Errorf("a link that is not of %s's chain", l.Seat.Short())
+		}
+		for _, site := range r.Expected() {
+			if a, _ := r.Report(site); !has(a.Acks, l.Seat) {
+				return fmt.Errorf("%s showed its link before it held all reports", l.Seat.Short())
+			}
+		}
+	}
+	if plan.Unproved || r.Phase == croft.PhaseReport {
+		if !r.Key.IsZero() || len(r.Rejects) > 0 {
+			return fmt.Errorf("a key, or refusals, without proofs")
+		}
+		return nil
+	}
+	if r.Key != r.key() || len(r.Links) != int(st.Quorum) {
+		return fmt.Errorf("its key is of %d links", len(r.Links))
+	}
+	for _, site := range r.Accepted {
+		by := 0
+		for _, x := range r.Rejects {
+			by += count(x.Sites, site)
+		}
+		if by > int(st.Threshold) && (st.Reason != ReasonProof || !has(st.Missing, site)) {
+			return fmt.Errorf("the proof of %s was refused and nothing followed", site.Short())
+		}
 	}
 	return nil
 }

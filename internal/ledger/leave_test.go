@@ -94,9 +94,7 @@ func TestRevocationOfAProposal(t *testing.T) {
 		change(w, &plan)
 		id := croft.StudyID(w.must("ada", &Propose{plan}))
 		for _, name := range names {
-			key := make([]byte, 1216)
-			copy(key, name)
-			w.must(name, &Enrol{id, key})
+			w.must(name, w.enrol(name, id))
 		}
 		for _, name := range []string{"ada", "ben", "dina"} {
 			w.must(name, w.approval(id, data[name]))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 
 	"croft"
@@ -145,7 +146,44 @@ func (w *world) approval(id croft.StudyID, d croft.DatasetID) *croft.Approval {
 	st := w.study(id)
 	plan, _ := decodeRecord[croft.Study](w.m.Get(PlanKey(id)))
 	return &croft.Approval{Study: id, Plan: st.Plan, Dataset: d, Seats: st.Seats, Threshold: st.Threshold, Readers: plan.Readers,
-		Releases: 50, Expires: plan.Expires, Engine: plan.Engine, Purpose: plan.Purpose, LegalBasis: plan.LegalBasis}
+		Releases: 50, Expires: plan.Expires, Engine: plan.Engine, Purpose: plan.Purpose, LegalBasis: plan.LegalBasis, Rows: 100}
+}
+
+// enrol is a member's, with the anchor of its chain where that is wanted.
+func (w *world) enrol(name string, id croft.StudyID) *Enrol {
+	e := &Enrol{Study: id, Key: make([]byte, 1216)}
+	copy(e.Key, name)
+	if plan, _ := decodeRecord[croft.Study](w.m.Get(PlanKey(id))); !plan.Unproved && has(w.study(id).Seats, w.id(name)) {
+		e.Anchor = Anchor(chainOf(name))
+	}
+	return e
+}
+
+// chainOf is the secret of a seat's chain.
+func chainOf(name string) croft.Hash { return croft.Sum([]byte("chain of " + name)) }
+
+// ack is a seat's acknowledgement; it shows its link as soon as it may.
+func (w *world) ack(name string, id croft.StudyID, n uint32, sites []croft.MemberID) *Ack {
+	a := &Ack{Study: id, Round: n, Sites: sites}
+	r := w.round(id, n)
+	for _, site := range r.Expected() {
+		if report, here := r.Report(site); !here || !has(sites, site) && !has(report.Acks, w.id(name)) {
+			return a
+		}
+	}
+	if plan, _ := decodeRecord[croft.Study](w.m.Get(PlanKey(id))); !plan.Unproved {
+		a.Link = ChainLink(chainOf(name), n)
+	}
+	return a
+}
+
+// outturn is the result of every honest seat.
+func (w *world) outturn(id croft.StudyID, n uint32, done bool) *Outturn {
+	out := &Outturn{Study: id, Round: n, Sum: croft.HashOf(n), Next: croft.HashOf(n + 1), Done: done}
+	if plan, _ := decodeRecord[croft.Study](w.m.Get(PlanKey(id))); !plan.Unproved && !done {
+		out.Bounds = slices.Repeat([]uint32{1000}, len(w.study(id).Cohort))
+	}
+	return out
 }
 
 // open brings a study to its first round.
@@ -154,9 +192,7 @@ func (w *world) open(plan croft.Study, data map[string]croft.DatasetID, sites ..
 	w.nonce++
 	id := croft.StudyID(w.must(w.names[0], &Propose{plan}))
 	for _, name := range w.names {
-		key := make([]byte, 1216)
-		copy(key, name)
-		w.must(name, &Enrol{id, key})
+		w.must(name, w.enrol(name, id))
 	}
 	for _, name := range sites {
 		w.must(name, w.approval(id, data[name]))
@@ -175,13 +211,13 @@ func (w *world) play(id croft.StudyID, n uint32, done bool, sites ...string) {
 		w.must(name, &Report{Study: id, Round: n, Header: header(name, n)})
 	}
 	for _, name := range w.names {
-		w.must(name, &Ack{id, n, w.ids(sites...)})
+		w.must(name, w.ack(name, id, n, w.ids(sites...)))
 	}
 	for _, name := range w.names {
 		w.must(name, &Share{Study: id, Round: n, Blob: croft.Sum([]byte(name))})
 	}
 	for _, name := range w.names {
-		w.must(name, &Outturn{Study: id, Round: n, Sum: croft.HashOf(n), Next: croft.HashOf(n + 1), Done: done})
+		w.must(name, w.outturn(id, n, done))
 	}
 }
 
@@ -217,7 +253,7 @@ func TestLastResultLeavesNothingDue(t *testing.T) {
 		w.must(name, &Report{Study: id, Header: header(name, 0)})
 	}
 	for _, name := range w.names {
-		w.must(name, &Ack{id, 0, w.ids("ada", "ben", "cleo")})
+		w.must(name, w.ack(name, id, 0, w.ids("ada", "ben", "cleo")))
 	}
 	for _, name := range w.names {
 		w.must(name, &Share{Study: id, Blob: croft.Sum([]byte(name))})
@@ -266,7 +302,7 @@ func TestRefusals(t *testing.T) {
 	}
 	w.refused(croft.ErrTxUnknown, "ada", w.approval(id, data["ben"]))
 	w.refused(croft.ErrTxRights, "dina", w.approval(id, data["dina"]))
-	w.refused(croft.ErrTxStudy, "ada", &Enrol{id, []byte("short")})
+	w.refused(croft.ErrTxStudy, "ada", &Enrol{Study: id, Key: []byte("short")})
 	w.refused(croft.ErrTxOrder, "ada", &Report{Study: id})
 	w.refused(croft.ErrTxOrder, "ada", &Vote{Action: StopAll, Sequence: 2})
 	w.refused(croft.ErrTxRights, "ada", &Register{Name: "x", Group: croft.Sum([]byte("ben"))})
@@ -300,7 +336,7 @@ func TestMissingSitePauses(t *testing.T) {
 		w.must(name, &Report{Study: id, Round: 1, Header: header(name, 1)})
 	}
 	for _, name := range w.names {
-		w.must(name, &Ack{id, 1, w.ids(present...)})
+		w.must(name, w.ack(name, id, 1, w.ids(present...)))
 	}
 	w.must("ada", &Tick{id})
 	if st := w.study(id); st.Status != Running {
@@ -321,7 +357,7 @@ func TestMissingSitePauses(t *testing.T) {
 	t.Run("back", func(t *testing.T) {
 		w.must("dina", &Report{Study: id, Round: 1, Header: header("dina", 1)})
 		for _, name := range w.names {
-			w.must(name, &Ack{id, 1, w.ids("dina")})
+			w.must(name, w.ack(name, id, 1, w.ids("dina")))
 		}
 		if st := w.study(id); st.Status != Running || w.round(id, 1).Phase != croft.PhaseSum {
 			t.Fatalf("%v", st.Status)
@@ -332,7 +368,7 @@ func TestMissingSitePauses(t *testing.T) {
 			w.must(name, &Share{Study: id, Round: 1, Blob: croft.Sum([]byte(name))})
 		}
 		for _, name := range w.names {
-			w.must(name, &Outturn{Study: id, Round: 1, Next: croft.HashOf(uint32(2))})
+			w.must(name, w.outturn(id, 1, false))
 		}
 		for range 4 {
 			w.block(60_001)
@@ -377,7 +413,7 @@ func TestCohortRuleAcrossStudies(t *testing.T) {
 				w.must(name, &Report{Study: id, Header: header(name, 0)})
 			}
 			for _, name := range w.names {
-				w.must(name, &Ack{id, 0, w.ids(c.sites...)})
+				w.must(name, w.ack(name, id, 0, w.ids(c.sites...)))
 			}
 			if c.want == Stopped {
 				if st := w.study(id); st.Status != Stopped || st.Reason != "cohort" || w.round(id, 0).Phase != croft.PhaseReport {
@@ -539,7 +575,9 @@ func TestResultNamesEachSeatOnce(t *testing.T) {
 	}
 	two := w.ids("dina", "elif")
 	out := func(bad ...croft.MemberID) *Outturn {
-		return &Outturn{Study: id, Sum: croft.HashOf(0), Next: croft.HashOf(1), Bad: bad}
+		o := w.outturn(id, 0, false)
+		o.Bad = bad
+		return o
 	}
 	w.refused(croft.ErrTxStudy, "ada", out(two[0], two[0]))
 	w.refused(croft.ErrTxStudy, "ada", out(two[1], two[0]))

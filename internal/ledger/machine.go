@@ -13,6 +13,7 @@
 //	datasets.go registered versions of data and the budget of their record groups
 //	studies.go  proposal, answers, opening, end
 //	rounds.go   report → freeze → sum → commit, moved by guards
+//	proofs.go   the key that proofs are asked with; reports whose proof fails
 //	committee.go the seats of a study, computed
 //	accounts.go credits: issued by vote, moved, conserved; guests
 //	services.go what is offered, and to whom it may be

@@ -53,6 +53,7 @@ type model struct {
 	sleeps int  // at most so many patiences pass
 	blocks bool // several transactions may share a block: making one is a move of its own
 	depth  int  // at most so many moves; 0: until nothing new is found
+	forged bool // cleo's reports break their bound: honest seats refuse them
 
 	base    *State
 	ids     []croft.MemberID
@@ -349,7 +350,7 @@ func (m *model) reading(at *spot, names []croft.MemberID) []byte {
 		k = append(k, 0xff, byte(v.Status), byte(len(v.rounds)), set(v.Cohort))
 		k = append(k, v.Reason...)
 		for _, r := range v.rounds {
-			k = append(k, byte(r.Phase), set(r.Accepted), set(r.Sites))
+			k = append(k, byte(r.Phase), set(r.Accepted), set(r.Sites), set(r.Closed))
 		}
 		if !v.active() {
 			continue // over: the rules change nothing of it any more
@@ -364,7 +365,7 @@ func (m *model) reading(at *spot, names []croft.MemberID) []byte {
 			k = append(k, '/')
 		}
 		if r, open := v.open(); open {
-			k = m.roundReading(k, r, names)
+			k = m.roundReading(k, r, names, set)
 		}
 	}
 	return k
@@ -372,7 +373,7 @@ func (m *model) reading(at *spot, names []croft.MemberID) []byte {
 
 // roundReading appends a round in progress, with the honest seats in no order and
 // without recoveries, which decide nothing.
-func (m *model) roundReading(k []byte, r Round, names []croft.MemberID) []byte {
+func (m *model) roundReading(k []byte, r Round, names []croft.MemberID, set func([]croft.MemberID) byte) []byte {
 	var seats [4][]byte
 	for i, seat := range m.ids {
 		for _, name := range names {
@@ -382,9 +383,17 @@ func (m *model) roundReading(k []byte, r Round, names []croft.MemberID) []byte {
 				seats[i] = append(seats[i], '-')
 			}
 		}
+		if slices.ContainsFunc(r.Links, func(l Link) bool { return l.Seat == seat }) && r.Phase == croft.PhaseReport {
+			seats[i] = append(seats[i], 'l')
+		}
 		for _, sh := range r.Shares {
 			if sh.Seat == seat {
 				seats[i] = append(seats[i], 's')
+			}
+		}
+		for _, x := range r.Rejects {
+			if x.Seat == seat {
+				seats[i] = append(seats[i], 'x', set(x.Sites))
 			}
 		}
 		for _, x := range r.Results {
@@ -417,6 +426,9 @@ func (m *model) holds(before, after *spot) error {
 		if was.known && !was.active() && (is.Status != was.Status || is.Reason != was.Reason) {
 			return fmt.Errorf("study %d: %v after its end as %v", i, is.Status, was.Status)
 		}
+		if is.Reason == ReasonProof && !(m.forged && slices.Equal(is.Missing, m.ids[cleo:cleo+1])) {
+			return fmt.Errorf("study %d: it ended over a proof that holds", i)
+		}
 		if len(was.Cohort) > 0 && !slices.Equal(was.Cohort, is.Cohort) {
 			return fmt.Errorf("study %d: its cohort changed", i)
 		}
@@ -429,11 +441,18 @@ func (m *model) holds(before, after *spot) error {
 					return fmt.Errorf("study %d, round %d: %w", i, n, err)
 				}
 			}
+			var err error
+			if r.Phase > croft.PhaseReport {
+				err = m.roundHolds(m.studies[i], is, r)
+			}
+			if err == nil {
+				err = m.linksHold(m.studies[i].plan, r)
+			}
+			if err != nil {
+				return fmt.Errorf("study %d, round %d: %w", i, n, err)
+			}
 			if r.Phase == croft.PhaseReport {
 				continue
-			}
-			if err := m.roundHolds(m.studies[i], is, r); err != nil {
-				return fmt.Errorf("study %d, round %d: %w", i, n, err)
 			}
 			set := m.set(r.Accepted)
 			released = append(released, set)
@@ -468,6 +487,12 @@ func (m *model) roundStep(was, is Round) error {
 	if was.Phase == croft.PhaseCommit && (was.Sum != is.Sum || was.Next != is.Next) {
 		return fmt.Errorf("a second sum was agreed")
 	}
+	if len(was.Closed) > 0 && (!slices.Equal(was.Closed, is.Closed) || len(was.Reports) != len(is.Reports)) {
+		return fmt.Errorf("a report came after the round was closed")
+	}
+	if !was.Key.IsZero() && was.Key != is.Key {
+		return fmt.Errorf("a second key was made")
+	}
 	for _, a := range was.Reports {
 		if b, _ := is.Report(a.Site); a.Header != b.Header {
 			return fmt.Errorf("the first report did not win")
@@ -482,6 +507,29 @@ func (m *model) roundStep(was, is Round) error {
 		if at := slices.IndexFunc(is.Results, func(b SeatResult) bool { return a.Seat == b.Seat }); at < 0 || !a.agrees(is.Results[at]) {
 			return fmt.Errorf("the first result did not win")
 		}
+	}
+	return nil
+}
+
+// linksHold is what makes the verification key a surprise: no link is shown while an
+// expected report can still be made, and the key needs q of them.
+func (m *model) linksHold(plan croft.Study, r Round) error {
+	for _, l := range r.Links {
+		for _, site := range r.Expected() {
+			if a, reported := r.Report(site); !reported || !has(a.Acks, l.Seat) {
+				return fmt.Errorf("a link was shown before the reports were fixed")
+			}
+		}
+	}
+	quorum := 4
+	if plan.Unchecked {
+		quorum = 3
+	}
+	if frozen := r.Phase > croft.PhaseReport && !plan.Unproved; frozen != !r.Key.IsZero() || frozen && len(r.Links) != quorum {
+		return fmt.Errorf("a key of %d links", len(r.Links))
+	}
+	if m.forged && r.Phase == croft.PhaseCommit {
+		return fmt.Errorf("a sum was agreed with a report whose proof fails")
 	}
 	return nil
 }
@@ -534,7 +582,9 @@ func (m *model) reachable(at *spot) error {
 	}
 	for i, v := range tick(ben, 60_000).studyViews {
 		_, began := at.studyViews[i].open()
-		if r, _ := v.open(); began && v.Status == Running && r.Phase == croft.PhaseReport {
+		r, _ := v.open()
+		seats := len(r.Closed) > 0 || len(r.acknowledged(int(v.Quorum))) == len(r.Sites) // it waits for their links
+		if began && v.Status == Running && r.Phase == croft.PhaseReport && !seats {
 			return fmt.Errorf("study %d: patience has passed and it neither goes on nor pauses", i)
 		}
 	}
@@ -558,7 +608,11 @@ func (m *model) reachable(at *spot) error {
 // honest is the result of a seat that opened the accepted reports.
 func honest(st modelStudy, r Round) *Outturn {
 	sum := croft.HashOf([]any{st.id, r.Number, r.Accepted})
-	return &Outturn{Study: st.id, Round: r.Number, Sum: sum, Next: croft.Sum(sum[:]), Done: r.Number+1 >= st.rounds}
+	out := &Outturn{Study: st.id, Round: r.Number, Sum: sum, Next: croft.Sum(sum[:]), Done: r.Number+1 >= st.rounds}
+	if !out.Done && !st.plan.Unproved {
+		out.Bounds = slices.Repeat([]uint32{1000}, len(r.Accepted))
+	}
+	return out
 }
 
 // opening is everything from the proposal to the first round, by all who approve.
@@ -566,9 +620,11 @@ func (m *model) opening(k int, approve uint8) (txs []sent) {
 	st := m.studies[k]
 	txs = append(txs, sent{ada, &Propose{st.plan}})
 	for i := range cast {
-		key := make([]byte, 1216)
-		key[0] = byte(i)
-		txs = append(txs, sent{i, &Enrol{st.id, key}})
+		e := &Enrol{Study: st.id, Key: make([]byte, 1216)}
+		if e.Key[0] = byte(i); !st.plan.Unproved {
+			e.Anchor = Anchor(chainOf(cast[i]))
+		}
+		txs = append(txs, sent{i, e})
 	}
 	for i := range cast {
 		if st.sites&approve>>i&1 == 1 {
@@ -581,7 +637,7 @@ func (m *model) opening(k int, approve uint8) (txs []sent) {
 func (m *model) approval(k, site int, expires int64) *croft.Approval {
 	st := m.studies[k]
 	return &croft.Approval{Study: st.id, Plan: st.plan.PlanHash(), Dataset: m.data[site], Seats: m.some(15), Threshold: 2,
-		Readers: st.plan.Readers, Releases: 50, Expires: expires, Engine: st.plan.Engine}
+		Readers: st.plan.Readers, Releases: 50, Expires: expires, Engine: st.plan.Engine, Rows: 100}
 }
 
 // one transaction of one member.
@@ -606,7 +662,7 @@ func everyTransaction(m *model, at *spot) (out []move) {
 		one("cleo's node stops", cleo, &Stop{id, croft.RefusedDiffers}),
 		one("cleo approves late", cleo, m.approval(0, cleo, m.start/1000+30)),
 		one("dina, no site, refuses", dina, &Refuse{id, croft.RefusedConsent}),
-		one("dina acknowledges what is not there", dina, &Ack{id, n + 1, m.ids[:1]}))
+		one("dina acknowledges what is not there", dina, &Ack{Study: id, Round: n + 1, Sites: m.ids[:1]}))
 	if n > 0 {
 		old := v.rounds[n-1]
 		out = append(out,
@@ -641,17 +697,21 @@ func everyTransaction(m *model, at *spot) (out []move) {
 		}
 		shared := slices.ContainsFunc(r.Shares, func(s SeatShare) bool { return s.Seat == m.ids[seat] })
 		resulted := slices.ContainsFunc(r.Results, func(s SeatResult) bool { return s.Seat == m.ids[seat] })
-		if did = fmt.Sprint(did, shared, resulted); r.Phase == croft.PhaseSum {
+		shown := slices.ContainsFunc(r.Links, func(l Link) bool { return l.Seat == m.ids[seat] })
+		if did = fmt.Sprint(did, shared, resulted, shown); r.Phase == croft.PhaseSum {
 			did = fmt.Sprint(shared, resulted)
 		}
 		if slices.Contains(tried, did) {
 			continue
 		}
 		tried = append(tried, did)
-		if r.Phase == croft.PhaseReport && len(missing) > 0 {
-			out = append(out, one(cast[seat]+" acknowledges", seat, &Ack{id, n, missing}))
+		if ack := m.ack(v, r, seat, missing); r.Phase == croft.PhaseReport && (len(missing) > 0 || !ack.Link.IsZero()) {
+			out = append(out, one(cast[seat]+" acknowledges", seat, ack))
 		}
-		if r.Phase == croft.PhaseSum && !shared {
+		if rejected := slices.ContainsFunc(r.Rejects, func(x SeatReject) bool { return x.Seat == m.ids[seat] }); m.forged && r.Phase == croft.PhaseSum && !rejected {
+			out = append(out, one(cast[seat]+" refuses cleo's proof", seat, &Reject{Study: id, Round: n, Sites: m.ids[cleo : cleo+1], Answers: croft.HashOf(seat)}))
+		}
+		if r.Phase == croft.PhaseSum && !shared && !m.forged {
 			out = append(out, one(cast[seat]+" shares", seat, &Share{Study: id, Round: n, Blob: croft.HashOf(seat)}))
 		}
 		if r.Phase == croft.PhaseSum && !resulted && len(r.Shares) >= int(v.Quorum) {
@@ -665,7 +725,7 @@ func everyTransaction(m *model, at *spot) (out []move) {
 	}
 	out = append(out, one("dina shares", dina, &Share{Study: id, Round: n, Blob: croft.HashOf(other)}))
 	for site := range dina {
-		out = append(out, one("dina acknowledges "+cast[site], dina, &Ack{id, n, m.ids[site : site+1]}))
+		out = append(out, one("dina acknowledges "+cast[site], dina, &Ack{Study: id, Round: n, Sites: m.ids[site : site+1]}))
 	}
 	right, wrong, fails := honest(st, r), honest(st, r), honest(st, r)
 	wrong.Sum, wrong.Done, wrong.Bad = croft.HashOf(99), true, m.ids[:1]
@@ -675,6 +735,15 @@ func everyTransaction(m *model, at *spot) (out []move) {
 		one("dina's wrong result", dina, wrong),
 		one("dina's failure", dina, fails),
 		one("dina recovers", dina, &Recover{id, n, m.ids[ada]}))
+	if !st.plan.Unproved {
+		early := &Ack{Study: id, Round: n, Sites: m.ids[ada : ada+1], Link: ChainLink(chainOf(cast[dina]), n)}
+		other := *early
+		other.Link = ChainLink(chainOf(cast[dina]), n+1)
+		out = append(out,
+			one("dina shows her link", dina, early),
+			one("dina shows another link", dina, &other),
+			one("dina refuses ada's proof", dina, &Reject{Study: id, Round: n, Sites: m.ids[ada : ada+1], Answers: croft.HashOf(1)}))
+	}
 	return out
 }
 
@@ -769,6 +838,10 @@ func retries(m *model, at *spot) (out []move) {
 		for _, a := range r.Reports {
 			missing &^= m.set([]croft.MemberID{a.Site})
 		}
+		if len(r.Closed) > 0 {
+			out = append(out, m.reporting(k, r, 0), m.reporting(k, r, missing))
+			continue
+		}
 		out = append(out, m.reporting(k, r, missing))
 		for site := range cast {
 			if missing == m.set(r.Sites) && missing>>site&1 == 1 {
@@ -790,10 +863,33 @@ func (m *model) reporting(k int, r Round, sites uint8) move {
 			mv.txs = append(mv.txs, sent{i, &Report{Study: r.Study, Round: r.Number, Header: header(cast[i], r.Number)}})
 		}
 	}
+	here := sites
+	for _, a := range r.Reports {
+		here |= m.set([]croft.MemberID{a.Site})
+	}
 	for seat := range cast {
-		mv.txs = append(mv.txs, sent{seat, &Ack{r.Study, r.Number, m.some(sites)}})
+		ack := &Ack{Study: r.Study, Round: r.Number, Sites: m.some(sites)}
+		if m.set(r.Expected())&^here == 0 && !m.studies[k].plan.Unproved {
+			ack.Link = ChainLink(chainOf(cast[seat]), r.Number)
+		}
+		mv.txs = append(mv.txs, sent{seat, ack})
 	}
 	return mv
+}
+
+// ack is an honest seat's acknowledgement of what it has not acknowledged yet: if
+// then it holds all that are expected, it shows its link.
+func (m *model) ack(v studyView, r Round, seat int, missing []croft.MemberID) *Ack {
+	a := &Ack{Study: r.Study, Round: r.Number, Sites: missing}
+	shown := slices.ContainsFunc(r.Links, func(l Link) bool { return l.Seat == m.ids[seat] })
+	if all := !slices.ContainsFunc(r.Expected(), func(site croft.MemberID) bool { _, here := r.Report(site); return !here }); all && !shown && !m.unproved(v) {
+		a.Link = ChainLink(chainOf(cast[seat]), r.Number)
+	}
+	return a
+}
+
+func (m *model) unproved(v studyView) bool {
+	return m.studies[slices.IndexFunc(m.studies, func(st modelStudy) bool { return st.id == v.ID })].plan.Unproved
 }
 
 // The sets of sites of a study and its two retries.
@@ -803,12 +899,18 @@ const (
 	abcd = abc | 1<<dina
 )
 
-func unchecked(p *croft.Study) { p.Unchecked = true }
+func unchecked(p *croft.Study) { p.Unchecked, p.Unproved = true, true }
 
-// openModel is a model of one study that is open.
+func proved(p *croft.Study) { p.Unchecked = true }
+
+// openModel is a model of one study that is open, of two rounds; of one if its
+// reports have proofs, which have their own orders.
 func openModel(t testing.TB, change func(*croft.Study)) (*model, *spot) {
 	m := newModel(t, 20)
 	m.study(abc, 2, change)
+	if !m.studies[0].plan.Unproved {
+		m.studies[0].rounds = 1
+	}
 	m.moves = everyTransaction
 	at := m.play(m.begin(), move{name: "open", txs: m.opening(0, 15)})
 	at.from, at.deep = nil, 0
@@ -841,6 +943,14 @@ func TestModel(t *testing.T) {
 		m.sleeps = 1
 		m.report(t, at)
 	})
+	for _, forged := range []bool{false, true} {
+		t.Run(fmt.Sprintf("every transaction with proofs, cleo forges: %v", forged), func(t *testing.T) {
+			t.Parallel()
+			m, at := openModel(t, proved)
+			m.sleeps, m.forged = 1, forged
+			m.report(t, at)
+		})
+	}
 	t.Run("answers", func(t *testing.T) {
 		t.Parallel()
 		m, at := answerModel(t)
@@ -894,6 +1004,8 @@ func edit(change func(*Study, *Round, Tx)) func(*State, Tx, Block) error {
 			id = body.Study
 		case *Ack:
 			id = body.Study
+		case *Reject:
+			id = body.Study
 		case *Share:
 			id = body.Study
 		case *Outturn:
@@ -931,6 +1043,9 @@ func whileLying(s *State, id croft.StudyID, lie, truth func(*Study), f func() er
 func TestModelCatches(t *testing.T) {
 	open := func(t testing.TB) (*model, *spot) {
 		return openModel(t, unchecked)
+	}
+	provedOpen := func(t testing.TB) (*model, *spot) {
+		return openModel(t, proved)
 	}
 	frozen := func(t testing.TB) (*model, *spot) {
 		m, at := openModel(t, unchecked)
@@ -1074,6 +1189,30 @@ func TestModelCatches(t *testing.T) {
 			return m, m.begin()
 		}, without(func(g *Group) { g.Cap++ }, func(_, is *Group) { is.Cap-- }), "2 allowed"},
 		"a release is not charged": {open, without(func(*Group) {}, func(was, is *Group) { is.Used = was.Used }), "0 releases charged, 1 made"},
+		"a link is taken from who does not hold all reports": {provedOpen, applying(edit(func(_ *Study, r *Round, tx Tx) {
+			if p, ok := tx.Body.(*Ack); ok && !p.Link.IsZero() && r.Phase == croft.PhaseReport && len(r.Links) == 0 {
+				r.Links = []Link{{tx.Member, p.Link}}
+			}
+		})), "before the reports were fixed"},
+		"two links are enough": {provedOpen, applying(func(s *State, tx Tx, b Block) error {
+			p, ok := tx.Body.(*Ack)
+			if !ok {
+				return Apply(s, tx, b)
+			}
+			return whileLying(s, p.Study, func(st *Study) { st.Quorum-- }, func(st *Study) { st.Quorum++ }, func() error { return Apply(s, tx, b) })
+		}), "accepted with 2 acknowledgements"},
+		"one seat may refuse a proof": {provedOpen, applying(func(s *State, tx Tx, b Block) error {
+			p, ok := tx.Body.(*Reject)
+			if !ok {
+				return Apply(s, tx, b)
+			}
+			return whileLying(s, p.Study, func(st *Study) { st.Threshold = 0 }, func(st *Study) { st.Threshold = 2 }, func() error { return Apply(s, tx, b) })
+		}), "over a proof that holds"},
+		"a report is taken after patience has closed the round": {retry, applying(edit(func(_ *Study, r *Round, tx Tx) {
+			if _, ok := tx.Body.(*Report); ok {
+				r.Closed = nil
+			}
+		})), "after the round was closed"},
 		"a block's own time counts": {func(t testing.TB) (*model, *spot) {
 			m, at := answerModel(t)
 			m.sleeps = 2

@@ -130,9 +130,7 @@ func (h *history) next(name string) any {
 	_, reported := r.Report(self)
 	switch {
 	case st.Status == Proposed && !has(st.Enrolled, self):
-		key := make([]byte, 1216)
-		copy(key, name)
-		return &Enrol{id, key}
+		return h.enrol(name, id)
 	case st.Status == Proposed && has(plan.Sites, self) && !answered && len(h.data[name]) > 0:
 		return h.approval(id, h.data[name][0])
 	case st.Status != Running && st.Status != Paused:
@@ -146,15 +144,16 @@ func (h *history) next(name string) any {
 				missing = append(missing, a.Site)
 			}
 		}
-		if len(missing) > 0 {
-			return &Ack{id, r.Number, missing}
+		shown := slices.ContainsFunc(r.Links, func(l Link) bool { return l.Seat == self })
+		if a := h.ack(name, id, r.Number, missing); len(missing) > 0 || !a.Link.IsZero() && !shown {
+			return a
 		}
 	case r.Phase == croft.PhaseSum && seated:
 		if !slices.ContainsFunc(r.Shares, func(s SeatShare) bool { return s.Seat == self }) {
 			return &Share{Study: id, Round: r.Number, Blob: croft.Sum([]byte(name))}
 		}
 		if !slices.ContainsFunc(r.Results, func(s SeatResult) bool { return s.Seat == self }) && len(r.Shares) >= int(st.Quorum) {
-			return &Outturn{Study: id, Round: r.Number, Sum: croft.HashOf(r.Number), Next: croft.HashOf(r.Number + 1), Done: r.Number >= 1}
+			return h.outturn(id, r.Number, r.Number >= 1)
 		}
 	}
 	return nil
@@ -186,12 +185,14 @@ func (h *history) body(t *rapid.T, name string) any {
 	case odd() || what > 14:
 		return &Tick{id}
 	case st.Status == Proposed && what < 7:
-		key := make([]byte, 1216)
-		copy(key, name)
+		e := h.enrol(name, id)
 		if odd() {
-			key[0]++
+			e.Key[0]++
 		}
-		return &Enrol{id, key}
+		if odd() {
+			e.Anchor = croft.HashOf(name)
+		}
+		return e
 	case st.Status == Proposed && len(h.data[name]) > 0:
 		a := h.approval(id, pick(t, "dataset", h.data[name]))
 		if odd() {
@@ -219,19 +220,32 @@ func (h *history) body(t *rapid.T, name string) any {
 		if odd() {
 			sites = append(sites, h.id(pick(t, "site", h.names)))
 		}
-		return &Ack{id, n, sites}
+		a := h.ack(name, id, n, sites)
+		if odd() {
+			a.Link = ChainLink(chainOf(name), n+1)
+		}
+		return a
 	case what < 3 || odd():
 		blob := name
 		if odd() {
 			blob = "other"
 		}
-		return &Share{Study: id, Round: n, Blob: croft.Sum([]byte(blob))}
+		share := &Share{Study: id, Round: n, Blob: croft.Sum([]byte(blob))}
+		if odd() {
+			share.Bad = h.ids(pick(t, "liar", h.names))
+		}
+		return share
+	case what < 7 && len(r.Accepted) > 0:
+		return &Reject{Study: id, Round: n, Sites: []croft.MemberID{pick(t, "refused", r.Accepted)}, Answers: croft.HashOf(rapid.IntRange(0, 1).Draw(t, "answers"))}
 	case what < 11:
 		return &Recover{id, n, h.id(pick(t, "site", h.names))}
 	}
-	out := &Outturn{Study: id, Round: n, Sum: croft.HashOf(n), Next: croft.HashOf(n + 1), Done: n >= 1}
+	out := h.outturn(id, n, n >= 1)
 	if odd() {
 		out.Sum, out.Bad = croft.HashOf(99), h.ids(pick(t, "liar", h.names))
+	}
+	if odd() {
+		out.Bounds = append(out.Bounds, 1)
 	}
 	if odd() && odd() {
 		out.Fail = croft.ErrTxStudy
@@ -284,6 +298,7 @@ func (h *history) rare(t *rapid.T, name string) any {
 		plan.Name = fmt.Sprint("study ", rapid.IntRange(0, 1000).Draw(t, "name"))
 		plan.Patience = uint32(pick(t, "patience", []int{0, 5, 60, 3600, 3600}))
 		plan.Expires = h.now/1000 + pick(t, "expiry", slices.Concat([]int64{-1, 300, 1 << 40}, slices.Repeat([]int64{86400}, 17)))
+		plan.Unproved = rapid.IntRange(0, 2).Draw(t, "unproved") == 0
 		plan.Unchecked, plan.Strict = rapid.Bool().Draw(t, "unchecked"), rapid.IntRange(0, 4).Draw(t, "strict") == 0
 		if rapid.IntRange(0, 3).Draw(t, "required") == 0 {
 			plan.Required = h.ids(pick(t, "who", h.names))
@@ -436,7 +451,7 @@ func TestAnyHistory(t *testing.T) {
 	t.Logf("%d transactions, %d refused; accepted by kind: %v; %d newcomers admitted; studies by their end: %v", total, refused, kinds, admitted, ends)
 	if !t.Failed() {
 		for _, k := range []Kind{KindVote, KindRegister, KindPropose, KindApprove, KindRefuse, KindWithdraw, KindReady, KindEnrol,
-			KindReport, KindAck, KindShare, KindResult, KindRecover, KindStop, KindTick, KindInvite, KindJoin} {
+			KindReport, KindAck, KindShare, KindResult, KindRecover, KindReject, KindStop, KindTick, KindInvite, KindJoin} {
 			if kinds[k] == 0 {
 				t.Errorf("no transaction of kind %d was ever accepted: the test does not test it", k)
 			}

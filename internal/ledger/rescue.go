@@ -75,25 +75,22 @@ func Succeed(g croft.Genesis, end End, lost []croft.MemberID) (croft.Genesis, er
 	return croft.Genesis{
 		Version: g.Version, Name: g.Name, Time: (end.Time + 999) / 1000, Previous: g.Network(), State: croft.Sum(end.State),
 		Members: slices.DeleteFunc(before, func(m croft.Member) bool { return has(lost, m.ID) }),
-		Rescue:  &croft.Rescue{Chain: g.Scope().Chain, Height: end.Height, AppHash: end.AppHash},
+		Rescue:  &croft.Rescue{Chain: g.Scope().Chain, Height: end.Height, AppHash: end.AppHash, Of: uint16(len(before))},
 	}, nil
 }
 
-// Endorsed says how many of the members signed a successor's genesis. It fails with
-// croft.ErrTxSignature if a signature is wrong or not one of theirs.
-func Endorsed(g croft.Genesis, members []croft.Member) (int, error) {
-	if g.Rescue == nil {
-		return 0, croft.E(croft.ErrEncoding, "successor's genesis", "it says of no rescue")
-	}
+// Endorsers returns those of the members who signed a successor's genesis, in order
+// of their ids, each once. Signatures of others do not count.
+func Endorsers(g croft.Genesis, members []croft.Member) (signed []croft.MemberID) {
 	scope, body := croft.Scope{Network: g.Previous, Chain: g.Rescue.Chain}, g.Hash()
-	for i, e := range g.Rescue.Signed {
-		at := slices.IndexFunc(members, func(m croft.Member) bool { return m.ID == e.Member })
-		if at < 0 || i > 0 && g.Rescue.Signed[i-1].Member.Compare(e.Member) >= 0 ||
-			!scope.Verify(members[at].Key, croft.RescueDomain, body[:], e.Signature) {
-			return 0, croft.E(croft.ErrTxSignature)
+	for _, e := range g.Rescue.Signed {
+		for _, m := range members {
+			if m.ID == e.Member && scope.Verify(m.Key, croft.RescueDomain, body[:], e.Signature) {
+				signed = insert(signed, m.ID)
+			}
 		}
 	}
-	return len(g.Rescue.Signed), nil
+	return signed
 }
 
 // Endorse adds a member's signature to a successor's genesis. sign signs with its
@@ -143,11 +140,11 @@ func Continue(g croft.Genesis, state []byte, tree *Tree) (*Machine, error) {
 	if s.network().ID != g.Previous || !slices.Equal(left, g.Members) {
 		return nil, croft.E(croft.ErrRescue, "its members are not those of the state", "get the code again, from a member who signed")
 	}
-	signed, err := Endorsed(g, left)
-	if err != nil {
-		return nil, err
+	signed := len(Endorsers(g, left))
+	if signed != len(g.Rescue.Signed) {
+		return nil, croft.E(croft.ErrTxSignature)
 	}
-	if needed := Majority(len(before)); signed < needed {
+	if needed := Majority(len(before)); signed < needed || int(g.Rescue.Of) != len(before) {
 		return nil, croft.E(croft.ErrRescue, fmt.Sprintf("%d of %d members have signed, %d have to", signed, len(before), needed), "have others confirm it: croft network rescue CODE")
 	}
 	s.succeed(g.Rescue.Chain, lost)
@@ -204,6 +201,9 @@ func checkRecords(records map[string][]byte) error {
 	if missing := func(id croft.MemberID) bool { return records[MemberKey(id)] == nil }; !found || slices.ContainsFunc(network.Members, missing) {
 		return croft.E(croft.ErrEncoding, "exported state", "its network or a member is missing")
 	}
+	if int(network.Studies) > len(records) {
+		return croft.E(croft.ErrEncoding, "exported state", "it counts more studies than it has records")
+	}
 	return nil
 }
 
@@ -213,7 +213,7 @@ var readers = map[string]func(raw []byte) bool{
 	"invite": reads[Invitation], "application": reads[Application], arrivedKey: reads[[]croft.MemberID],
 	"dataset": reads[croft.Dataset], "group": reads[Group],
 	"study": reads[Study], "plan": reads[croft.Study], "study-at": reads[croft.StudyID], "open": reads[int], "answered": reads[bool],
-	"key": reads[[]byte], "model": reads[Model], dueKey: reads[[]dueItem], "round": reads[Round], "evidence": reads[croft.Hash],
+	"key": reads[[]byte], "anchor": reads[croft.Hash], "model": reads[Model], dueKey: reads[[]dueItem], "round": reads[Round], "evidence": reads[Evidence],
 	SupplyKey: reads[Supply], "account": reads[Account], "guest": reads[Guest],
 	"service": reads[croft.Service], ServicesKey: reads[uint32], "service-at": reads[croft.ServiceID],
 	"channel": reads[Channel], "channel-at": reads[croft.ChannelID], clearingKey: reads[[]croft.ChannelID], resumedKey: reads[int64],

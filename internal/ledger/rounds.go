@@ -12,6 +12,8 @@ import (
 // holds. One (study, step) opens at most one sum: the accepted set is computed
 // once, at freeze, and never again.
 //
+// How the proofs of reports come in is in proofs.go.
+//
 // Keys: round/STUDY/N → Round · evidence/STUDY/N/SEAT → Evidence
 
 // Round is the record of one round.
@@ -32,6 +34,12 @@ type Round struct {
 	Next      croft.Hash       `cbor:"12,keyasint,omitempty"`
 	Liars     []croft.MemberID `cbor:"13,keyasint,omitempty"` // seats that t+1 seats named
 	Unchecked bool             `cbor:"14,keyasint,omitempty"` // opened by t+1 shares: a lying seat would not have been seen
+	// Of the proofs:
+	Bounds  []uint32         `cbor:"16,keyasint,omitempty"` // of the cohort's vectors, agreed with the parent; none in round 0
+	Closed  []croft.MemberID `cbor:"17,keyasint,omitempty"` // in round 0: with whom it goes on, patience having passed
+	Links   []Link           `cbor:"18,keyasint,omitempty"` // that seats showed, in the seats' order
+	Key     croft.Hash       `cbor:"19,keyasint,omitzero"`  // made of q links at freeze: where proofs are asked
+	Rejects []SeatReject     `cbor:"20,keyasint,omitempty"`
 }
 
 // Accepted is a report with the seats that hold it durably.
@@ -47,6 +55,8 @@ type SeatShare struct {
 	Seat croft.MemberID `cbor:"1,keyasint"`
 	Blob croft.Hash     `cbor:"2,keyasint"`
 	Cost croft.Cost     `cbor:"3,keyasint,omitempty"`
+	// Seats whose answers about the proofs were located as wrong, sorted.
+	Bad []croft.MemberID `cbor:"4,keyasint,omitempty"`
 }
 
 // SeatResult is what a seat that reads the sum computed from it.
@@ -59,6 +69,7 @@ type SeatResult struct {
 	Cost   croft.Cost       `cbor:"6,keyasint,omitempty"`
 	Length uint32           `cbor:"8,keyasint,omitempty"` // elements of the next round's vector
 	Fail   croft.Code       `cbor:"7,keyasint,omitempty"` // the plan cannot go on from this sum: the study ends
+	Bounds []uint32         `cbor:"9,keyasint,omitempty"` // of the cohort's next vectors, in its order
 }
 
 // Recovered says that a seat asked the others for its seeds of a site's report.
@@ -67,12 +78,12 @@ type Recovered struct {
 	Site croft.MemberID `cbor:"2,keyasint"`
 }
 
-// Evidence says that t+1 seats located a wrong share.
+// Evidence says that t+1 seats located a wrong share, or wrong answers about proofs.
 type Evidence struct {
 	Study croft.StudyID  `cbor:"1,keyasint"`
 	Round uint32         `cbor:"2,keyasint"`
 	Seat  croft.MemberID `cbor:"3,keyasint"`
-	Share croft.Hash     `cbor:"4,keyasint"` // the blob that it published
+	Share croft.Hash     `cbor:"4,keyasint"` // the blob that it published, zero if none
 }
 
 // The transactions of this file, each of a node.
@@ -85,11 +96,13 @@ type (
 		Cost   croft.Cost    `cbor:"4,keyasint,omitempty"`
 	}
 	// Ack says that a seat holds these sites' reports durably: blob, opened box,
-	// seeds that equal their commitments.
+	// seeds that equal their commitments. If it then holds all that are expected, it
+	// also shows the round's link of its chain.
 	Ack struct {
 		Study croft.StudyID    `cbor:"1,keyasint"`
 		Round uint32           `cbor:"2,keyasint"`
 		Sites []croft.MemberID `cbor:"3,keyasint"`
+		Link  croft.Hash       `cbor:"4,keyasint,omitzero"`
 	}
 	// Share publishes a seat's share of the sum of the accepted reports.
 	Share struct {
@@ -97,6 +110,8 @@ type (
 		Round uint32        `cbor:"2,keyasint"`
 		Blob  croft.Hash    `cbor:"3,keyasint"`
 		Cost  croft.Cost    `cbor:"4,keyasint,omitempty"`
+		// Seats whose answers about the proofs were located as wrong, sorted.
+		Bad []croft.MemberID `cbor:"5,keyasint,omitempty"`
 	}
 	// Outturn is a seat's result of the round.
 	Outturn struct {
@@ -109,6 +124,7 @@ type (
 		Cost   croft.Cost       `cbor:"7,keyasint,omitempty"`
 		Fail   croft.Code       `cbor:"8,keyasint,omitempty"`
 		Length uint32           `cbor:"9,keyasint,omitempty"`
+		Bounds []uint32         `cbor:"10,keyasint,omitempty"`
 	}
 	// Recover is the fact that lets other seats answer a request for seeds.
 	Recover struct {
@@ -141,8 +157,9 @@ func (r Round) Report(site croft.MemberID) (Accepted, bool) {
 	return r.Reports[at], true
 }
 
-func (s *State) openRound(st *Study, n uint32, parent croft.Hash, length uint32) {
-	r := Round{Study: st.ID, Number: n, Phase: croft.PhaseReport, Parent: parent, Length: length, Sites: st.Cohort}
+// openRound opens round n on what the seats agreed in the one before.
+func (s *State) openRound(st *Study, n uint32, agreed SeatResult) {
+	r := Round{Study: st.ID, Number: n, Phase: croft.PhaseReport, Parent: agreed.Next, Length: agreed.Length, Bounds: agreed.Bounds, Sites: st.Cohort}
 	if n == 0 {
 		for _, a := range st.Answers {
 			if a.Approved && has(st.Enrolled, a.Site) {
@@ -218,7 +235,7 @@ func (s *State) report(site croft.MemberID, p *Report) error {
 		}
 		return nil
 	}
-	if moot || r.Phase != croft.PhaseReport {
+	if moot || r.Phase != croft.PhaseReport || len(r.Closed) > 0 {
 		return croft.E(croft.ErrTxOrder, "the round is frozen")
 	}
 	r.Reports = append(slices.Clone(r.Reports), Accepted{Site: site, Header: p.Header, Cost: p.Cost})
@@ -249,12 +266,24 @@ func (s *State) ack(seat croft.MemberID, a *Ack) error {
 		news = news || !has(r.Reports[at].Acks, seat)
 		r.Reports[at].Acks = insert(r.Reports[at].Acks, seat)
 	}
+	if !a.Link.IsZero() {
+		shown, err := s.show(st, plan, &r, seat, a.Link)
+		if err != nil {
+			return err
+		}
+		news = news || shown
+	}
 	if !news {
 		return nil // repeating oneself does not begin a new window
 	}
-	// report → freeze: every expected report is acknowledged.
-	if accepted := r.acknowledged(int(st.Quorum)); len(accepted) == len(r.Sites) {
-		s.freeze(&st, plan, &r, accepted)
+	// report → freeze: every expected report is acknowledged, and where reports have
+	// proofs q seats have shown that each of them holds them all.
+	ready := len(r.acknowledged(int(st.Quorum))) == len(r.Sites)
+	if !plan.Unproved {
+		ready = len(r.Links) == int(st.Quorum)
+	}
+	if ready {
+		s.freeze(&st, plan, &r, r.Expected())
 	}
 	write(s, RoundKey(st.ID, r.Number), r)
 	s.put(st)
@@ -267,6 +296,14 @@ func (s *State) ack(seat croft.MemberID, a *Ack) error {
 // seated reports whether the member is a seat that can receive boxes.
 func (s *State) seated(st Study, seat croft.MemberID) bool {
 	return has(st.Seats, seat) && has(st.Enrolled, seat)
+}
+
+// Expected returns the sites without whose reports the round does not freeze.
+func (r Round) Expected() []croft.MemberID {
+	if len(r.Closed) > 0 {
+		return r.Closed
+	}
+	return r.Sites
 }
 
 // acknowledged returns the sites whose reports at least q seats hold.
@@ -300,6 +337,9 @@ func (s *State) freeze(st *Study, plan croft.Study, r *Round, accepted []croft.M
 	}
 	s.charge(groups)
 	r.Accepted, r.Phase = accepted, croft.PhaseSum
+	if !plan.Unproved {
+		r.Key = r.key()
+	}
 	st.Status, st.Missing = Running, nil
 }
 
@@ -310,17 +350,20 @@ func (s *State) freeze(st *Study, plan croft.Study, r *Round, accepted []croft.M
 // expires.
 func (s *State) late(st *Study, plan croft.Study, b Block, patient bool) {
 	r, _ := read[Round](s, RoundKey(st.ID, st.Round))
-	if patient || r.Phase != croft.PhaseReport {
+	accepted := r.acknowledged(int(st.Quorum))
+	if patient || r.Phase != croft.PhaseReport || len(r.Closed) > 0 || len(accepted) == len(r.Sites) {
 		return
 	}
-	accepted := r.acknowledged(int(st.Quorum))
 	enough := r.Number == 0 && len(accepted) >= int(plan.MinSites)
 	for _, m := range plan.Required {
 		enough = enough && has(accepted, m)
 	}
 	switch {
-	case enough:
+	case enough && plan.Unproved:
 		s.freeze(st, plan, &r, accepted)
+		write(s, RoundKey(st.ID, r.Number), r)
+	case enough: // no report can come any more; the seats show that they hold these
+		r.Closed = accepted
 		write(s, RoundKey(st.ID, r.Number), r)
 	case st.Status == Paused:
 		s.stop(st, croft.RefusedUnavailable.String(), st.Missing...)
@@ -358,7 +401,10 @@ func (s *State) share(seat croft.MemberID, p *Share) error {
 	if r.Phase != croft.PhaseSum {
 		return croft.E(croft.ErrTxOrder, "the round is not frozen")
 	}
-	r.Shares = append(slices.Clone(r.Shares), SeatShare{seat, p.Blob, p.Cost})
+	if err := distinct(st, p.Bad); err != nil {
+		return err
+	}
+	r.Shares = append(slices.Clone(r.Shares), SeatShare{seat, p.Blob, p.Cost, p.Bad})
 	write(s, RoundKey(st.ID, r.Number), r)
 	s.due(st.ID, true) // an approval may have expired before this block
 	return nil
@@ -380,12 +426,13 @@ func (s *State) result(seat croft.MemberID, p *Outturn) error {
 	if r.Phase != croft.PhaseSum || len(r.Shares) < int(st.Quorum) {
 		return croft.E(croft.ErrTxOrder, "the sum cannot be opened yet")
 	}
-	for i, m := range p.Bad {
-		if !has(st.Seats, m) || i > 0 && p.Bad[i-1].Compare(m) >= 0 {
-			return croft.E(croft.ErrTxStudy, "it names a seat that the study does not have, or one twice, or out of order")
-		}
+	if err := distinct(st, p.Bad); err != nil {
+		return err
 	}
-	mine := SeatResult{Seat: seat, Sum: p.Sum, Next: p.Next, Done: p.Done, Bad: p.Bad, Cost: p.Cost, Fail: p.Fail, Length: p.Length}
+	if wrong := boundless(st, plan, p); wrong {
+		return croft.E(croft.ErrTxStudy, "it has not one bound for each site's next vector")
+	}
+	mine := SeatResult{Seat: seat, Sum: p.Sum, Next: p.Next, Done: p.Done, Bad: p.Bad, Cost: p.Cost, Fail: p.Fail, Length: p.Length, Bounds: p.Bounds}
 	same := 1
 	for _, old := range r.Results {
 		if old.Seat == seat {
@@ -407,10 +454,20 @@ func (s *State) result(seat croft.MemberID, p *Outturn) error {
 	return nil
 }
 
+// distinct refuses a list of seats that is not sorted, or names others.
+func distinct(st Study, seats []croft.MemberID) error {
+	for i, m := range seats {
+		if !has(st.Seats, m) || i > 0 && seats[i-1].Compare(m) >= 0 {
+			return croft.E(croft.ErrTxStudy, "it names a seat that the study does not have, or one twice, or out of order")
+		}
+	}
+	return nil
+}
+
 // agrees compares what the round goes on with. Whom a seat names as a liar is left
 // out: a liar can show each reader another share.
 func (a SeatResult) agrees(b SeatResult) bool {
-	return a.Sum == b.Sum && a.Next == b.Next && a.Done == b.Done && a.Fail == b.Fail && a.Length == b.Length
+	return a.Sum == b.Sum && a.Next == b.Next && a.Done == b.Done && a.Fail == b.Fail && a.Length == b.Length && slices.Equal(a.Bounds, b.Bounds)
 }
 
 // commit is the point of no return of a round: its sum and the next state are
@@ -418,16 +475,20 @@ func (a SeatResult) agrees(b SeatResult) bool {
 func (s *State) commit(st *Study, plan croft.Study, r Round, agreed SeatResult) {
 	r.Phase, r.Sum, r.Next = croft.PhaseCommit, agreed.Sum, agreed.Next
 	r.Unchecked = len(r.Shares) < int(st.Threshold)+2
-	for _, share := range r.Shares {
-		named := 0
+	for _, seat := range st.Seats {
+		shares, answers, lie := 0, 0, croft.Hash{} // how many say that these were wrong
 		for _, x := range r.Results {
-			if has(x.Bad, share.Seat) {
-				named++
+			shares += count(x.Bad, seat)
+		}
+		for _, x := range r.Shares {
+			answers += count(x.Bad, seat)
+			if x.Seat == seat {
+				lie = x.Blob
 			}
 		}
-		if named > int(st.Threshold) {
-			r.Liars = append(r.Liars, share.Seat)
-			write(s, EvidenceKey(st.ID, r.Number, share.Seat), Evidence{st.ID, r.Number, share.Seat, share.Blob})
+		if max(shares, answers) > int(st.Threshold) {
+			r.Liars = append(r.Liars, seat)
+			write(s, EvidenceKey(st.ID, r.Number, seat), Evidence{st.ID, r.Number, seat, lie})
 		}
 	}
 	write(s, RoundKey(st.ID, r.Number), r)
@@ -436,7 +497,7 @@ func (s *State) commit(st *Study, plan croft.Study, r Round, agreed SeatResult) 
 		return
 	}
 	if !agreed.Done {
-		s.openRound(st, r.Number+1, agreed.Next, agreed.Length)
+		s.openRound(st, r.Number+1, agreed)
 		return
 	}
 	st.Status = Done
@@ -449,6 +510,13 @@ func (s *State) commit(st *Study, plan croft.Study, r Round, agreed SeatResult) 
 	}
 	write(s, ModelKey(st.ID), Model{Study: st.ID, Plan: st.Plan, State: agreed.Next,
 		Rounds: r.Number + 1, Cohort: st.Cohort, Use: plan.Use, Unchecked: unchecked})
+}
+
+func count(set []croft.MemberID, m croft.MemberID) int {
+	if has(set, m) {
+		return 1
+	}
+	return 0
 }
 
 // recover records that a seat needs seeds of a report that others hold. The fact

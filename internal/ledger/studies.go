@@ -48,7 +48,7 @@ type Study struct {
 	Cohort    []croft.MemberID  `cbor:"11,keyasint,omitempty"` // sorted; fixed when the first round freezes
 	Round     uint32            `cbor:"12,keyasint,omitempty"` // the open one, or the last
 	News      int64             `cbor:"13,keyasint,omitempty"` // ms: when something last arrived
-	Missing   []croft.MemberID  `cbor:"14,keyasint,omitempty"` // who keeps it paused, or whose absence stopped it
+	Missing   []croft.MemberID  `cbor:"14,keyasint,omitempty"` // who keeps it paused, or on whose account it stopped
 	Proposers []croft.PublicKey `cbor:"15,keyasint,omitempty"` // of blocks since patience passed
 }
 
@@ -62,6 +62,7 @@ type Answer struct {
 	Releases uint32          `cbor:"6,keyasint,omitempty"`
 	Expires  int64           `cbor:"7,keyasint,omitempty"`
 	Tx       croft.Hash      `cbor:"8,keyasint,omitempty"` // the signed approval
+	Rows     uint32          `cbor:"9,keyasint,omitempty"` // at most so many has the site
 }
 
 // Model is what a finished study leaves: hashes, never numbers.
@@ -82,10 +83,12 @@ type (
 		Plan croft.Study `cbor:"1,keyasint"`
 	}
 	// Enrol gives the study key of a seat, a site or a reader: an HPKE public key
-	// for this study only, to which boxes and sums are sealed.
+	// for this study only, to which boxes and sums are sealed. A seat also brings the
+	// end of its hash chain.
 	Enrol struct {
-		Study croft.StudyID `cbor:"1,keyasint"`
-		Key   []byte        `cbor:"2,keyasint"`
+		Study  croft.StudyID `cbor:"1,keyasint"`
+		Key    []byte        `cbor:"2,keyasint"`
+		Anchor croft.Hash    `cbor:"3,keyasint,omitzero"`
 	}
 	// Refuse is a person's no.
 	Refuse struct {
@@ -244,8 +247,12 @@ func (s *State) enrol(member croft.MemberID, e *Enrol) error {
 	if len(e.Key) != 1216 { // MLKEM768-X25519
 		return croft.E(croft.ErrTxStudy, "a study key has 1216 bytes")
 	}
+	if proves := !plan.Unproved && has(st.Seats, member); proves == e.Anchor.IsZero() {
+		return croft.E(croft.ErrTxStudy, "the end of a hash chain is what a seat brings, and only where reports have proofs")
+	}
 	if has(st.Enrolled, member) {
-		if old, _ := read[[]byte](s, EnrolKey(e.Study, member)); slices.Equal(old, e.Key) {
+		anchor, _ := read[croft.Hash](s, AnchorKey(e.Study, member))
+		if old, _ := read[[]byte](s, EnrolKey(e.Study, member)); slices.Equal(old, e.Key) && anchor == e.Anchor {
 			return nil
 		}
 		return croft.E(croft.ErrTxDuplicate, "a study key of this member")
@@ -254,6 +261,9 @@ func (s *State) enrol(member croft.MemberID, e *Enrol) error {
 		return croft.E(croft.ErrTxOrder, "the study has opened or ended")
 	}
 	write(s, EnrolKey(e.Study, member), e.Key)
+	if !e.Anchor.IsZero() {
+		write(s, AnchorKey(e.Study, member), e.Anchor)
+	}
 	st.Enrolled = insert(st.Enrolled, member)
 	s.put(st)
 	s.due(st.ID, true)
@@ -291,9 +301,11 @@ func (s *State) approve(tx Tx, a *croft.Approval) error {
 		!slices.Equal(a.Readers, plan.Readers) || a.Engine != plan.Engine ||
 		a.Purpose != plan.Purpose || a.LegalBasis != plan.LegalBasis:
 		return croft.E(croft.ErrTxStudy, "the approval is for something else than was proposed")
+	case a.Rows > maxRows || a.Rows == 0 && !plan.Unproved:
+		return croft.E(croft.ErrTxStudy, "the approval must bound the site's rows, on which the proofs of its reports rest")
 	}
 	if s.once(tx) {
-		s.answer(&st, Answer{Site: site, Pending: true, Dataset: a.Dataset, Releases: a.Releases, Expires: a.Expires, Tx: tx.ID})
+		s.answer(&st, Answer{Site: site, Pending: true, Dataset: a.Dataset, Releases: a.Releases, Expires: a.Expires, Tx: tx.ID, Rows: a.Rows})
 	}
 	return nil
 }
@@ -563,5 +575,5 @@ func (s *State) tryOpen(st *Study, plan croft.Study, b Block, patient bool) {
 		return
 	}
 	st.Status = Running
-	s.openRound(st, 0, croft.Hash{}, 0)
+	s.openRound(st, 0, SeatResult{})
 }

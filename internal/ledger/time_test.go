@@ -93,9 +93,9 @@ func TestDeadlinesAfterAnIdleHour(t *testing.T) {
 				c.at(time.Duration(i+1)*time.Second, c.seal(name, &Report{Study: id, Header: header(name, 0)}))
 			}
 			for i, name := range []string{"ada", "ben", "cleo"} {
-				c.at(time.Duration(i+5)*time.Second, c.seal(name, &Ack{id, 0, c.ids("ada", "ben", "cleo")}))
+				c.at(time.Duration(i+5)*time.Second, c.seal(name, c.ack(name, id, 0, c.ids("ada", "ben", "cleo"))))
 			}
-			c.at(x.when, c.seal("dina", &Ack{id, 0, c.ids("ada", "ben", "cleo")}))
+			c.at(x.when, c.seal("dina", c.ack("dina", id, 0, c.ids("ada", "ben", "cleo"))))
 			is(c, id, x.when.String(), x.want)
 			for i, name := range c.names {
 				c.at(x.when+time.Duration(i)*100*time.Millisecond, c.seal(name, &Share{Study: id, Blob: croft.Sum([]byte(name))}))
@@ -112,7 +112,7 @@ func TestDeadlinesAfterAnIdleHour(t *testing.T) {
 			c.at(time.Duration(i+1)*time.Second, c.seal(name, &Report{Study: id, Header: header(name, 0)}))
 		}
 		for i, name := range c.names {
-			c.at(time.Duration(i+5)*time.Second, c.seal(name, &Ack{id, 0, c.ids("ada", "ben", "cleo")}))
+			c.at(time.Duration(i+5)*time.Second, c.seal(name, c.ack(name, id, 0, c.ids("ada", "ben", "cleo"))))
 		}
 		c.at(hour-slack, c.seal("ada", &Share{Study: id, Blob: croft.Sum([]byte("ada"))}))
 		is(c, id, "a share in time", Running)

@@ -40,8 +40,9 @@ const (
 	KindClose
 	KindPost
 	KindSettle
+	KindReject
 
-	KindJoin Kind = iota + 7 // 32
+	KindJoin Kind = iota + 6 // 32
 )
 
 // Tx is a transaction after its signature was checked.
@@ -104,6 +105,8 @@ func newBody(k Kind) (any, croft.Role) {
 		return new(Post), croft.RoleNode
 	case KindSettle:
 		return new(Settle), croft.RoleNode
+	case KindReject:
+		return new(Reject), croft.RoleNode
 	case KindJoin:
 		return new(Join), croft.RoleInvite
 	}
@@ -168,6 +171,8 @@ func Apply(s *State, tx Tx, b Block) error {
 		return s.post(body)
 	case *Settle:
 		return s.settle(body)
+	case *Reject:
+		return s.reject(tx.Member, body)
 	}
 	return croft.E(croft.ErrTxUnknown, "transaction", "kind")
 }
@@ -256,6 +261,8 @@ func kindOf(body any) Kind {
 		return KindPost
 	case *Settle:
 		return KindSettle
+	case *Reject:
+		return KindReject
 	case *Join:
 		return KindJoin
 	}

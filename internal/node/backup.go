@@ -65,7 +65,11 @@ func Pack(dir string, now time.Time) (b Backup, err error) {
 		}
 		b.Files = append(b.Files, BackupFile{path, content})
 		if path == genesisFile {
-			b.Network = croft.NetworkID(croft.Sum(content))
+			var g croft.Genesis
+			if err := croft.Decode(content, &g); err != nil {
+				return b, croft.E(croft.ErrStoreCorrupt, filepath.Join(dir, path), err)
+			}
+			b.Network = g.Network()
 		}
 	}
 	docs, err := store.DocFiles(filepath.Join(dir, docsFolder), backupKinds...)

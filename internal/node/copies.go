@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -25,8 +26,12 @@ type copies struct {
 }
 
 // greeted takes note of a greeting. It fails with croft.ErrCopyRuns if another
-// process with the same key still answers.
+// process with the same key still answers, and with croft.ErrChain if the network was
+// rescued and one of the two has not changed over.
 func (n *Node) greeted(ctx context.Context, peer p2p.PeerID, h hello) error {
+	if here := n.genesis.Scope().Chain; h.Chain != "" && h.Chain != here {
+		return croft.E(croft.ErrChain, n.Member.Name, here, fmt.Sprintf("%.50q", h.Chain))
+	}
 	n.copies.mu.Lock()
 	before := n.copies.runs[peer]
 	n.copies.mu.Unlock()

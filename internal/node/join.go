@@ -59,7 +59,7 @@ const maxGenesis = 512 << 10
 
 // joined is what a folder keeps of its joining.
 type joined struct {
-	Network  croft.NetworkID `cbor:"1,keyasint"`
+	Network  croft.NetworkID `cbor:"1,keyasint"` // as the code had it
 	Newcomer croft.Member    `cbor:"2,keyasint"`
 	Inviter  croft.PublicKey `cbor:"3,keyasint"` // node key
 	Addrs    []string        `cbor:"4,keyasint"`
@@ -272,11 +272,10 @@ func (d *door) genesis(ctx context.Context) (g croft.Genesis, err error) {
 	if err != nil {
 		return g, err
 	}
-	if croft.NetworkID(croft.Sum(answer.Genesis)) != d.invite.Network || croft.Decode(answer.Genesis, &g) != nil {
+	if croft.Decode(answer.Genesis, &g) != nil || croft.NetworkID(g.Hash()) != d.invite.Network {
 		return g, croft.E(croft.ErrGenesis)
 	}
-	_, err = ledger.New(g, ledger.NewMemoryTree())
-	return g, err
+	return g, ledger.CheckGenesis(g)
 }
 
 // signAs signs with an invite's key.
@@ -297,7 +296,7 @@ func (n *Node) welcome(ctx context.Context, from p2p.PeerID, request []byte) ([]
 	if !found {
 		return nil, croft.E(croft.ErrInvite, "the ledger does not know it")
 	}
-	if scope := (croft.Scope{Network: n.genesis.Network()}); !scope.Verify(k.Invite, knockDomain, []byte(from), k.Proof) {
+	if scope := (croft.Scope{Network: croft.NetworkID(n.genesis.Hash())}); !scope.Verify(k.Invite, knockDomain, []byte(from), k.Proof) {
 		return nil, croft.E(croft.ErrTxSignature)
 	}
 	if len(k.Tx) == 0 {

@@ -23,7 +23,9 @@ import (
 	"croft/internal/data"
 	"croft/internal/keys"
 	"croft/internal/ledger"
+	"croft/internal/market"
 	"croft/internal/p2p"
+	"croft/internal/serve"
 	"croft/internal/store"
 	"croft/internal/study"
 )
@@ -32,22 +34,34 @@ import (
 type Config struct {
 	// Dir is the node's own folder, made by Init.
 	Dir string
-	// Listen is where other members reach this node: multiaddrs. Empty: those it
-	// used last, at first a free port on loopback (TCP and QUIC).
+	// Listen is where other members reach this node: multiaddrs, or NoListen. Empty:
+	// those it used last, at first a free port on loopback (TCP and QUIC).
 	Listen []string
 	// Timing is the pace of consensus: chain.WAN (default) or chain.LAN, for nodes
 	// on one machine.
 	Timing chain.Timing
+	// Relay offers members whose nodes cannot be dialled to be reached through this
+	// one: up to 64 of them, each circuit for two hours or a gigabyte.
+	Relay bool
 	// Page is the address of the read-only status page; empty: none. Only loopback
 	// addresses are accepted.
 	Page string
+	// Quiet are the hours of the day in which the node takes no part in the rounds of
+	// studies; zero: none.
+	Quiet study.Hours
 	// Socket says whether to serve the local API on a socket in Dir.
 	Socket bool
 	// Log receives one line a step; nil: nothing.
 	Log *slog.Logger
 	// Events is told of each step of each study; may be nil.
 	Events func(study.Event)
-	// At is for tests: it is called at each named line of a study's flows.
+	// Serve is the address of the API for programs on this machine (OpenAI's /v1, the
+	// Open Inference Protocol's /v2); empty: none. Only loopback addresses are accepted.
+	Serve string
+	// MinWindow is the shortest time, in seconds, for objections to a settlement that a
+	// channel must have for this node to serve it; 0: an hour.
+	MinWindow uint32
+	// At is for tests: it is called at each named line of a study's or a call's flow.
 	At func(line string)
 
 	observe bool // look on: without the validator key (see Recover)
@@ -63,13 +77,17 @@ type Node struct {
 	Data   *data.Registry
 	Docs   *store.Docs
 	Blobs  *store.Blobs
+	Market *market.Desk
 
 	cfg     Config
 	genesis croft.Genesis
 	joined  joined // zero for a founder
+	apiKeys *serve.Keys
 	run     string // of this process: other members tell copies apart by it
 	copies  copies
 	around  around
+	way     *way
+	knocked chan p2p.PeerID // who greeted this node
 	events  *api.Events
 	asked   chan struct{} // closed when somebody asks the node to stop
 	ask     sync.Once
@@ -128,7 +146,7 @@ func Open(cfg Config) (n *Node, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n = &Node{cfg: cfg, run: rand.Text(), events: api.NewEvents(), asked: make(chan struct{})}
+	n = &Node{cfg: cfg, run: rand.Text(), events: api.NewEvents(), asked: make(chan struct{}), way: newWay(), knocked: make(chan p2p.PeerID, 16)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -164,7 +182,7 @@ func Open(cfg Config) (n *Node, err error) {
 		}
 		return members
 	}
-	n.Chain, err = chain.Open(chain.Config{Dir: filepath.Join(cfg.Dir, chainFolder), Genesis: n.genesis,
+	n.Chain, err = chain.Open(chain.Config{Dir: filepath.Join(cfg.Dir, chainFolder), Genesis: n.genesis, Inherited: n.inherited,
 		NodeKey: k.NodeSecret(), ValidatorKey: validator, Admit: admit, Timing: cfg.Timing, Log: cfg.Log})
 	if err != nil {
 		return n, err
@@ -182,8 +200,10 @@ func Open(cfg Config) (n *Node, err error) {
 	listen := cfg.Listen
 	if len(listen) == 0 {
 		listen = n.lastListen()
+	} else if slices.Equal(listen, []string{NoListen}) {
+		listen = nil
 	}
-	n.Host, err = p2p.Listen(p2p.Config{Key: k.NodeSecret(), Listen: listen, Allow: n.admits, Guest: n.expects})
+	n.Host, err = p2p.Listen(p2p.Config{Key: k.NodeSecret(), Listen: listen, Allow: n.admits, Guest: n.expects, Relay: cfg.Relay})
 	if err != nil {
 		return n, err
 	}
@@ -199,7 +219,7 @@ func Open(cfg Config) (n *Node, err error) {
 	}
 	n.Study = &study.Node{
 		Self: n.Self, Sign: k.Sign, Scope: n.genesis.Scope(), Ledger: persistent{n.Chain, n}, Blobs: n.Blobs, Docs: n.Docs,
-		Peers: peers{n}, Data: n.Data, Log: cfg.Log, At: cfg.At,
+		Peers: peers{n}, Data: n.Data, Quiet: cfg.Quiet, Log: cfg.Log, At: cfg.At,
 		Report: func(e study.Event) {
 			n.events.Add(e)
 			if cfg.Events != nil {
@@ -208,7 +228,12 @@ func Open(cfg Config) (n *Node, err error) {
 		},
 	}
 
-	// 6. What other members may ask of us.
+	// 6. The market: what this node is owed, and what it offers.
+	if err = n.openMarket(); err != nil {
+		return n, err
+	}
+
+	// 7. What other members may ask of us.
 	n.serve()
 	return n, nil
 }
@@ -221,6 +246,9 @@ func (n *Node) openFolder() (k *keys.Keys, err error) {
 		return nil, err
 	}
 	n.close = append(n.close, closer{"the folder's lock", release})
+	if err := changeOver(dir); err != nil {
+		return nil, err
+	}
 	if k, err = keys.LoadNode(dir); err != nil {
 		return nil, err
 	}
@@ -259,7 +287,7 @@ func Stopped(dir string) (stored audit.Node, release func() error, err error) {
 	if _, err := n.openFolder(); err != nil {
 		return stored, nil, err
 	}
-	disk, err := chain.OpenStopped(filepath.Join(dir, chainFolder), n.genesis)
+	disk, err := chain.OpenStopped(filepath.Join(dir, chainFolder), n.genesis, n.inherited)
 	if err != nil {
 		return stored, nil, err
 	}
@@ -283,7 +311,9 @@ func (n *Node) Run(ctx context.Context) error {
 			return nil
 		}},
 		{"meeting peers", n.meet},
+		{"the way in", n.keepWay},
 		{"studies", n.Study.Run},
+		{"the market", n.trade},
 		{"offering to order blocks", n.volunteer},
 		{"the guard of the disk", n.guard},
 	}
@@ -291,7 +321,15 @@ func (n *Node) Run(ctx context.Context) error {
 		parts = append(parts, part{"the local API", func(ctx context.Context) error { return api.Serve(ctx, n.cfg.Dir, n.Services()) }})
 	}
 	if n.cfg.Page != "" {
-		parts = append(parts, part{"the status page", n.servePage})
+		parts = append(parts, part{"the status page", func(ctx context.Context) error {
+			return serveHTTP(ctx, n.cfg.Page, "--page", api.StatusPage(n.Services()))
+		}})
+	}
+	if n.cfg.Serve != "" {
+		dialects := serve.Dialects{Backend: n.Market.Backend(), Keys: n.apiKeys, Log: n.cfg.Log}
+		parts = append(parts, part{"the API for programs", func(ctx context.Context) error {
+			return serveHTTP(ctx, n.cfg.Serve, "--api", dialects.Handler())
+		}})
 	}
 	return n.together(ctx, parts)
 }
@@ -302,8 +340,9 @@ func (n *Node) Stop() { n.ask.Do(func() { close(n.asked) }) }
 // Services is what the local API and the status page show of this node.
 func (n *Node) Services() api.Services {
 	return api.Services{Self: n.Self, Dir: n.cfg.Dir, Name: n.Member.Name, Ledger: n.Chain, Study: n.Study,
+		Successor: n.successor, Believe: func(g croft.Genesis) error { return CheckRescue(n.cfg.Dir, g, n.members()) },
 		Data: n.Data, Peers: n.Peers, Neighbours: n.neighbours, LastBackup: func() time.Time { return LastBackup(n.cfg.Dir) },
-		Sent: n.Host.Sent, Node: n.Member.Node, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
+		Market: n.Market, APIKeys: n.apiKeys, Serve: n.cfg.Serve, Sent: n.Host.Sent, Node: n.Member.Node, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
 }
 
 // guard stops the node cleanly before its disk is full, and when CometBFT gave up.
@@ -324,17 +363,17 @@ func (n *Node) guard(ctx context.Context) error {
 	}
 }
 
-// servePage serves the status page, on loopback only.
-func (n *Node) servePage(ctx context.Context) error {
-	host, port, err := net.SplitHostPort(n.cfg.Page)
+// serveHTTP serves a handler on a loopback address, given with a flag.
+func serveHTTP(ctx context.Context, address, flag string, h http.Handler) error {
+	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return croft.E(croft.ErrUsage, fmt.Sprintf("the status page cannot listen on %q", n.cfg.Page), "give a loopback address such as 127.0.0.1:7420")
+		return croft.E(croft.ErrUsage, fmt.Sprintf("%s cannot be %q", flag, address), "give a loopback address such as 127.0.0.1:7420")
 	}
-	l, err := net.Listen("tcp", n.cfg.Page)
+	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return croft.E(croft.ErrPortUsed, port, "--page")
+		return croft.E(croft.ErrPortUsed, port, flag)
 	}
-	server := &http.Server{Handler: api.StatusPage(n.Services()), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
 	done := make(chan error, 1)
 	var once sync.WaitGroup
 	once.Go(func() { done <- server.Serve(l) })

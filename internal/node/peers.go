@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"croft"
@@ -39,6 +40,8 @@ type hello struct {
 	Addrs  []string `json:"addrs,omitempty"`  // where to reach the sender
 	Others []string `json:"others,omitempty"` // in an answer: where to reach other members
 	Run    string   `json:"run"`              // another one in each process
+	Chain  string   `json:"chain"`            // of the sender's ledger
+	Relay  bool     `json:"relay,omitempty"`  // the sender hands on connections to members that cannot be dialled
 	Height int64    `json:"height"`           // of the sender's ledger
 	Time   int64    `json:"time"`             // by the sender's clock, Unix milliseconds
 	Engine string   `json:"engine"`           // the plan engine that it has
@@ -46,12 +49,12 @@ type hello struct {
 
 // hello is this node's greeting.
 func (n *Node) hello() hello {
-	return hello{Addrs: n.Host.Addrs(), Run: n.run, Height: n.Chain.Status().Height, Time: time.Now().UnixMilli(), Engine: croft.EngineVersion}
+	return hello{Addrs: n.Host.Addrs(), Relay: n.cfg.Relay, Run: n.run, Chain: n.genesis.Scope().Chain, Height: n.Chain.Status().Height, Time: time.Now().UnixMilli(), Engine: croft.EngineVersion}
 }
 
 // maxHello bounds a greeting, maxSeeds the answer to a seat that asks for seeds.
 const (
-	maxHello = 16 << 10
+	maxHello = 32 << 10
 	maxSeeds = 64 << 10
 )
 
@@ -70,6 +73,11 @@ func (n *Node) serve() {
 			return nil, err
 		}
 		n.learn(from, h.Addrs)
+		n.way.offers(from, h.Relay)
+		select {
+		case n.knocked <- from: // it is here: greet it too
+		default:
+		}
 		answer := n.hello()
 		answer.Others = n.others(from)
 		return json.Marshal(answer)
@@ -80,6 +88,13 @@ func (n *Node) serve() {
 			return nil, croft.E(croft.ErrTxRights, string(from), "it is not a member")
 		}
 		return n.Study.GiveSeeds(ctx, m.ID, request)
+	})
+	n.Host.Handle(study.AnswersProtocol, maxHello, func(ctx context.Context, from p2p.PeerID, request []byte) ([]byte, error) {
+		m, known := n.memberOf(from)
+		if !known {
+			return nil, croft.E(croft.ErrTxRights, string(from), "it is not a member")
+		}
+		return n.Study.GiveAnswers(ctx, m.ID, request)
 	})
 	n.Host.Handle(txProtocol, ledger.MaxTx, func(ctx context.Context, _ p2p.PeerID, tx []byte) ([]byte, error) {
 		ended, end := context.WithCancel(ctx)
@@ -95,71 +110,174 @@ func (n *Node) serve() {
 	n.Host.Expose(cometProtocol, n.Chain.P2PAddr())
 }
 
-// meet greets every member again and again: at once those that are new, from time
-// to time all. Of two nodes the one with the smaller id dials for CometBFT.
+// friend is a member as the node meets it.
+type friend struct {
+	croft.Member
+	linked bool      // CometBFT's connection is seen to
+	again  time.Time // when to greet it again
+	misses int       // greetings in a row that were not answered
+	left   time.Time // when it ceased to be a member: it still gets the block that says so
+}
+
+// The pauses between two greetings of one member.
+const (
+	greetAgain = 5 * time.Minute  // one that is connected, so that both know where the other is
+	longestTry = 10 * time.Second // one that is not: what has gone must be found soon after it came back
+)
+
+// meet greets every member again and again, and at once: those that are new, those
+// that greeted this node, and all when it may have moved, or has slept: then a
+// connection can be dead without anybody having said so. Of two nodes the one with
+// the smaller id dials for CometBFT.
 func (n *Node) meet(ctx context.Context) error {
-	type link struct {
-		node croft.PublicKey
-		ends time.Time // set once it is no member: it still gets the block that says so
-	}
-	linked := map[p2p.PeerID]link{}
+	friends := map[p2p.PeerID]*friend{}
 	moved := n.Chain.Watch(ctx)
+	var awake wakefulness
+	told := n.Host.Addrs()
 	for {
-		for peer, l := range linked {
-			switch {
-			case n.admits(peer):
-			case l.ends.IsZero():
-				linked[peer] = link{l.node, time.Now().Add(farewell)}
-			case time.Now().After(l.ends):
-				n.Chain.Disconnect(l.node)
-				n.Host.Drop(peer)
-				delete(linked, peer)
+		here := n.Host.Addrs()
+		doubtful := awake.slept(time.Now()) || !slices.Equal(here, told) // of connections
+		if doubtful {
+			told = here
+			n.Host.Moved()
+			n.way.look()
+		}
+		n.partFrom(friends)
+		connected := n.Host.Connected()
+		var due []*friend
+		for _, m := range n.everybody() {
+			if m.ID == n.Self {
+				continue
+			}
+			peer := p2p.PeerOf(m.Node)
+			f := friends[peer]
+			if f == nil {
+				f = &friend{}
+				friends[peer] = f
+			}
+			f.Member = m
+			gone := f.misses == 0 && !slices.Contains(connected, peer) // it was connected when it was last greeted
+			if doubtful || gone || !time.Now().Before(f.again) {
+				due = append(due, f)
 			}
 		}
-		for _, m := range n.everybody() {
-			peer := p2p.PeerOf(m.Node)
-			if _, done := linked[peer]; done || m.ID == n.Self {
-				continue
+		failures := make([]error, len(due))
+		var all sync.WaitGroup
+		for i, f := range due {
+			all.Go(func() { failures[i] = n.greet(ctx, f.Member, doubtful) })
+		}
+		all.Wait()
+		for i, f := range due {
+			if err := n.turnedAway(failures[i]); err != nil {
+				return err
 			}
-			if addrs := n.book(peer); len(addrs) > 0 {
-				_ = n.Host.Learn(addrs...) // a damaged book entry is overwritten at the next greeting
-			}
-			greeting, _ := json.Marshal(n.hello())
-			within, cancel := context.WithTimeout(ctx, 5*time.Second)
-			answer, err := n.Host.Call(within, peer, helloProtocol, greeting, maxHello)
-			cancel()
-			var h hello
-			if err != nil || json.Unmarshal(answer, &h) != nil || n.greeted(ctx, peer, h) != nil {
-				if err := n.turnedAway(err); err != nil {
-					return err
-				}
-				n.cfg.Log.Debug("meet", "peer", m.Name, "why", err)
-				continue
-			}
-			n.learn(peer, h.Addrs)
-			n.hear(h.Others)
-			if n.Host.ID() < peer {
-				link, unlink := context.WithCancel(ctx)
-				context.AfterFunc(ctx, unlink)
-				addr, err := n.Host.Forward(link, peer, cometProtocol)
-				if err == nil {
-					err = n.Chain.Connect(m.Node, addr)
-				}
-				if err != nil {
-					unlink()
-					n.cfg.Log.Warn("meet", "peer", m.Name, "why", err)
-					continue
-				}
-			}
-			linked[peer] = link{node: m.Node}
+			n.greetedBack(ctx, f, failures[i])
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-moved:
-		case <-time.After(2 * time.Second):
+		case peer := <-n.knocked:
+			if f := friends[peer]; f != nil && f.misses > 0 { // it is back, and there is a connection
+				f.again = time.Time{}
+			}
+		case <-time.After(time.Second):
 		}
 	}
+}
+
+// partFrom lets go of those who are no members any more.
+func (n *Node) partFrom(friends map[p2p.PeerID]*friend) {
+	for peer, f := range friends {
+		switch {
+		case n.admits(peer):
+		case f.left.IsZero():
+			f.left = time.Now().Add(farewell)
+		case time.Now().After(f.left):
+			n.Chain.Disconnect(f.Node)
+			n.Host.Drop(peer)
+			delete(friends, peer)
+		}
+	}
+}
+
+// greet greets a member. If connections are doubtful, those over which it does not
+// answer are closed: the next call dials anew.
+func (n *Node) greet(ctx context.Context, m croft.Member, doubtful bool) error {
+	peer := p2p.PeerOf(m.Node)
+	if addrs := n.book(peer); len(addrs) > 0 && !slices.Contains(n.Host.Connected(), peer) {
+		_ = n.Host.Learn(addrs...) // a damaged book entry is overwritten at the next greeting
+	}
+	greeting, _ := json.Marshal(n.hello())
+	within, cancel := context.WithTimeout(ctx, greetTime)
+	defer cancel()
+	answer, err := n.Host.Call(within, peer, helloProtocol, greeting, maxHello)
+	var h hello
+	if err == nil && json.Unmarshal(answer, &h) != nil {
+		err = croft.E(croft.ErrEncoding, "greeting", m.Name)
+	}
+	if err == nil {
+		err = n.greeted(ctx, peer, h)
+	}
+	if err != nil {
+		if doubtful && within.Err() != nil && ctx.Err() == nil {
+			n.Host.Drop(peer)
+		}
+		return err
+	}
+	n.learn(peer, h.Addrs)
+	n.hear(h.Others)
+	n.way.offers(peer, h.Relay)
+	return nil
+}
+
+// greetTime is how long a member may take to answer a greeting.
+const greetTime = 5 * time.Second
+
+// greetedBack says when a member is greeted next, and links one that answered.
+func (n *Node) greetedBack(ctx context.Context, f *friend, err error) {
+	if err != nil {
+		f.again = time.Now().Add(min(time.Second<<min(f.misses, 8), longestTry))
+		if f.misses++; errors.Is(err, croft.ErrChain) && f.misses == 1 {
+			n.cfg.Log.Warn("meet", "peer", f.Name, "why", err)
+		}
+		n.cfg.Log.Debug("meet", "peer", f.Name, "why", err)
+		return
+	}
+	f.again, f.misses = time.Now().Add(greetAgain), 0
+	peer := p2p.PeerOf(f.Node)
+	if f.linked || n.Host.ID() > peer {
+		return
+	}
+	link, unlink := context.WithCancel(ctx)
+	context.AfterFunc(ctx, unlink)
+	addr, err := n.Host.Forward(link, peer, cometProtocol)
+	if err == nil {
+		err = n.Chain.Connect(f.Node, addr)
+	}
+	if err != nil {
+		unlink()
+		n.cfg.Log.Warn("meet", "peer", f.Name, "why", err)
+		f.again = time.Time{}
+		return
+	}
+	f.linked = true
+}
+
+// wakefulness notices that the machine has slept: much more time has passed between
+// two looks than this process was awake to see, by the clock on the wall, since the
+// other one stands still in sleep.
+type wakefulness struct{ last time.Time }
+
+// longestLook is more than passes between two looks while the machine is awake.
+const longestLook = 30 * time.Second
+
+func (w *wakefulness) slept(now time.Time) bool {
+	now = now.Round(0) // the clock on the wall
+	gap := now.Sub(w.last)
+	first := w.last.IsZero()
+	w.last = now
+	return !first && (gap > longestLook || gap < -longestLook)
 }
 
 // farewell is how long a revoked member's connections stay. It can call nobody any
@@ -169,7 +287,8 @@ const farewell = 2 * time.Second
 // learn takes note of a peer's addresses, now and for the next start.
 func (n *Node) learn(peer p2p.PeerID, addrs []string) {
 	addrs = slices.DeleteFunc(addrs, func(a string) bool { return !strings.HasSuffix(a, "/p2p/"+string(peer)) })
-	if len(addrs) == 0 || len(addrs) > 16 || n.Host.Learn(addrs...) != nil {
+	addrs = addrs[:min(len(addrs), maxAddrs)]
+	if len(addrs) == 0 || n.Host.Learn(addrs...) != nil {
 		return
 	}
 	if slices.Equal(n.book(peer), addrs) {
@@ -180,6 +299,9 @@ func (n *Node) learn(peer p2p.PeerID, addrs []string) {
 		n.cfg.Log.Warn("address", "why", err)
 	}
 }
+
+// maxAddrs bounds the addresses of one node that are believed.
+const maxAddrs = 32
 
 // maxOthers bounds what one member tells of the addresses of others.
 const maxOthers = 64
@@ -225,6 +347,9 @@ func (n *Node) Meet(addrs []string) {
 	}
 }
 
+// NoListen in place of an address says that the node only dials.
+const NoListen = "none"
+
 // lastListen returns where this node listened last, so that its peers find it.
 func (n *Node) lastListen() (listen []string) {
 	saved, err := n.Docs.Get(addressKind, listenName)
@@ -266,7 +391,7 @@ func (n *Node) everybody() []croft.Member {
 	if _, known, _ := read[croft.Member](context.Background(), n, ledger.MemberKey(n.Self)); known && !n.cfg.observe {
 		return members
 	}
-	known := slices.Concat(n.genesis.Members, n.joined.Members)
+	known := n.introduced()
 	if n.cfg.observe {
 		known = append(known, n.acquaintances()...)
 	}
@@ -276,6 +401,15 @@ func (n *Node) everybody() []croft.Member {
 		}
 	}
 	return members
+}
+
+// introduced returns the members of whom this node knows without its ledger: those
+// in the genesis, and those whom the inviter's node named, if it was to this chain.
+func (n *Node) introduced() []croft.Member {
+	if n.joined.Network != croft.NetworkID(n.genesis.Hash()) {
+		return slices.Clone(n.genesis.Members)
+	}
+	return slices.Concat(n.genesis.Members, n.joined.Members)
 }
 
 // Peers says who is connected, for screens.
@@ -345,7 +479,11 @@ func (p peers) Call(ctx context.Context, to croft.MemberID, protocol string, req
 		if m.ID == to {
 			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
-			answer, err := p.n.Host.Call(ctx, p2p.PeerOf(m.Node), protocol, request, maxSeeds)
+			most := maxSeeds
+			if protocol == study.AnswersProtocol {
+				most = study.MaxAnswers
+			}
+			answer, err := p.n.Host.Call(ctx, p2p.PeerOf(m.Node), protocol, request, most)
 			if err != nil { // a peer chooses its words, not what they make of us
 				return nil, croft.E(croft.ErrPeer, m.Name, err.Error())
 			}

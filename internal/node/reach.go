@@ -34,9 +34,12 @@ type around struct {
 }
 
 // neighbours returns what the other members' nodes said when they were last asked,
-// and when that was. Anew asks them all, at the same time.
+// and when that was. Anew asks them all, at the same time, unless that was just now.
 func (n *Node) neighbours(ctx context.Context, anew bool) ([]api.Neighbour, time.Time) {
-	if anew {
+	n.around.mu.Lock()
+	last := n.around.at
+	n.around.mu.Unlock()
+	if anew && time.Since(last) >= dialBackRest {
 		var heard []api.Neighbour
 		for _, m := range n.everybody() {
 			if m.ID != n.Self {
@@ -80,10 +83,10 @@ func (n *Node) askNeighbour(ctx context.Context, to *api.Neighbour) {
 	to.Answers, to.Height, to.Engine = true, h.Height, h.Engine
 	to.RoundTrip, to.Ahead = took.Milliseconds(), h.Time-begun.Add(took/2).UnixMilli()
 
-	own := n.Host.Addrs()
+	own := p2p.Direct(n.Host.Addrs())
 	request, _ := json.Marshal(dialBack{own[:min(len(own), maxDialBack)]})
 	if answer, err = n.Host.Call(ctx, peer, reachProtocol, request, maxHello); err != nil {
-		return // it is busy, or was asked a moment ago
+		return // it is busy, or does not offer this
 	}
 	var reached dialBack
 	if json.Unmarshal(answer, &reached) == nil {

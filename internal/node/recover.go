@@ -42,6 +42,9 @@ type Recovery struct {
 //
 //	Crash: the same again. The mark goes last.
 func Recover(ctx context.Context, cfg Config, tell func(Recovery)) error {
+	if err := inherit(ctx, cfg, tell); err != nil {
+		return err
+	}
 	mark, lost, err := readRestored(cfg.Dir)
 	if err != nil || !lost {
 		return err

@@ -27,6 +27,7 @@ import (
 	"github.com/libp2p/go-libp2p/gologshim"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
 	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/multiformats/go-multiaddr"
@@ -51,6 +52,9 @@ type Config struct {
 	// Guest says who else may connect for a moment and call the protocols of
 	// Welcome, and nothing more. nil: nobody.
 	Guest func(PeerID) bool
+	// Relay offers admitted peers that cannot be dialled to be reached through this
+	// host, within limits.
+	Relay bool
 }
 
 // Host is a node among its peers, over TCP with TLS 1.3 or Noise, and QUIC. Its
@@ -61,8 +65,17 @@ type Host struct {
 	allow func(PeerID) bool
 	out   *quota
 	in    *quota
+	talks *quota // outgoing calls with parts: they last, and must not keep others waiting
 	lobby *lobby
 	sent  *metrics.BandwidthCounter
+	relay *relay.Relay // nil if it offers none
+
+	announcing sync.Mutex // guards mdns
+	mdns       io.Closer  // nil if it listens on this machine only
+
+	mu     sync.Mutex                        // guards the two below
+	places map[peer.ID]time.Time             // relays that hand on to this host, and until when
+	near   map[peer.ID][]multiaddr.Multiaddr // what peers in the same network announced
 
 	ctx  context.Context // ends at Close
 	stop context.CancelFunc
@@ -103,10 +116,10 @@ func Listen(c Config) (*Host, error) {
 		libp2p.ConnectionGater(gate{allow, guest}),
 		libp2p.ResourceManager(limits),
 		libp2p.ConnectionManager(connmgr.NullConnMgr{}), // members stay connected
-		libp2p.DisableRelay(),
+		libp2p.EnableRelay(),
+		libp2p.EnableHolePunching(),
 		libp2p.Ping(false),
 		libp2p.BandwidthReporter(sent),
-		libp2p.DisableIdentifyAddressDiscovery(), // peers do not tell us where we are
 		withoutMetrics,
 	)
 	if err != nil {
@@ -114,8 +127,8 @@ func Listen(c Config) (*Host, error) {
 		return nil, fmt.Errorf("p2p: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Host{host: h, swarm: h.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming),
-		lobby: newLobby(allow, guest), sent: sent, ctx: ctx, stop: stop}
+	l := &Host{host: h, swarm: h.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming), talks: newQuota(outgoingTalks),
+		lobby: newLobby(allow, guest), sent: sent, places: map[peer.ID]time.Time{}, near: map[peer.ID][]multiaddr.Multiaddr{}, ctx: ctx, stop: stop}
 	l.swarm.Notify(l.lobby)
 	for _, text := range c.Listen {
 		if err := l.listen(text); err != nil {
@@ -123,6 +136,13 @@ func Listen(c Config) (*Host, error) {
 			return nil, err
 		}
 	}
+	if c.Relay {
+		if err := l.offer(); err != nil {
+			l.Close()
+			return nil, fmt.Errorf("p2p: %w", err)
+		}
+	}
+	l.announce()
 	return l, nil
 }
 
@@ -171,7 +191,8 @@ func (l *Host) listen(text string) error {
 func (l *Host) ID() PeerID { return PeerID(l.host.ID().String()) }
 
 // Addrs returns where others reach this node: multiaddrs with /p2p/ and the id. An
-// address for all interfaces is spelled out as one for each.
+// address for all interfaces is spelled out as one for each. Those through relays come
+// last.
 func (l *Host) Addrs() []string {
 	addrs, err := l.swarm.InterfaceListenAddresses()
 	if err != nil {
@@ -179,14 +200,16 @@ func (l *Host) Addrs() []string {
 	}
 	var texts []string
 	for _, a := range addrs {
-		texts = append(texts, a.String()+"/p2p/"+l.host.ID().String())
+		if !throughRelay(a.String()) {
+			texts = append(texts, a.String()+"/p2p/"+l.host.ID().String())
+		}
 	}
 	slices.Sort(texts)
-	return texts
+	return append(texts, l.ways()...)
 }
 
 // Learn takes note of where peers are, all addresses of a peer at once: those that
-// it was told before are forgotten. A peer that did not answer lately is not dialled
+// it was told before are forgotten, but for what the peer announced in this network. A peer that did not answer lately is not dialled
 // again for a while; Learn ends that. It fails with croft.ErrEncoding, and then
 // nothing has changed.
 func (l *Host) Learn(addrs ...string) error {
@@ -199,6 +222,9 @@ func (l *Host) Learn(addrs ...string) error {
 			continue
 		}
 		l.host.Peerstore().ClearAddrs(id)
+		l.mu.Lock()
+		addrs = append(addrs, l.near[id]...)
+		l.mu.Unlock()
 		l.host.Peerstore().AddAddrs(id, addrs, peerstore.PermanentAddrTTL)
 		l.swarm.Backoff().Clear(id)
 	}
@@ -218,6 +244,14 @@ func (l *Host) Connected() []PeerID {
 // Close ends all connections and tunnels and waits until no handler runs.
 func (l *Host) Close() error {
 	l.stop()
+	l.announcing.Lock()
+	if l.mdns != nil {
+		l.mdns.Close()
+	}
+	l.announcing.Unlock()
+	if l.relay != nil {
+		l.relay.Close()
+	}
 	err := l.host.Close()
 	l.work.close()
 	return err
@@ -309,13 +343,18 @@ func (l *Host) handle(may func(PeerID) bool, proto string, limit int, h Handler)
 	})
 }
 
-// serve reads one request and runs its handler, as long as the caller waits.
+// serve reads one request and runs its handler, on the account of its peer.
 func (l *Host) serve(from PeerID, s network.Stream, limit int, h Handler) (status, []byte) {
 	release, ok := l.admit(from)
 	if !ok {
 		return busy, nil
 	}
 	defer release()
+	return l.serveAs(from, s, limit, h)
+}
+
+// serveAs does so as long as the caller waits.
+func (l *Host) serveAs(from PeerID, s network.Stream, limit int, h Handler) (status, []byte) {
 	request, err := readFrame(s, min(limit, MaxAnswer), reserve(s))
 	if errors.Is(err, errTooLarge) {
 		return tooLarge, nil
@@ -397,7 +436,7 @@ func (l *Host) open(ctx context.Context, to PeerID, proto string) (network.Strea
 	if !l.allow(to) {
 		return nil, croft.E(croft.ErrPeer, to, errStranger)
 	}
-	s, err := l.host.NewStream(ctx, id, protocolID(proto))
+	s, err := l.host.NewStream(network.WithAllowLimitedConn(ctx, limited), id, protocolID(proto))
 	if err != nil {
 		return nil, croft.E(croft.ErrPeer, to, why(cmp.Or(ctx.Err(), err)))
 	}

@@ -1,15 +1,18 @@
 // Package p2p carries messages between the nodes of a network: one request, one
 // answer, between authenticated peers that both sides admit.
 //
-// Addresses are told to a host ([Host.Learn]); it finds nobody by itself, remembers
-// nothing on disk, and asks nobody outside the network for anything. Whatever a peer
+// Addresses are told to a host ([Host.Learn]), or announced in its own building; it
+// remembers nothing on disk, and asks nobody outside the network for anything. Whatever a peer
 // can make a host remember or do is bounded: sizes before allocation, calls at once,
 // calls a second, connections.
 //
 //	host.go   a node among its peers: calls and handlers
+//	parts.go  calls whose answer comes in parts
 //	tunnel.go connections of other programs
 //	blobs.go  blobs by their hash
 //	guest.go  who is no member, and may ask to be
+//	mdns.go   peers in the same building
+//	relay.go  peers that cannot be dialled
 //	probe.go  whether a peer can be dialled
 //	wire.go   a call as bytes
 //	quota.go  how many calls

@@ -35,7 +35,7 @@ func (l *Host) Poll(ctx context.Context, to PeerID, proto string, most int) (ans
 }
 
 func (l *Host) callOver(ctx context.Context, c network.Conn, proto string, most int) ([]byte, error) {
-	s, err := c.NewStream(ctx)
+	s, err := c.NewStream(network.WithAllowLimitedConn(ctx, limited))
 	if err != nil {
 		return nil, err
 	}

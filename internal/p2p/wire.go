@@ -17,6 +17,9 @@ import (
 //	request  length (4 bytes, big-endian), bytes
 //	answer   status (1 byte), length (4 bytes), bytes
 //
+// Before an answer there may be parts of it, each with a status of its own, where
+// the protocol has them (see [Host.CallParts]).
+//
 // The caller closes the stream when it has the answer; closing it earlier, or
 // sending more, tells the other side that nobody waits any more.
 type status byte
@@ -27,6 +30,7 @@ const (
 	mute                   // it failed and does not say why
 	busy                   // the caller makes too many calls
 	tooLarge               // the request is above the protocol's limit
+	more                   // the bytes are a part; another frame follows
 )
 
 // failure is a croft.Error on its way to a peer.

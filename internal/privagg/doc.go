@@ -5,9 +5,9 @@
 // The life of one report:
 //
 //	Deal          site    splits its vector into parts, one for each set T of t seats:
-//	                      every part but one is the output of a seed, the last one (the
-//	                      blob) is the vector minus all the others; seat i gets the
-//	                      seeds of all T that do not contain i
+//	                      each is the output of a seed, and to one of them belongs also
+//	                      the blob, the vector minus all outputs; seat i gets the seeds
+//	                      of all T that do not contain i
 //	OpenHead      seat    reads the commitments and finds its box
 //	Hand.OpenBox  seat    opens it and checks each seed against its commitment
 //	Hand.Give     seat    sends seeds that another seat is entitled to and lacks

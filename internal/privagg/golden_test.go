@@ -2,7 +2,6 @@ package privagg
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"flag"
 	"os"
@@ -79,12 +78,14 @@ func TestGoldenMessages(t *testing.T) {
 	golden(t, "sender", out.Marshal())
 }
 
-// A report of format 2 and a seat's answer: what is in the blob as its hash.
+// A report of format 2 and a seat's answer. The blob, of which a sample would be
+// long, as the hashes in its head.
 func TestGoldenProof(t *testing.T) {
 	c, r, hands := proved(t, Profile{4, 1}, []int64{3, -4, 0, 12}, 13, nil)
-	_, verifiers := answers(t, r, hands)
-	all := sha256.Sum256(EncodeShare(verifiers[2]))
-	golden(t, "proof", slices.Concat(hands[0].head.wire.Vector[:], hands[0].head.wire.Tests[:], hands[0].head.wire.Blob[:], all[:]))
+	shares, verifiers := answers(t, r, hands)
+	golden(t, "proofhead", r.Head)
+	golden(t, "answer", EncodeShare(verifiers[2]))
+	golden(t, "proofshare", EncodeShare(shares[2]))
 
 	// The randomness is another for any change of what it must depend on.
 	wire, hash := hands[0].head.wire, croft.HashOf(c)

@@ -131,50 +131,67 @@ func (h *Hand) NeedsBlob() bool { return !h.head.parts[h.head.context.star()].ex
 // complete. blob is ignored where NeedsBlob is false. Where the context has a
 // bound, Verify takes its place.
 func (h *Hand) Share(blob []byte) ([]uint64, error) {
-	masked, err := h.open(blob, vdaf.Serial)
+	all, err := h.convert(blob, vdaf.Serial)
 	if err != nil {
 		return nil, err
 	}
-	return h.convert(masked, vdaf.Serial)[:h.head.context.Length], nil
+	return all[:h.head.context.Length], nil
 }
 
-// open returns the blob's part as bytes, nil for a seat that does not hold it.
-func (h *Hand) open(blob []byte, run vdaf.Workers) (masked []byte, err error) {
+// Check says whether this seat can do its part once the reports are fixed: as Share
+// and Verify do it refuses a hand that is not complete and a blob that is not the
+// named one (ErrReport), is not of numbers below p (ErrEncoding), or whose
+// randomness was not drawn from it (ErrProof).
+func (h *Hand) Check(blob []byte) error {
+	if err := h.whole(blob); err != nil || !h.NeedsBlob() {
+		return err
+	}
+	return h.head.checkBlob(blob)
+}
+
+// whole refuses a hand or a blob of which something is missing.
+func (h *Hand) whole(blob []byte) error {
 	if missing := h.Missing(); len(missing) > 0 {
-		return nil, croft.E(croft.ErrReport, fmt.Sprintf("%d seeds are missing", len(missing)))
+		return croft.E(croft.ErrReport, fmt.Sprintf("%d seeds are missing", len(missing)))
 	}
-	if !h.NeedsBlob() {
-		return nil, nil
+	if h.NeedsBlob() && len(blob) != h.head.BlobSize() {
+		return croft.E(croft.ErrReport, "the masked vector is not as long as its head says")
 	}
-	star, named := h.head.parts[h.head.context.star()], false
-	if len(blob) == h.head.BlobSize() {
-		run(2, func(task int) {
-			if task == 0 {
-				named = croft.Sum(blob) == h.head.wire.Blob
-			} else {
-				masked, err = openBlob(h.head.hash, star, h.seeds[star], blob)
-			}
-		})
-	}
-	if !named {
-		return nil, croft.E(croft.ErrReport, "the masked vector is not the one that the ledger names")
-	}
-	return masked, err
+	return nil
 }
 
-// convert turns the seat's parts, of which masked is the blob's if it holds it,
-// into its Shamir share of all that the report shares.
-func (h *Hand) convert(masked []byte, run vdaf.Workers) []uint64 {
-	star := h.head.parts[h.head.context.star()]
+// convert turns the seat's parts into its Shamir share of all that the report
+// shares, and checks them meanwhile.
+func (h *Hand) convert(blob []byte, run vdaf.Workers) (share []uint64, err error) {
+	if err := h.whole(blob); err != nil {
+		return nil, err
+	}
+	run(2, func(task int) {
+		if task == 0 {
+			err = h.Check(blob)
+		} else {
+			share = h.add(blob, run)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return share, nil
+}
+
+// add adds up the seat's parts, each with its weight. Part T is the stream of its
+// seed; to the star's belongs the blob, too.
+func (h *Hand) add(blob []byte, run vdaf.Workers) []uint64 {
 	var streams []*vdaf.XOF
 	var weights []uint64
 	for _, T := range h.head.parts {
-		if !T.excludes(h.seat) && T != star {
+		if !T.excludes(h.seat) {
 			streams = append(streams, maskOf(h.head.hash, T, h.seeds[T]))
 			weights = append(weights, weight(field64{}, T, h.seat))
 		}
 	}
-	share, own := make([]uint64, h.head.elements()), weight(field64{}, star, h.seat)
+	share := make([]uint64, h.head.elements())
+	own := weight(field64{}, h.head.parts[h.head.context.star()], h.seat) // 0 for a seat without the blob
 	vdaf.Expand(streams, len(share), run, func(lo, hi int, streams []*vdaf.XOF) {
 		sum := vdaf.NewWide(blockLen)
 		var room [blockLen]uint64
@@ -185,8 +202,8 @@ func (h *Hand) convert(masked []byte, run vdaf.Workers) []uint64 {
 				s.Next(block)
 				sum.MulAdd(weights[i], block)
 			}
-			if masked != nil {
-				getNumbers(block, masked[8*lo:])
+			if own != 0 {
+				getNumbers(block, blob[8*lo:])
 				sum.MulAdd(own, block)
 			}
 			sum.Reduce(out)

@@ -271,24 +271,23 @@ func TestDamagedBlobIsRefused(t *testing.T) {
 	for !h.NeedsBlob() {
 		h = n.hands(t, 0, r, in)[h.seat+1]
 	}
-	star := h.head.parts[h.head.context.star()]
-	second := sealBlob(h.head.hash, star, h.seeds[star], make([]uint64, 6))
-	if _, err := h.Share(second); !errors.Is(err, croft.ErrReport) {
+	if _, err := h.Share(make([]byte, 48)); !errors.Is(err, croft.ErrReport) {
 		t.Errorf("a second blob: %v", err)
 	}
 	for name, bad := range map[string]struct {
 		blob []byte
 		code croft.Code
 	}{
-		"other key":         {make([]byte, 64), croft.ErrReport},
-		"not in the field":  {sealBlob(h.head.hash, star, h.seeds[star], []uint64{0, 1, 2, 3, 4, vdaf.Modulus}), croft.ErrEncoding},
-		"another length":    {sealBlob(h.head.hash, star, h.seeds[star], []uint64{0, 1, 2, 3, 4}), croft.ErrReport},
-		"just a tag":        {make([]byte, tagSize), croft.ErrReport},
-		"another context's": {sealBlob(croft.Hash{1}, star, h.seeds[star], make([]uint64, 6)), croft.ErrReport},
+		"not in the field": {EncodeShare([]uint64{0, 1, 2, 3, 4, vdaf.Modulus}), croft.ErrEncoding},
+		"another length":   {EncodeShare([]uint64{0, 1, 2, 3, 4}), croft.ErrReport},
+		"too long":         {make([]byte, 49), croft.ErrReport},
 	} {
 		h.head.wire.Blob = croft.Sum(bad.blob)
 		if _, err := h.Share(bad.blob); !errors.Is(err, bad.code) {
 			t.Errorf("%s: %v", name, err)
+		}
+		if err := h.Check(bad.blob); !errors.Is(err, bad.code) {
+			t.Errorf("%s, checked alone: %v", name, err)
 		}
 	}
 }

@@ -2,8 +2,10 @@ package privagg
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 
 	"croft"
 	"croft/internal/vdaf"
@@ -18,32 +20,64 @@ import (
 //
 // The coins of the wraparound tests and the joint randomness must depend on all
 // shares of what they test, else a site would look for randomness that suits it.
-// The streams are fixed by the commitments to their seeds. The blob's part is fixed
-// by two tags in the head, made with its seed: a plain hash would let the t seats
-// that lack this part test guesses of the vector. Those seats take the tags as
-// given; whoever has the blob checks them.
+// The streams are fixed by the commitments to their seeds, the blob by the hashes of
+// its first piece, of its first two and of all three. They tell nothing: the blob
+// itself, masked by all streams, may be public. The t seats that do not fetch it
+// take the hashes as given; whoever has it checks them.
 
-// The uses of PINE, and the two tags.
+// The uses of PINE.
 const (
 	usageJointRand = 3
 	usageProveRand = 4
 	usageQueryRand = 5
-	usageTestsTag  = 7
 	usageWrapRand  = 8
-	usageVectorTag = 10
 )
 
 // norm returns the proof of a context's bound, nil if there is none.
 func (c Context) norm() (*vdaf.Norm, error) {
+	var gates []vdaf.Gate
+	if c.Gates != nil {
+		gates = c.Gates.list
+	}
 	if c.Bound == 0 {
+		if gates != nil {
+			return nil, croft.E(croft.ErrShape, "the list of gates of a round without a bound", len(gates), 0)
+		}
 		return nil, nil
 	}
-	params, err := vdaf.Fit(int(c.Length), c.Bound)
+	params, err := vdaf.Fit(int(c.Length), c.Bound, gates...)
 	if err != nil {
 		return nil, err
 	}
-	return vdaf.NewNorm(params)
+	return vdaf.NewNorm(params, gates...)
 }
+
+// Gates bound the products of each site's vector with public directions. In a
+// context they stand as their hash: a direction is as long as the vector.
+type Gates struct {
+	list []vdaf.Gate
+	hash croft.Hash
+}
+
+// NewGates returns these gates, whose directions must not change any more.
+func NewGates(gates ...vdaf.Gate) *Gates {
+	hash := sha256.New()
+	put := func(v uint64) { hash.Write(binary.BigEndian.AppendUint64(nil, v)) }
+	hash.Write([]byte("croft/privagg/gates/1"))
+	put(uint64(len(gates)))
+	for _, g := range gates {
+		put(uint64(g.Low))
+		put(uint64(g.High))
+		put(uint64(len(g.Direction)))
+		for _, v := range g.Direction {
+			put(uint64(v))
+		}
+	}
+	return &Gates{slices.Clone(gates), croft.Hash(hash.Sum(nil))}
+}
+
+// MarshalCBOR encodes the gates' hash.
+func (g *Gates) MarshalCBOR() ([]byte, error) { return croft.Encode(g.hash), nil }
 
 // elements is how many numbers are shared in a report.
 func (c Context) elements(n *vdaf.Norm) int {
@@ -53,10 +87,16 @@ func (c Context) elements(n *vdaf.Norm) int {
 	return int(c.Length) + n.Digits() + n.ProofLen()
 }
 
+// pieces returns where in the blob the vector with the digits of its norm ends, and
+// where those of the tests.
+func (c Context) pieces(n *vdaf.Norm) (early, late int) {
+	return 8 * (int(c.Length) + n.EarlyDigits()), 8 * (int(c.Length) + n.Digits())
+}
+
 // prove fills the blob with the vector, its digits and its proof, all masked by the
-// streams, and the head with the tags.
-func (c Context) prove(n *vdaf.Norm, vector []int64, blob []byte, streams []*vdaf.XOF, head *wireHead, star *seed, rand io.Reader, run vdaf.Workers) error {
-	claim, err := n.Claim(vector)
+// streams, and the head with the blob's hashes.
+func (c Context) prove(n *vdaf.Norm, vector []int64, blob []byte, streams []*vdaf.XOF, head *wireHead, rand io.Reader, run vdaf.Workers) error {
+	claim, err := n.Claim(vector, run)
 	if err != nil {
 		return err
 	}
@@ -64,30 +104,23 @@ func (c Context) prove(n *vdaf.Norm, vector []int64, blob []byte, streams []*vda
 	if _, err := io.ReadFull(rand, own[:]); err != nil {
 		return fmt.Errorf("draw a seed: %w", err)
 	}
-	hash, T := croft.HashOf(c), c.Profile.parts()[c.star()]
-	early, late := 8*(len(vector)+n.EarlyDigits()), 8*(len(vector)+n.Digits())
+	context, hash := croft.HashOf(c), sha256.New()
+	early, late := c.pieces(n)
 	mask(blob[:early], residues(vector, claim.Digits()), streams, run)
-	head.Vector = tag(hash, T, star, usageVectorTag, blob[:early])
-	if err := claim.Test(head.random(hash, usageWrapRand), run); err != nil {
+	head.Vector = further(hash, blob[:early])
+	if err := claim.Test(head.random(context, usageWrapRand), run); err != nil {
 		return err
 	}
 	mask(blob[early:late], residues(nil, claim.Digits()[n.EarlyDigits():]), streams, run)
-	head.Tests = tag(hash, T, star, usageTestsTag, blob[early:late])
-	prover := vdaf.NewXOF(&own, domain(algorithm, usageProveRand), hash[:])
-	mask(blob[late:], residues(nil, claim.Prove(prover, head.random(hash, usageJointRand), run)), streams, run)
+	head.Tests = further(hash, blob[early:late])
+	prover := vdaf.NewXOF(&own, domain(algorithm, usageProveRand), context[:])
+	mask(blob[late:], residues(nil, claim.Prove(prover, head.random(context, usageJointRand), run)), streams, run)
+	head.Blob = further(hash, blob[late:])
 	return nil
 }
 
-// tag fixes a piece of the blob's part without telling anything of it to those
-// who lack its seed.
-func tag(context croft.Hash, T part, s *seed, usage uint16, piece []byte) croft.Hash {
-	x := vdaf.NewXOF(s, domain(algorithm, usage), binder(context, T))
-	x.Write(piece)
-	return croft.Hash(x.Seed())
-}
-
 // random returns public randomness that depends on all that was fixed before: the
-// commitments and the vector's tag for the coins, and the tests' tag for the rest.
+// commitments and the first piece for the coins, and the second for the rest.
 func (w *wireHead) random(context croft.Hash, usage uint16) *vdaf.XOF {
 	data := croft.Encode(wireHead{Version: w.Version, Commits: w.Commits, Vector: w.Vector, Tests: w.Tests})
 	s := seed(sha256.Sum256(append(context[:len(context):len(context)], data...)))
@@ -111,24 +144,11 @@ func (h *Hand) Verify(blob []byte, key croft.Hash, run vdaf.Workers) (share, ver
 	if n == nil {
 		return nil, nil, croft.E(croft.ErrProof, "the round has no bound to prove")
 	}
-	masked, err := h.open(blob, run)
+	all, err := h.convert(blob, run)
 	if err != nil {
 		return nil, nil, err
 	}
-	wire, early, late := &h.head.wire, int(c.Length)+n.EarlyDigits(), int(c.Length)+n.Digits()
-	fits, all := true, []uint64(nil)
-	run(2, func(task int) {
-		if task == 1 {
-			all = h.convert(masked, run)
-		} else if masked != nil {
-			T := h.head.parts[c.star()]
-			fits = tag(h.head.hash, T, h.seeds[T], usageVectorTag, masked[:8*early]) == wire.Vector &&
-				tag(h.head.hash, T, h.seeds[T], usageTestsTag, masked[8*early:8*late]) == wire.Tests
-		}
-	})
-	if !fits {
-		return nil, nil, croft.E(croft.ErrProof, "its randomness was not drawn from its shares")
-	}
+	wire, late := &h.head.wire, int(c.Length)+n.Digits()
 	share, digits, proof := all[:c.Length:c.Length], all[c.Length:late], all[late:]
 	coins, joint := *wire, wire.random(h.head.hash, usageJointRand)
 	coins.Tests = croft.Hash{} // not drawn yet when the coins were
@@ -140,11 +160,26 @@ func (h *Hand) Verify(blob []byte, key croft.Hash, run vdaf.Workers) (share, ver
 	return share, verifier, err
 }
 
+// BlobSize returns how long the blob of a report in this context is.
+func (c Context) BlobSize() (int, error) {
+	n, err := c.norm()
+	return 8 * c.elements(n), err
+}
+
 // Verdict is what the seats' answers say of a report.
 type Verdict struct {
 	Valid   bool  // its vector is within the bound
 	Checked bool  // at least t+2 answers agree, so it is right unless more seats lie than Open's rule allows
 	Liars   []int // seats whose answer does not belong, ascending
+}
+
+// Err returns ErrProof if the report is not valid: the word of every honest seat,
+// whatever is wrong with the vector, its digits or its proof.
+func (v *Verdict) Err() error {
+	if !v.Valid {
+		return croft.E(croft.ErrProof, "the vector is not within its bound")
+	}
+	return nil
 }
 
 // Decide joins the seats' shares of a verifier message: verifiers[i] is seat i's,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -19,8 +20,8 @@ var provedProfiles = []Profile{{3, 1}, {4, 1}, {4, 2}, {5, 2}, {5, 3}, {7, 4}, {
 var verificationKey = croft.Hash{1, 2, 3}
 
 // proved returns a network whose reports prove a bound, and its seats' hands of a
-// report that is dealt by cheat, or honestly.
-func proved(t *testing.T, p Profile, vector []int64, bound uint64, cheat func(c Context, pipes []*Sender, rand io.Reader) (*Report, error)) (Context, *Report, []*Hand) {
+// report that is dealt by cheat, who may change the context, or honestly.
+func proved(t *testing.T, p Profile, vector []int64, bound uint64, cheat func(c *Context, pipes []*Sender, rand io.Reader) (*Report, error)) (Context, *Report, []*Hand) {
 	t.Helper()
 	n := newNetwork(p, 1, len(vector), 5)
 	n.context.Bound = bound
@@ -32,9 +33,11 @@ func proved(t *testing.T, p Profile, vector []int64, bound uint64, cheat func(c 
 		out, in = append(out, s), append(in, r)
 	}
 	if cheat == nil {
-		cheat = func(c Context, pipes []*Sender, rand io.Reader) (*Report, error) { return Deal(c, vector, pipes, rand, vdaf.Serial) }
+		cheat = func(c *Context, pipes []*Sender, rand io.Reader) (*Report, error) {
+			return Deal(*c, vector, pipes, rand, vdaf.Serial)
+		}
 	}
-	r, err := cheat(c, out, n.rand)
+	r, err := cheat(&c, out, n.rand)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +146,7 @@ func TestHostileProofs(t *testing.T) {
 	if _, err := Deal(Context{Profile: p, Length: 10, Bound: bound}, above, make([]*Sender, 5), &stream{}, vdaf.Serial); !errors.Is(err, croft.ErrProof) {
 		t.Error("an honest program proved a norm above its bound:", err)
 	}
-	valid := func(name string, want bool, cheat func(c Context, pipes []*Sender, rand io.Reader) (*Report, error)) {
+	valid := func(name string, want bool, cheat func(c *Context, pipes []*Sender, rand io.Reader) (*Report, error)) {
 		t.Helper()
 		c, r, hands := proved(t, p, atBound, bound, cheat)
 		_, verifiers := answers(t, r, hands)
@@ -165,28 +168,20 @@ func TestHostileProofs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	valid("above it by one", false, func(c Context, pipes []*Sender, rand io.Reader) (*Report, error) {
-		return deal(c, larger, above, pipes, rand, vdaf.Serial)
+	valid("above it by one", false, func(c *Context, pipes []*Sender, rand io.Reader) (*Report, error) {
+		return deal(*c, larger, above, pipes, rand, vdaf.Serial)
 	})
 
 	// Seats that hold the blob see that randomness was drawn before the vector was
 	// changed; so no t+1 seats answer.
 	c, r, hands := proved(t, p, atBound, bound, nil)
-	star := hands[0].head.parts[c.star()]
 	for name, at := range map[string]int{"vector": 3, "digit of the norm": 12, "digit of a test": 10 + hands[0].head.norm.EarlyDigits() + 5} {
 		for seat, h := range hands {
 			if !h.NeedsBlob() {
 				continue
 			}
-			masked, err := h.open(r.Blob)
-			if err != nil {
-				t.Fatal(err)
-			}
-			masked[at] = vdaf.Add(masked[at], 1)
-			blob := sealBlob(h.head.hash, star, h.seeds[star], masked)
-			forged := *h.head
-			forged.wire.Blob = croft.Sum(blob)
-			if _, _, err := (&Hand{&forged, seat, h.seeds}).Verify(blob, verificationKey, vdaf.Serial); !errors.Is(err, croft.ErrProof) {
+			h, blob := remade(t, h, r.Blob, at)
+			if _, _, err := h.Verify(blob, verificationKey, vdaf.Serial); !errors.Is(err, croft.ErrProof) {
 				t.Errorf("seat %d, %s changed: %v", seat, name, err)
 			}
 		}
@@ -195,12 +190,8 @@ func TestHostileProofs(t *testing.T) {
 	_, verifiers := answers(t, r, hands)
 	for seat, h := range hands {
 		if h.NeedsBlob() {
-			masked, _ := h.open(r.Blob)
-			masked[len(masked)-1] = vdaf.Add(masked[len(masked)-1], 1)
-			blob := sealBlob(h.head.hash, star, h.seeds[star], masked)
-			forged := *h.head
-			forged.wire.Blob = croft.Sum(blob)
-			if _, verifiers[seat], err = (&Hand{&forged, seat, h.seeds}).Verify(blob, verificationKey, vdaf.Serial); err != nil {
+			h, blob := remade(t, h, r.Blob, h.head.elements()-1)
+			if _, verifiers[seat], err = h.Verify(blob, verificationKey, vdaf.Serial); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -246,26 +237,108 @@ func TestHostileProofs(t *testing.T) {
 	}
 }
 
-// The tags tell nothing of the vector to those who lack the blob's seed: with
-// another seed they are others. And the same report is the same bytes.
-func TestTagsAreKeyed(t *testing.T) {
-	x := someVector(10)
-	c, r, hands := proved(t, Profile{4, 1}, x, 100_000, nil)
-	_, again, _ := proved(t, Profile{4, 1}, x, 100_000, nil)
-	if !bytes.Equal(r.Blob, again.Blob) {
-		t.Error("the same report is not the same bytes")
+// Gates are proved like the bound, and are part of what everything is bound to.
+func TestGates(t *testing.T) {
+	p, x := Profile{5, 2}, []int64{600, -800, 0, 0}
+	toward := vdaf.Gate{Direction: []int64{1, 1, 0, 0}, Low: -200, High: 1000}
+	gates, narrow := NewGates(toward), NewGates(vdaf.Gate{Direction: toward.Direction, Low: -199, High: 1000})
+	deal := func(with, shown *Gates) (Context, *Report, []*Hand) {
+		return proved(t, p, x, 1000, func(c *Context, pipes []*Sender, rand io.Reader) (*Report, error) {
+			c.Gates = shown
+			other := *c
+			other.Gates = with
+			n, err := other.norm()
+			if err != nil {
+				return nil, err
+			}
+			return deal(*c, n, x, pipes, rand, vdaf.Serial)
+		})
 	}
-	i := slices.IndexFunc(hands, (*Hand).NeedsBlob)
-	masked, err := hands[i].open(r.Blob)
+	for _, g := range []struct {
+		with, shown *Gates
+		valid       bool
+	}{
+		{gates, gates, true},
+		{gates, narrow, false}, // beyond the gate by one, with the digits of a wider one
+	} {
+		c, r, hands := deal(g.with, g.shown)
+		_, verifiers := answers(t, r, hands)
+		if v, err := Decide(c, verifiers); err != nil || v.Valid != g.valid || v.Liars != nil {
+			t.Errorf("%+v, %v, want valid %v", v, err, g.valid)
+		}
+	}
+	c, r, hands := deal(gates, gates)
+	for name, other := range map[string]*Gates{
+		"none":              nil,
+		"another end":       narrow,
+		"another direction": NewGates(vdaf.Gate{Direction: []int64{1, 1, 0, 1}, Low: -200, High: 1000}),
+	} {
+		c := c
+		c.Gates = other
+		head, err := OpenHead(c, r.Header(), r.Head)
+		if err == nil {
+			h, _ := head.Hand(0)
+			err = h.Load(hands[0].Marshal())
+		}
+		if !errors.Is(err, croft.ErrCommitment) && !errors.Is(err, croft.ErrReport) {
+			t.Errorf("with %s: %v", name, err)
+		}
+	}
+	c.Gates = narrow
+	if _, err := Deal(c, x, make([]*Sender, 5), &stream{}, vdaf.Serial); !errors.Is(err, croft.ErrProof) {
+		t.Error("an honest program proved what is not so:", err)
+	}
+	c.Bound = 0
+	if err := c.check(); !errors.Is(err, croft.ErrShape) {
+		t.Error("gates without a bound:", err)
+	}
+}
+
+// remade is the hand of a report of which the site changed one number of the blob
+// after it drew its randomness, and that blob.
+func remade(t *testing.T, h *Hand, blob []byte, at int) (*Hand, []byte) {
+	t.Helper()
+	masked, err := DecodeShare(blob, h.head.elements())
 	if err != nil {
 		t.Fatal(err)
 	}
-	T := hands[i].head.parts[c.star()]
-	early, _, _ := split(hands[i].head.norm, 10, masked)
-	if tag(hands[i].head.hash, T, hands[i].seeds[T], usageVectorTag, early) != hands[i].head.wire.Vector {
-		t.Error("the tag is another")
+	masked[at] = vdaf.Add(masked[at], 1)
+	blob = EncodeShare(masked)
+	forged := *h.head
+	forged.wire.Blob = croft.Sum(blob)
+	return &Hand{&forged, h.seat, h.seeds}, blob
+}
+
+// The blob and its hashes tell nothing of the vector to those who lack a seed: all
+// seeds mask it. And the same report is the same bytes.
+func TestBlobIsMaskedByAllParts(t *testing.T) {
+	x := someVector(10)
+	c, r, hands := proved(t, Profile{4, 1}, x, 100_000, nil)
+	_, again, _ := proved(t, Profile{4, 1}, x, 100_000, nil)
+	if !bytes.Equal(r.Blob, again.Blob) || !bytes.Equal(r.Head, again.Head) {
+		t.Error("the same report is not the same bytes")
 	}
-	if tag(hands[i].head.hash, T, &seed{1}, usageVectorTag, early) == hands[i].head.wire.Vector {
-		t.Error("the tag does not depend on the seed")
+	seeds := map[part]*seed{}
+	for _, h := range hands {
+		maps.Copy(seeds, h.seeds)
+	}
+	sum, err := DecodeShare(r.Blob[:80], 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, T := range hands[0].head.parts {
+		if got := vdaf.Centred(sum[3]); got == x[3] {
+			t.Fatalf("%d of %d seeds were enough", i, len(seeds))
+		}
+		drawn := make([]uint64, 10)
+		maskOf(croft.HashOf(c), T, seeds[T]).Next(drawn)
+		for k, v := range drawn {
+			sum[k] = vdaf.Add(sum[k], v)
+		}
+	}
+	for k, v := range sum {
+		if vdaf.Centred(v) != x[k] {
+			t.Errorf("number %d is %d, not %d", k, vdaf.Centred(v), x[k])
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"io"
 
 	"croft"
@@ -33,6 +34,7 @@ type Context struct {
 	// Bound of the vector's Euclidean norm, which the report proves. Zero: no proof,
 	// and the site's word that it is below 2^31.
 	Bound uint64 `cbor:"9,keyasint,omitempty"`
+	Gates *Gates `cbor:"10,keyasint,omitempty"` // bounds of products, proved too; nil: none. They need a Bound
 }
 
 func (c Context) check() error {
@@ -46,7 +48,7 @@ func (c Context) check() error {
 	return err
 }
 
-// star returns the number of the part that travels as the blob. The t seats of
+// star returns the number of the part to which the blob belongs. The t seats of
 // its T need not fetch it, so it moves on by one each round, from a start that
 // differs between sites: the load goes round.
 func (c Context) star() int {
@@ -68,7 +70,7 @@ type binding struct {
 // the round is committed, so that after a crash it sends the same bytes again.
 type Report struct {
 	Head []byte // commitments and one sealed box a seat
-	Blob []byte // the masked vector, sealed: 8 bytes an element and 16
+	Blob []byte // the masked vector: 8 bytes an element
 }
 
 // Header returns what goes on the ledger.
@@ -82,7 +84,7 @@ type wireHead struct {
 	Blob    croft.Hash   `cbor:"2,keyasint"`
 	Commits []croft.Hash `cbor:"3,keyasint"`          // one a part
 	Boxes   [][]byte     `cbor:"4,keyasint"`          // one a seat
-	Vector  croft.Hash   `cbor:"5,keyasint,omitzero"` // tags of two pieces of the blob's part: proof.go
+	Vector  croft.Hash   `cbor:"5,keyasint,omitzero"` // of the blob's first and first two pieces: proof.go
 	Tests   croft.Hash   `cbor:"6,keyasint,omitzero"`
 }
 
@@ -112,7 +114,7 @@ func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader, run vdaf.W
 }
 
 func deal(c Context, n *vdaf.Norm, vector []int64, seats []*Sender, rand io.Reader, run vdaf.Workers) (*Report, error) {
-	hash, parts, star := croft.HashOf(c), c.Profile.parts(), c.star()
+	hash, parts := croft.HashOf(c), c.Profile.parts()
 	seeds := make([]seed, len(parts))
 	commits := make([]croft.Hash, len(parts))
 	for i, T := range parts {
@@ -124,22 +126,19 @@ func deal(c Context, n *vdaf.Norm, vector []int64, seats []*Sender, rand io.Read
 
 	var streams []*vdaf.XOF
 	for i, T := range parts {
-		if i != star {
-			streams = append(streams, maskOf(hash, T, &seeds[i]))
-		}
+		streams = append(streams, maskOf(hash, T, &seeds[i]))
 	}
-	blob := make([]byte, 8*c.elements(n), 8*c.elements(n)+tagSize)
+	blob := make([]byte, 8*c.elements(n))
 	head := wireHead{Version: c.version(), Commits: commits}
 	if c.Bound == 0 {
 		if err := checkNorm(vector); err != nil {
 			return nil, err
 		}
 		mask(blob, residues(vector, nil), streams, run)
-	} else if err := c.prove(n, vector, blob, streams, &head, &seeds[star], rand, run); err != nil {
+		head.Blob = croft.Sum(blob)
+	} else if err := c.prove(n, vector, blob, streams, &head, rand, run); err != nil {
 		return nil, err
 	}
-	blob = sealBlob(hash, parts[star], &seeds[star], blob)
-	head.Blob = croft.Sum(blob)
 
 	for seat, pipe := range seats {
 		box, err := pipe.Seal(c.Round, head.boxBinding(hash, seat), appendDealt(nil, seat, parts, func(i int) *seed { return &seeds[i] }))
@@ -158,8 +157,8 @@ func (c Context) version() uint8 {
 	return 1
 }
 
-// mask writes the next numbers of the blob's part into a piece of the blob: what
-// numbers gives, minus all other parts, which are the next numbers of the streams.
+// mask writes the next numbers of the blob into a piece of it: what numbers gives
+// minus the next numbers of all streams.
 func mask(piece []byte, numbers func(lo int, out []uint64), streams []*vdaf.XOF, run vdaf.Workers) {
 	vdaf.Expand(streams, len(piece)/8, run, func(lo, hi int, streams []*vdaf.XOF) {
 		var room, drawn [blockLen]uint64
@@ -220,24 +219,6 @@ func binder(context croft.Hash, T part) []byte {
 
 func maskOf(context croft.Hash, T part, s *seed) *vdaf.XOF {
 	return vdaf.NewXOF(s, domain(algorithm, usageMask), binder(context, T))
-}
-
-// sealBlob seals the part that has no stream, in place if there is room for the
-// tag. The key is used once, so the nonce may be zero; the seed is committed to, so
-// the key is too.
-func sealBlob(context croft.Hash, T part, s *seed, masked []byte) []byte {
-	key := derive(s, domain(algorithm, usageSealed), binder(context, T))
-	return newGCM(key).Seal(masked[:0], make([]byte, nonceSize), masked, context[:])
-}
-
-// openBlob returns the blob's part as bytes, each number of which is below p.
-func openBlob(context croft.Hash, T part, s *seed, blob []byte) ([]byte, error) {
-	key := derive(s, domain(algorithm, usageSealed), binder(context, T))
-	data, err := newGCM(key).Open(nil, make([]byte, nonceSize), blob, context[:])
-	if err != nil {
-		return nil, croft.E(croft.ErrReport, "the masked vector does not open with its seed")
-	}
-	return data, checkNumbers(data)
 }
 
 // appendDealt writes what a seat is entitled to: for each part that it may hold,
@@ -301,10 +282,34 @@ func OpenHead(c Context, header croft.Header, data []byte) (*Head, error) {
 }
 
 // BlobSize returns the exact length in bytes of the report's blob.
-func (h *Head) BlobSize() int { return 8*h.elements() + tagSize }
+func (h *Head) BlobSize() int { return 8 * h.elements() }
 
 func (h *Head) elements() int { return h.context.elements(h.norm) }
 
 // Box returns the sealed message for a seat, from which a seat that has no pipe
 // from the site yet makes one.
 func (h *Head) Box(seat int) []byte { return h.wire.Boxes[seat] }
+
+// checkBlob refuses a blob that is not the head's, or holds a number not below p.
+func (h *Head) checkBlob(blob []byte) error {
+	hash, vector, tests := sha256.New(), h.wire.Vector, h.wire.Tests
+	rest := blob
+	if n := h.norm; n != nil {
+		early, late := h.context.pieces(n)
+		vector, tests = further(hash, blob[:early]), further(hash, blob[early:late])
+		rest = blob[late:]
+	}
+	switch {
+	case further(hash, rest) != h.wire.Blob:
+		return croft.E(croft.ErrReport, "the masked vector is not the one that the ledger names")
+	case vector != h.wire.Vector || tests != h.wire.Tests:
+		return croft.E(croft.ErrProof, "its randomness was not drawn from its shares")
+	}
+	return checkNumbers(blob)
+}
+
+// further returns the hash of all that was written and of data.
+func further(hash hash.Hash, data []byte) croft.Hash {
+	hash.Write(data)
+	return croft.Hash(hash.Sum(nil))
+}

@@ -210,7 +210,6 @@ func TestWipedAndRestored(t *testing.T) {
 	}
 	waited := false
 	v.returns(ada, func(r node.Recovery) {
-		t.Logf("%+v", r)
 		if !waited && r.Heard == 1 && r.Height == r.Others { // all of Ben's blocks: but Cleo may have one more
 			if !slices.Equal(r.Waits, []string{"Cleo"}) {
 				t.Errorf("waits for %v", r.Waits)
@@ -297,15 +296,10 @@ func TestRestoredFromTheFirstDay(t *testing.T) {
 
 	// Ben's disk, with his keys on a stick.
 	copied := filepath.Join(v.dir, "copied")
-	if err := os.CopyFS(filepath.Join(copied, "keys"), os.DirFS(filepath.Join(ben.Dir, "keys"))); err != nil {
+	if err := os.MkdirAll(filepath.Join(copied, "keys"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{copied, filepath.Join(copied, "keys")} {
-		if err := os.Chmod(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range []string{"genesis.cbor", "join.cbor"} {
+	for _, name := range []string{"genesis.cbor", "join.cbor", "keys/member.pem", "keys/node.pem", "keys/validator.pem"} {
 		text, err := os.ReadFile(filepath.Join(ben.Dir, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(copied, name), text, 0o600)

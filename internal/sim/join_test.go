@@ -53,7 +53,7 @@ func settle(t *testing.T, founder string) *village {
 // invites makes an invite of one use, by a member, good for an hour.
 func (v *village) invites(by *Member, auto bool) croft.Invite {
 	v.Helper()
-	code := croft.Invite{Network: v.Genesis.Network(), Node: by.Member.Node, Expires: time.Now().Add(time.Hour).Unix()}
+	code := croft.Invite{Network: croft.NetworkID(v.Genesis.Hash()), Node: by.Member.Node, Expires: time.Now().Add(time.Hour).Unix()}
 	rand.Read(code.Secret[:])
 	for _, text := range by.Node.Host.Addrs() {
 		if a, ok := croft.ParseAddr(text); ok {
@@ -99,7 +99,11 @@ func (v *village) opens(dir string, member croft.Member) *Member {
 	if m.Keys, err = keys.Load(dir); err != nil {
 		v.Fatal(err)
 	}
-	if m.Node, err = node.Open(node.Config{Dir: dir, Timing: chain.LAN, Log: v.log.With("node", member.Name)}); err != nil {
+	cfg := node.Config{Dir: dir, Timing: chain.LAN, Log: v.log.With("node", member.Name)}
+	if err := node.Recover(v.Context(), cfg, func(node.Recovery) {}); err != nil {
+		v.Fatal(err)
+	}
+	if m.Node, err = node.Open(cfg); err != nil {
 		v.Fatal(err)
 	}
 	ctx := v.Context()
@@ -307,7 +311,7 @@ func TestStrangersAtTheDoor(t *testing.T) {
 		return err
 	}
 	closed := func(when string) {
-		for _, proto := range []string{"hello/1", "tx/1", "blob/1", "comet/1", study.SeedsProtocol} {
+		for _, proto := range []string{"hello/1", "tx/1", "blob/1", "comet/1", study.SeedsProtocol, study.AnswersProtocol} {
 			if err := call(proto, make([]byte, 32)); !errors.Is(err, croft.ErrPeer) {
 				t.Errorf("%s: a stranger's %s: %v", when, proto, err)
 			}

@@ -214,7 +214,7 @@ func TestDemoFoldersGoOn(t *testing.T) {
 		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errs)
 	}
 	for _, node := range report.Nodes {
-		n.residents = append(n.residents, &resident{town: n, name: node.Name, dir: node.Dir, files: t.TempDir()})
+		n.residents = append(n.residents, &resident{town: n, name: node.Name, dir: node.Dir, files: t.TempDir(), flags: []string{"--lan"}})
 	}
 	begun := n.residents[:2]
 	for _, p := range begun {

@@ -166,8 +166,22 @@ func (m *Member) Approve(ctx context.Context, id croft.StudyID, dataset croft.Da
 	if err != nil {
 		return err
 	}
-	a := study.ApprovalOf(st, plan, dataset, releases)
+	rows, err := m.rows(ctx, plan, dataset)
+	if err != nil {
+		return err
+	}
+	a := study.ApprovalOf(st, plan, dataset, releases, study.RowsAllowed(rows))
 	return m.Node.Study.Approve(ctx, ledger.Seal(m.Node.Study.Scope, m.ID, 0, &a, m.Keys.Sign))
+}
+
+// rows counts the rows that a dataset gives to a study.
+func (m *Member) rows(ctx context.Context, plan croft.Study, dataset croft.DatasetID) (int, error) {
+	t, _, err := m.Node.Data.Open(ctx, dataset, plan.Schema)
+	if err != nil {
+		return 0, err
+	}
+	site, err := study.Rows(t, plan)
+	return len(site.Train.X) + len(site.Test.X), err
 }
 
 // Study reads a study from the member's own ledger.

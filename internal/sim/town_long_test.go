@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -66,6 +67,8 @@ type done struct{ who, word, id string }
 type resident struct {
 	*town
 	name, dir, files string
+	at               []string // what runs a command on its machine; none: on this one
+	flags            []string // of croft up
 
 	mu      sync.Mutex
 	process *process // the latest
@@ -91,7 +94,7 @@ func newTown(t *testing.T) *town {
 	}
 	t.Cleanup(n.close)
 	for i, m := range network.Members {
-		p := &resident{town: n, name: m.Name, dir: m.Dir, files: t.TempDir()}
+		p := &resident{town: n, name: m.Name, dir: m.Dir, files: t.TempDir(), flags: []string{"--lan"}}
 		n.residents = append(n.residents, p)
 		visits(t, filepath.Join(p.files, "visits.csv"), 100+20*i, uint64(i+1))
 		p.start()
@@ -104,7 +107,7 @@ func newTown(t *testing.T) *town {
 	return n
 }
 
-func (n *town) sites() []*resident { return n.residents[:4] }
+func (n *town) sites() []*resident { return n.residents[:min(4, len(n.residents))] }
 
 // shortDir is a folder in whose subfolders sockets can be made: a test's own has
 // too long a path on some systems.
@@ -136,7 +139,11 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 func (n *town) croft(args ...string) (code int, out, errs []byte) {
 	ctx, cancel := context.WithTimeout(n.ctx, 2*time.Minute)
 	defer cancel()
-	cmd := command(ctx, args...)
+	return ended(command(ctx, args...))
+}
+
+// ended runs a command to its end.
+func ended(cmd *exec.Cmd) (code int, out, errs []byte) {
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -147,7 +154,20 @@ func (n *town) croft(args ...string) (code int, out, errs []byte) {
 }
 
 func (p *resident) croft(args ...string) (code int, out, errs []byte) {
-	return p.town.croft(append([]string{"--dir", p.dir}, args...)...)
+	ctx, cancel := context.WithTimeout(p.ctx, 2*time.Minute)
+	defer cancel()
+	return ended(p.command(ctx, args...))
+}
+
+// command is a croft command at the member's machine, for its folder.
+func (p *resident) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := command(ctx, append([]string{"--dir", p.dir}, args...)...)
+	if len(p.at) > 0 {
+		here := cmd
+		cmd = exec.CommandContext(ctx, p.at[0], slices.Concat(p.at[1:], here.Args)...)
+		cmd.WaitDelay = here.WaitDelay
+	}
+	return cmd
 }
 
 // must runs a command that has to succeed and reads what it prints.
@@ -164,7 +184,7 @@ func (p *resident) must(into any, args ...string) {
 
 // start starts the node and returns when it says that it runs, or has ended.
 func (p *resident) start(env ...string) *process {
-	cmd := command(p.ctx, "--dir", p.dir, "--json", "up", "--lan", "--page", "none")
+	cmd := p.command(p.ctx, append([]string{"up", "--json", "--page", "none"}, p.flags...)...)
 	cmd.Env = append(os.Environ(), env...)
 	log, err := os.OpenFile(filepath.Join(p.files, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -43,7 +43,11 @@ func (n *Node) Approve(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.readRows(ctx, plan, entry); err != nil {
+	rows, err := f.readRows(ctx, plan, entry)
+	if err == nil {
+		err = covers(approval, rows)
+	}
+	if err != nil {
 		return err // what would be refused later is said now
 	}
 	name := f.approvalName(tx.ID)
@@ -99,9 +103,9 @@ func answerOf(st ledger.Study, site croft.MemberID) ledger.Answer {
 }
 
 // ApprovalOf returns the approval that covers a study as it stands, for a person
-// to read and sign.
-func ApprovalOf(st ledger.Study, plan croft.Study, dataset croft.DatasetID, releases uint32) croft.Approval {
+// to read and sign; rows is RowsAllowed of what the site brings.
+func ApprovalOf(st ledger.Study, plan croft.Study, dataset croft.DatasetID, releases, rows uint32) croft.Approval {
 	return croft.Approval{Study: st.ID, Plan: st.Plan, Dataset: dataset, Seats: st.Seats, Threshold: st.Threshold,
 		Readers: plan.Readers, Releases: releases, Expires: plan.Expires, Engine: plan.Engine,
-		Purpose: plan.Purpose, LegalBasis: plan.LegalBasis}
+		Purpose: plan.Purpose, LegalBasis: plan.LegalBasis, Rows: rows}
 }

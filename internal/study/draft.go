@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,10 +15,10 @@ import (
 	"croft/internal/data"
 )
 
-// Draft returns the text of a study file for a CSV file that looks like d: with a
-// comment for each key, and REQUIRED where only a person knows the value. Until
-// those are filled in, Parse refuses it.
-func Draft(csvName string, d data.Draft) []byte {
+// Draft returns the text of a study file of a family for a CSV file that looks like
+// d: with a comment for each key, and REQUIRED where only a person knows the value.
+// Until those are filled in, Parse refuses it.
+func Draft(csvName string, d data.Draft, family string) []byte {
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	base := filepath.Base(csvName)
@@ -42,23 +43,23 @@ min = 3        # it starts with so many; a site hides among the others, so never
 	} else {
 		line(`unit = ""  # REQUIRED: the column that identifies a person (it never leaves a site), or "row" if each row is one`)
 	}
-	line(`hold_out = 25             # percent of people who test the model and do not train it
-hold_out_key = "croft"    # the same people are held out in every study with the same key
-
+	if !counts(family) {
+		line(`hold_out = 25             # percent of people who test the model and do not train it
+hold_out_key = "croft"    # the same people are held out in every study with the same key`)
+	}
+	line(`
 [model]
-family = "logistic"
-goal = "inference"        # odds ratios with intervals; or "prediction", which allows ridge
-intercepts = "site"       # each site's own base rate, which never leaves; or "common"
-ridge = 0                 # above 0 only for prediction
-label = ""                # REQUIRED: the category to explain%s
-positive = ""             # REQUIRED: its level that counts as yes
-# features = [...]        # left out: all columns but the label
-max_rounds = 25
-
+family = %s`, quoted(family))
+	for _, key := range draftKeys(family, d) {
+		line("%s", key)
+	}
+	line(`
 [may_leave]
-readers = ["sites", "proposer"]  # who reads the totals; also "seats", or members' names
-site_metrics = false             # true: each site's own accuracy is published by name
-
+readers = ["sites", "proposer"]  # who reads the totals; also "seats", or members' names`)
+	if !counts(family) {
+		line(`site_metrics = false             # true: each site's own accuracy is published by name`)
+	}
+	line(`
 [result]
 use = "members"           # who may use the model: members, network, market, public
 export = false            # may it be saved as a file?
@@ -66,12 +67,16 @@ export = false            # may it be saved as a file?
 [sums]
 profile = "majority"      # more than half of the seats must collude to see one site's numbers; or "strict"
 checked = true            # false: one lying seat could go unnoticed, but fewer must be up
+proof = true              # each report proves that its numbers keep to their bound; false: a site's word for it
 patience = "10m"          # without news for so long, a site counts as absent
 
 # The columns that are read; all others stay unread. Ranges and levels become
 # public and were guessed from one file: replace them by what is possible in
 # anyone, so that they say nothing about that file's people. A value outside
-# stops the site. A category's first level is the one others are compared to.`, candidates(d))
+# stops the site. A category's first level is the one others are compared to.`)
+	if family == "kaplan-meier" {
+		line("# Delete the columns that the study does not use.")
+	}
 	for _, c := range d.Columns {
 		line("\n[[column]]")
 		if c.Note != "" {
@@ -101,11 +106,55 @@ patience = "10m"          # without news for so long, a site counts as absent
 	return b.Bytes()
 }
 
-// candidates suggests labels: categories of two levels.
-func candidates(d data.Draft) string {
+// Families returns the names of the families that a study file may give.
+func Families() []string { return slices.Clone(families) }
+
+// draftKeys returns the lines of the model's keys, with what each is for.
+func draftKeys(family string, d data.Draft) []string {
+	yesOrNo := candidates(d, func(c data.DraftColumn) bool { return c.Kind == croft.Category && len(c.Levels) == 2 })
+	number := candidates(d, func(c data.DraftColumn) bool { return c.Kind == croft.Number })
+	category := candidates(d, func(c data.DraftColumn) bool { return c.Kind == croft.Category })
+	goal := func(gives string) string {
+		return fmt.Sprintf("%-25s # %s with intervals; or \"prediction\", which allows ridge", `goal = "inference"`, gives)
+	}
+	const (
+		intercepts = `intercepts = "site"       # each site's own base rate, which never leaves; or "common"`
+		ridge      = `ridge = 0                 # above 0 only for prediction`
+		features   = `# features = [...]        # left out: all columns but the label`
+		others     = `# features = [...]        # left out: all columns without another part`
+		rounds     = `max_rounds = 25`
+		clusters   = `clusters = false          # true: standard errors that allow for several rows of one person`
+		positive   = `positive = ""             # REQUIRED: its level that counts as yes`
+		happened   = `positive = ""             # REQUIRED: its level that says that the event happened`
+	)
+	label := func(what, like string) string { return fmt.Sprintf("%-25s # REQUIRED: %s%s", `label = ""`, what, like) }
+	time := `time = ""                 # REQUIRED: the column of follow-up times, from 0` + number
+	switch family {
+	case "firth":
+		return []string{`goal = "inference"        # odds ratios with intervals; or "prediction"`, intercepts, label("the category to explain", yesOrNo), positive, features, `max_rounds = 60           # where events are rare the steps are short`}
+	case "linear":
+		return []string{goal("differences"), intercepts, ridge, label("the number to explain", number), others, `# weight = ""             # a column of weights, above 0`, clusters, rounds}
+	case "poisson":
+		return []string{goal("rate ratios"), intercepts, ridge, label("the count to explain: a number, or a category with positive = its level that counts as 1", number), others,
+			`# exposure = ""           # a column of how long or how much was at risk, above 0`, `# weight = ""             # a column of weights, above 0`, clusters, rounds}
+	case "cox":
+		return []string{goal("hazard ratios"), `intercepts = "site"       # each site's own baseline hazard, which never leaves`, ridge, time, label("the category that says how the time ended", yesOrNo), happened, others,
+			`ties = "efron"            # or "breslow"`, `# grid = {width = 30, cells = 36}  # counts by time for the check of proportional hazards; left out: each site uses its own curve`, rounds}
+	case "kaplan-meier":
+		return []string{time, label("the category that says how the time ended", yesOrNo), happened,
+			`grid = {width = 0, cells = 0}  # REQUIRED: width in the unit of the time. A cell with too few people stops its site: choose wide ones`,
+			`features = []             # one category, for a curve of each of its levels and a log-rank test` + category}
+	case "describe":
+		return []string{`label = ""                # a category, for tables by its levels` + category, `bins = 8                  # equal parts of each number's range, for histograms and quantiles; 0: means only. Small cells stop the site`, features}
+	}
+	return []string{goal("odds ratios"), intercepts, ridge, label("the category to explain", yesOrNo), positive, features, rounds}
+}
+
+// candidates suggests columns.
+func candidates(d data.Draft, fit func(data.DraftColumn) bool) string {
 	var names []string
 	for _, c := range d.Columns {
-		if c.Kind == croft.Category && len(c.Levels) == 2 && len(names) < 8 {
+		if fit(c) && len(names) < 8 {
 			names = append(names, quoted(c.Name))
 		}
 	}

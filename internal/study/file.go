@@ -14,6 +14,7 @@ import (
 
 	"croft"
 	"croft/internal/ledger"
+	"croft/internal/table"
 )
 
 // File is a study file: TOML that people write, in which members have names. It
@@ -39,9 +40,9 @@ type studyFile struct {
 	} `toml:"sites"`
 
 	People struct {
-		Unit       string `toml:"unit"`
-		HoldOut    uint8  `toml:"hold_out"` // percent
-		HoldOutKey string `toml:"hold_out_key"`
+		Unit       string  `toml:"unit"`
+		HoldOut    *uint8  `toml:"hold_out"` // percent
+		HoldOutKey *string `toml:"hold_out_key"`
 	} `toml:"people"`
 
 	Columns []struct {
@@ -57,14 +58,25 @@ type studyFile struct {
 	} `toml:"column"`
 
 	Model struct {
-		Family     string           `toml:"family"`
-		Goal       croft.Goal       `toml:"goal"`
-		Intercepts croft.Intercepts `toml:"intercepts"`
-		Ridge      number           `toml:"ridge"`
-		Label      string           `toml:"label"`
-		Positive   string           `toml:"positive"`
-		Features   []string         `toml:"features"` // left out: all columns but the label
-		MaxRounds  uint8            `toml:"max_rounds"`
+		Family     string            `toml:"family"`
+		Goal       *croft.Goal       `toml:"goal"`
+		Intercepts *croft.Intercepts `toml:"intercepts"`
+		Ridge      number            `toml:"ridge"`
+		Label      string            `toml:"label"`
+		Positive   string            `toml:"positive"`
+		Features   []string          `toml:"features"` // left out: all columns without another part
+		MaxRounds  *uint8            `toml:"max_rounds"`
+
+		Time     string `toml:"time"`
+		Ties     string `toml:"ties"`
+		Exposure string `toml:"exposure"`
+		Weight   string `toml:"weight"`
+		Clusters bool   `toml:"clusters"`
+		Grid     struct {
+			Width number `toml:"width"`
+			Cells uint16 `toml:"cells"`
+		} `toml:"grid"`
+		Bins uint16 `toml:"bins"`
 	} `toml:"model"`
 
 	MayLeave struct {
@@ -80,6 +92,7 @@ type studyFile struct {
 	Sums struct {
 		Profile  string `toml:"profile"`
 		Checked  bool   `toml:"checked"`
+		Proof    bool   `toml:"proof"`
 		Patience string `toml:"patience"`
 	} `toml:"sums"`
 }
@@ -112,11 +125,10 @@ func Parse(text []byte, name string) (*File, error) {
 	}
 	t := &f.text
 	t.Sites.Min = ledger.MinSites
-	t.People.HoldOut, t.People.HoldOutKey = 25, "croft"
-	t.Model.Family, t.Model.Intercepts, t.Model.MaxRounds = "logistic", croft.SiteIntercepts, 25
+	t.Model.Family = "logistic"
 	t.MayLeave.Readers = []string{readSites, readProposer}
 	t.Result.Use = croft.UseMembers
-	t.Sums.Profile, t.Sums.Checked, t.Sums.Patience = "majority", true, "10m"
+	t.Sums.Profile, t.Sums.Checked, t.Sums.Proof, t.Sums.Patience = "majority", true, true, "10m"
 
 	if err := f.lowerCaseKeys(text); err != nil {
 		return nil, err
@@ -202,14 +214,18 @@ func (f *File) Study(proposer croft.MemberID, seats []croft.MemberID, resolve fu
 		Version: 1, Name: t.Name, Purpose: t.Purpose, LegalBasis: t.LegalBasis, Contact: t.Contact,
 		MinSites: t.Sites.Min,
 		Schema:   croft.Schema{UnitColumn: t.People.Unit},
-		HoldOut:  croft.HoldOut{Percent: t.People.HoldOut, Key: t.People.HoldOutKey},
 		Model: croft.Model{
-			Family: t.Model.Family, Goal: t.Model.Goal, Intercepts: t.Model.Intercepts,
-			Label: t.Model.Label, Positive: t.Model.Positive, Features: t.Model.Features, MaxRounds: t.Model.MaxRounds,
+			Family: t.Model.Family, Label: t.Model.Label, Positive: t.Model.Positive, Features: t.Model.Features,
+			Time: t.Model.Time, Ties: t.Model.Ties, Exposure: t.Model.Exposure, Weight: t.Model.Weight,
+			Clusters: t.Model.Clusters, Bins: t.Model.Bins,
 		},
 		PerSiteMetrics: t.MayLeave.SiteMetrics, Use: t.Result.Use, Export: t.Result.Export,
-		Strict: t.Sums.Profile == "strict", Unchecked: !t.Sums.Checked, Engine: croft.EngineVersion,
+		Strict: t.Sums.Profile == "strict", Unchecked: !t.Sums.Checked, Unproved: !t.Sums.Proof, Engine: croft.EngineVersion,
 	}
+	usual := usualOf(t.Model.Family)
+	s.HoldOut = croft.HoldOut{Percent: or(t.People.HoldOut, usual.HoldOut.Percent), Key: or(t.People.HoldOutKey, usual.HoldOut.Key)}
+	s.Model.Goal, s.Model.Intercepts = or(t.Model.Goal, usual.Model.Goal), or(t.Model.Intercepts, usual.Model.Intercepts)
+	s.Model.MaxRounds = or(t.Model.MaxRounds, usual.Model.MaxRounds)
 	if t.Expires != (toml.LocalDate{}) {
 		s.Expires = t.Expires.AsTime(time.UTC).AddDate(0, 0, 1).Unix()
 	}
@@ -223,6 +239,12 @@ func (f *File) Study(proposer croft.MemberID, seats []croft.MemberID, resolve fu
 	s.Patience = uint32(patience / time.Second)
 	if s.Model.Ridge, err = t.Model.Ridge.decimal("0"); err != nil {
 		return s, f.bad("model.ridge", err.Error())
+	}
+	if t.Model.Grid.Width != "" || t.Model.Grid.Cells != 0 {
+		if s.Model.Grid.Width, err = t.Model.Grid.Width.decimal(""); err != nil {
+			return s, f.bad("model.grid.width", err.Error())
+		}
+		s.Model.Grid.Cells = t.Model.Grid.Cells
 	}
 	if err := f.columns(&s); err != nil {
 		return s, err
@@ -255,8 +277,29 @@ func (f *File) Study(proposer croft.MemberID, seats []croft.MemberID, resolve fu
 	return s, nil
 }
 
-// columns fills in the schema, and the features where the file leaves them out.
+// usualOf returns what a file may leave out, by family.
+func usualOf(family string) (s croft.Study) {
+	if counts(family) {
+		s.Model.Goal = croft.Inference
+		return s
+	}
+	s.HoldOut = croft.HoldOut{Percent: 25, Key: "croft"}
+	s.Model.Intercepts, s.Model.MaxRounds = croft.SiteIntercepts, 25
+	return s
+}
+
+// or returns what stands in a file, else what is usual.
+func or[T any](given *T, usual T) T {
+	if given == nil {
+		return usual
+	}
+	return *given
+}
+
+// columns fills in the schema, the features where the file leaves them out, and the
+// levels by which a description counts.
 func (f *File) columns(s *croft.Study) error {
+	others := s.Model.Columns() // none of them is a feature unless the file says so
 	for _, c := range f.text.Columns {
 		column := croft.Column{Name: c.Name, Kind: c.Kind, Unit: c.Unit, Levels: c.Levels, Codes: c.MissingCodes, Missing: croft.MissingRule(c.Missing)}
 		where := columnKey(c.Name)
@@ -287,9 +330,12 @@ func (f *File) columns(s *croft.Study) error {
 			}
 		}
 		s.Schema.Columns = append(s.Schema.Columns, column)
-		if f.text.Model.Features == nil && c.Name != s.Model.Label {
+		if f.text.Model.Features == nil && !slices.Contains(others, c.Name) {
 			s.Model.Features = append(s.Model.Features, c.Name)
 		}
+	}
+	if label, ok := s.Schema.Column(s.Model.Label); ok && s.Model.Family == "describe" {
+		s.Model.Classes = uint8(min(len(label.Levels), table.MaxLevels))
 	}
 	return nil
 }

@@ -208,7 +208,7 @@ func TestFileRefusals(t *testing.T) {
 		"goal":                {replace(`"inference"`, `"both"`), croft.ErrStudyValue, "model.goal"},
 		"ridged inference":    {replace("goal =", "ridge = 0.1\ngoal ="), croft.ErrStudyValue, "model.ridge: inference"},
 		"negative ridge":      {replace(`goal = "inference"`, "ridge = -1\ngoal = \"prediction\""), croft.ErrStudyValue, "model.ridge"},
-		"family":              {replace("goal =", "family = \"cox\"\ngoal ="), croft.ErrStudyValue, "model.family"},
+		"family":              {replace("goal =", "family = \"probit\"\ngoal ="), croft.ErrStudyValue, "model.family"},
 		"no rounds":           {replace("goal =", "max_rounds = 0\ngoal ="), croft.ErrStudyValue, "model.max_rounds"},
 		"intercepts":          {replace("goal =", "intercepts = \"none\"\ngoal ="), croft.ErrStudyValue, "model.intercepts"},
 		"use":                 {add("[result]\nuse = \"anything\"\n"), croft.ErrStudyValue, "result.use"},
@@ -324,7 +324,7 @@ func TestDraftParsesOnceItIsFilledIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := Draft("/home/x/my data.csv", guess)
+	text := Draft("/home/x/my data.csv", guess, "logistic")
 	golden := "testdata/draft.toml"
 	if *update {
 		if err := os.WriteFile(golden, text, 0o644); err != nil {
@@ -349,6 +349,32 @@ func TestDraftParsesOnceItIsFilledIn(t *testing.T) {
 	if got := fmt.Sprint(s.Schema.UnitColumn, s.Model.Features); got != `patient id[age he said "hi" grade odd\col]` {
 		t.Error(got)
 	}
+	// A draft of another family wants no more than its own keys.
+	for family, fill := range map[string]*strings.Replacer{
+		"firth": strings.NewReplacer(`label = ""`, `label = "outcome"`, `positive = ""`, `positive = "yes"`), "describe": strings.NewReplacer(`bins = 8`, `bins = 4`),
+		"linear": strings.NewReplacer(`label = "" `, `label = "age" `), "poisson": strings.NewReplacer(`label = "" `, `label = "age" `),
+		"cox":          strings.NewReplacer(`time = ""`, `time = "age"`, `label = ""`, `label = "outcome"`, `positive = ""`, `positive = "yes"`),
+		"kaplan-meier": strings.NewReplacer(`time = ""`, `time = "age"`, `label = ""`, `label = "outcome"`, `positive = ""`, `positive = "yes"`, `{width = 0, cells = 0}`, `{width = 5, cells = 20}`),
+	} {
+		text := string(Draft("my data.csv", guess, family))
+		if _, err := Parse([]byte(text), family); err == nil {
+			t.Errorf("%s: accepted with blanks", family)
+		}
+		text = fill.Replace(strings.NewReplacer(`purpose = ""`, `purpose = "x"`, `legal_basis = ""`, `legal_basis = "x"`, `contact = ""`, `contact = "x"`,
+			`expires = ""`, `expires = 2027-01-31`, `members = []`, `members = ["a", "b", "c"]`).Replace(text))
+		if family == "kaplan-meier" { // its columns are for a person to choose
+			var kept []string
+			for part := range strings.SplitSeq(text, "\n[[column]]") {
+				if len(kept) == 0 || strings.Contains(part, `name = "age"`) || strings.Contains(part, `name = "outcome"`) {
+					kept = append(kept, part)
+				}
+			}
+			text = strings.Join(kept, "\n[[column]]")
+		}
+		if s := parse(t, text); s.Model.Family != family {
+			t.Errorf("%s became %s", family, s.Model.Family)
+		}
+	}
 	// Every value that the draft spells out outside of columns is the default.
 	short := filled[strings.Index(filled, "\n[[column]]"):]
 	short = "name = \"my-data\"\npurpose = \"x\"\nlegal_basis = \"x\"\ncontact = \"x\"\nexpires = 2027-01-31\nsites.members = [\"a\", \"b\", \"c\"]\n" +
@@ -361,7 +387,7 @@ func TestDraftParsesOnceItIsFilledIn(t *testing.T) {
 // Whatever a file and its columns are called, the draft is TOML.
 func TestDraftOfOddNames(t *testing.T) {
 	for _, name := range []string{"", ".csv", "\x00\x1b\n[x]", strings.Repeat("ü", 100) + ".csv", "a\xffb", `"""\\'''.csv`} {
-		text := Draft(name, data.Draft{LeftOut: []data.LeftOut{{Name: name + "\n[x]", Reason: "odd"}}})
+		text := Draft(name, data.Draft{LeftOut: []data.LeftOut{{Name: name + "\n[x]", Reason: "odd"}}}, "logistic")
 		_, err := Parse(bytes.Replace(text, []byte(`expires = ""`), []byte("expires = 2027-01-31"), 1), "a.toml")
 		if !errors.Is(err, croft.ErrStudyValue) || !strings.Contains(err.Error(), "column") && !strings.Contains(err.Error(), "purpose") {
 			t.Errorf("%q: %v", name, err)

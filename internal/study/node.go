@@ -61,7 +61,9 @@ type Node struct {
 	Docs   Docs
 	Peers  Peers
 	Data   *data.Registry
-	Log    *slog.Logger
+	// Quiet are the hours in which the node takes no part in rounds.
+	Quiet Hours
+	Log   *slog.Logger
 	// Report is told of each step that this node took, for progress on screens.
 	Report func(Event)
 	// At is called at each named line with its name; nil in the product. Tests stop
@@ -75,6 +77,10 @@ type Node struct {
 	// pipes is held while a pipe is made: the last of two would win, and what the
 	// other sealed would never open.
 	pipes sync.Mutex
+
+	// proofs is held while answers about proofs are computed: a seat that asks and this
+	// node's own line would otherwise each compute them.
+	proofs sync.Mutex
 
 	sending inFlight
 }
@@ -130,13 +136,16 @@ type follower struct {
 	*Node
 	id croft.StudyID
 
-	rows      *rows           // the site's rows, once read
-	asked     int64           // the last deadline that a tick was sent for, ms
-	askAgain  int64           // when to ask again about it, ms
-	pause     int64           // until the time after that, ms
-	forgotten uint32          // rounds whose leftovers are erased
-	said      map[string]bool // events reported once
-	mu        sync.Mutex
+	rows       *rows           // the site's rows, once read
+	asked      int64           // the last deadline that a tick was sent for, ms
+	askAgain   int64           // when to ask again about it, ms
+	pause      int64           // until the time after that, ms
+	judging    uint32          // 1 more than the round whose proofs the other seats were asked about
+	judgeAgain time.Time       // when to ask them again
+	judgePause time.Duration   // until the time after that
+	forgotten  uint32          // rounds whose leftovers are erased
+	said       map[string]bool // events reported once
+	mu         sync.Mutex
 }
 
 // follow runs the round's lines each time the ledger moves, until the study has
@@ -192,13 +201,17 @@ func (f *follower) advance(ctx context.Context) (ended bool, err error) {
 		// Deadlines first, and whatever keeps the round from going on: after a night in
 		// which all were off, an expired approval must end the study before it opens
 		// another sum.
-		err = errors.Join(f.tick(ctx, st, plan), f.round(ctx))
+		err = f.tick(ctx, st, plan)
+		if _, resting, trouble := f.Resting(); resting || trouble != nil {
+			return false, errors.Join(err, trouble)
+		}
+		err = errors.Join(err, f.round(ctx))
 	case ledger.Done:
 		if err = f.round(ctx); err == nil || errors.Is(err, croft.ErrKeyLost) {
 			return true, f.erase(ctx, st)
 		}
 	case ledger.Stopped:
-		f.say(Event{Round: st.Round, Word: "stop", Text: st.Reason})
+		f.say(Event{Round: st.Round, Word: "stop", Text: f.why(ctx, st)})
 		return true, f.erase(ctx, st)
 	}
 	return false, err
@@ -306,6 +319,14 @@ func (n *Node) names(ctx context.Context, ids []croft.MemberID) string {
 		text += m.Name
 	}
 	return text
+}
+
+// why says for people why a study was stopped, and on whose account.
+func (n *Node) why(ctx context.Context, st ledger.Study) string {
+	if len(st.Missing) == 0 {
+		return st.Reason
+	}
+	return st.Reason + ": " + n.names(ctx, st.Missing)
 }
 
 // get reads one proved record of the ledger.

@@ -38,7 +38,7 @@ func (f *follower) countedIn(t *table.Table, plan croft.Study, policy table.Poli
 		out = append(out, counted{"people", f.Data.Fingerprints(held), policy.MinCell},
 			counted{"people", f.Data.Fingerprints(t.People()), policy.MinCell})
 	}
-	for _, column := range append(slices.Clone(plan.Model.Features), plan.Model.Label) {
+	for _, column := range plan.Model.Columns() {
 		entries, err := t.Entries(column)
 		if err != nil {
 			return nil, err

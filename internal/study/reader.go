@@ -82,9 +82,10 @@ func (f *follower) state(ctx context.Context, st ledger.Study, plan croft.Study,
 type opened struct {
 	sum    croft.Hash
 	next   fed.State
-	doc    []byte // next, as it is kept and hashed
-	length int    // elements of the next round's vector
-	fail   error  // the plan cannot go on from this sum; the same at every reader
+	doc    []byte   // next, as it is kept and hashed
+	length int      // elements of the next round's vector
+	bounds []uint32 // of each site's
+	fail   error    // the plan cannot go on from this sum; the same at every reader
 	bad    []croft.MemberID
 }
 
@@ -130,12 +131,15 @@ func (f *follower) openSum(ctx context.Context, st ledger.Study, plan croft.Stud
 		}
 		slices.SortFunc(bad, croft.MemberID.Compare)
 		out := opened{sum: croft.HashOf(opening.Sum), bad: bad}
-		numbers, salt, err := decode(compiled.Layout(state, len(r.Accepted)), opening.Sum)
+		numbers, salt, err := decode(layoutOf(compiled, state, st, r.Sites), opening.Sum)
 		if err != nil {
 			return opened{fail: err}, nil
 		}
 		if out.next, out.fail = compiled.Step(state, len(r.Accepted), numbers); out.fail == nil && out.next.Word != fed.Done {
-			out.length = Elems(compiled.Layout(out.next, len(r.Accepted)))
+			layout := layoutOf(compiled, out.next, st, r.Accepted)
+			if out.length = Elems(layout); !plan.Unproved {
+				out.bounds = boundsOf(layout, st, r.Accepted)
+			}
 		}
 		out.doc = croft.Encode(salted{salt, croft.Encode(out.next)})
 		return out, nil
@@ -186,7 +190,7 @@ func (f *follower) step(ctx context.Context, st ledger.Study, plan croft.Study, 
 		f.say(Event{Round: r.Number, Word: "fail", Text: opened.fail.Error()})
 	} else {
 		result.Next, result.Done = croft.Sum(opened.doc), opened.next.Word == fed.Done
-		result.Length = uint32(opened.length)
+		result.Length, result.Bounds = uint32(opened.length), opened.bounds
 		if err := f.Docs.Put(stateKind, f.name(roundTag(r.Number+1)), opened.doc); err != nil {
 			return err
 		}
@@ -237,7 +241,7 @@ func (f *follower) forget(r ledger.Round) error {
 		header := own.Header()
 		errs = errors.Join(errs, f.Blobs.Delete(header.Head), f.Blobs.Delete(header.Blob))
 	}
-	errs = errors.Join(errs, f.Docs.Delete(reportKind, f.name(roundTag(r.Number))))
+	errs = errors.Join(errs, f.Docs.Delete(reportKind, f.name(roundTag(r.Number))), f.Docs.Delete(answersKind, f.name(roundTag(r.Number))))
 	for _, kind := range []string{outKind, inKind} {
 		names, err := f.Docs.List(kind)
 		errs = errors.Join(errs, err)
@@ -292,7 +296,7 @@ func (f *follower) publish(ctx context.Context, st ledger.Study, plan croft.Stud
 //	Crash before the last document: erased again at the next start.
 func (f *follower) erase(ctx context.Context, st ledger.Study) error {
 	errs := f.forgetBefore(ctx, st.Round+1)
-	for _, kind := range []string{keyKind, outKind, inKind, handKind, heldKind, reportKind} {
+	for _, kind := range []string{keyKind, outKind, inKind, handKind, heldKind, answersKind, reportKind} {
 		names, err := f.Docs.List(kind)
 		errs = errors.Join(errs, err)
 		for _, name := range names {
@@ -328,6 +332,25 @@ func (n *Node) Model(ctx context.Context, plan croft.Study, id croft.StudyID) (*
 	}
 	state, err := openState(compiled, kept)
 	return compiled, state, err
+}
+
+// ModelDocument returns the document of a finished study's model, for a node that may
+// run it. It fails with store.ErrAbsent while there is none here.
+func (n *Node) ModelDocument(id croft.StudyID) ([]byte, error) {
+	return n.Docs.Get(modelKind, (&follower{Node: n, id: id}).name())
+}
+
+// KeepModel keeps a model's document that came from another node, if it is the one
+// that the ledger names. It fails with croft.ErrDiffers.
+func (n *Node) KeepModel(ctx context.Context, id croft.StudyID, document []byte) error {
+	on, found, err := get[ledger.Model](ctx, n, ledger.ModelKey(id))
+	if err != nil {
+		return err
+	}
+	if !found || on.State != croft.Sum(document) {
+		return croft.E(croft.ErrDiffers, "the model that arrived, from the one on the ledger")
+	}
+	return n.Docs.Put(modelKind, (&follower{Node: n, id: id}).name(), document)
 }
 
 // State returns the plan's state before round n of a study, as this node kept it.

@@ -9,14 +9,17 @@
 //	round.go   a round, a line a step
 //	site.go    what a site does, and what it refuses
 //	seat.go    what a seat does
+//	proofs.go  how seats check together that reports keep to their bounds
 //	past.go    what a restored site learns again from the ledger
 //	reader.go  how a sum is opened and the next state taken
+//	pause.go   when a node takes no part in rounds
 //	node.go    what the flows need of the node; following studies
 //	file.go    the study file that people write; draft.go writes one, validate.go checks a study
 package study
 
 import (
 	"context"
+	"errors"
 
 	"croft"
 	"croft/internal/ledger"
@@ -60,19 +63,22 @@ func (f *follower) round(ctx context.Context) error {
 	}
 
 	if r.Phase == croft.PhaseSum {
-		// verify: bounds are proved in zero knowledge from a later version on; here a
-		// report counts if q seats hold it and its seeds match their commitments.
+		// verify: a seat answers about the proofs of the reports, collects the others'
+		// answers and goes on only if every vector is within its bound.
+		//   Crash: the answers are a document, or come out the same again.
+		liars, valid, err := f.verify(ctx, st, plan, r)
 		// noise: exact plans add none.
 		// sum: a seat adds its shares of the accepted reports and seals the total to
 		// the readers.
 		//   Crash: the share is computed again from the seeds, the same bytes.
-		if err := f.share(ctx, st, plan, r); err != nil {
-			return err
+		if valid {
+			err = f.share(ctx, st, plan, r, liars)
 		}
 		// step and evaluate: a reader opens the sum and takes the plan's next state;
 		// a seat that reads tells the ledger what it got.
 		//   Crash: computed again; the step is deterministic.
-		if err := f.step(ctx, st, plan, r, state); err != nil {
+		// It does not wait for this node's own share.
+		if err := errors.Join(err, f.step(ctx, st, plan, r, state)); err != nil {
 			return err
 		}
 		// commit: happens inside the ledger's block, when t+1 seats agree. The point

@@ -16,8 +16,8 @@ import (
 // read, and salts both hashes (docs/decisions/salted-hashes.md).
 
 // saltLen numbers of saltBits bits each: 192 bits that no other site knows, and
-// too small to be felt in the bound on a vector's norm.
-const saltLen, saltBits = 8, 24
+// too small to be felt in the bound on a vector's norm, also of a small site's.
+const saltLen, saltBits = 16, 12
 
 // Elems returns how many integers a site's vector of this layout has in a report.
 func Elems(layout tensor.Layout) int { return layout.Elems() + saltLen }

@@ -15,8 +15,8 @@ import (
 // A seat holds seeds, one message a site and round, and adds. It never sees a
 // vector: any t seats together hold nothing but uniform numbers.
 
-// binding is what every message of a round is bound to. Its Site is set by the
-// caller, for a report.
+// binding is what every message of a round is bound to; reportBinding adds whose
+// report it is.
 func (f *follower) binding(st ledger.Study, plan croft.Study, r ledger.Round) (privagg.Context, error) {
 	length := r.Length
 	if r.Number == 0 {
@@ -24,7 +24,7 @@ func (f *follower) binding(st ledger.Study, plan croft.Study, r ledger.Round) (p
 		if err != nil {
 			return privagg.Context{}, err
 		}
-		length = uint32(Elems(compiled.Layout(compiled.Start(), len(r.Sites))))
+		length = uint32(Elems(layoutOf(compiled, compiled.Start(), st, r.Sites)))
 	}
 	profile, err := profileOf(plan, len(st.Seats))
 	if err != nil {
@@ -66,11 +66,15 @@ func (f *follower) acknowledge(ctx context.Context, st ledger.Study, plan croft.
 		}
 		held = append(held, report.Site)
 	}
-	if len(held) == 0 {
+	link, err := f.link(plan, r, held)
+	if err != nil {
+		return err
+	}
+	if len(held) == 0 && link.IsZero() {
 		return trouble
 	}
 	f.at("acknowledge")
-	if err := f.submit(ctx, 0, &ledger.Ack{Study: f.id, Round: r.Number, Sites: held}); err != nil {
+	if err := f.submit(ctx, 0, &ledger.Ack{Study: f.id, Round: r.Number, Sites: held, Link: link}); err != nil {
 		return err
 	}
 	f.say(Event{Round: r.Number, Word: "acknowledge", Text: f.names(ctx, held)})
@@ -86,11 +90,10 @@ func (f *follower) seated(st ledger.Study) bool {
 //
 //	Crash before the hand's document: fetched and opened again.
 func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, report ledger.Accepted) (*privagg.Hand, []byte, error) {
-	c, err := f.binding(st, plan, r)
+	c, err := f.reportBinding(st, plan, r, report.Site)
 	if err != nil {
 		return nil, nil, err
 	}
-	c.Site = report.Site
 	from := append([]croft.MemberID{report.Site}, report.Acks...)
 	headBytes, err := f.fetch(ctx, report.Header.Head, maxHead, from)
 	if err != nil {
@@ -131,9 +134,9 @@ func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, 
 	} else if err != nil {
 		return nil, nil, err
 	}
-	// A masked vector that does not open would be noticed too late, when the sum is
-	// due and the report accepted: a seat acknowledges what it can add.
-	if _, err := hand.Share(blob); err != nil {
+	// A masked vector that does not open, or a proof that is of another one, would be
+	// noticed too late, when the report is accepted: a seat acknowledges what it can add.
+	if err := hand.Check(blob); err != nil {
 		return nil, nil, err
 	}
 	held := []croft.Hash{report.Header.Head} // what was checked to be of this round, and is erased with it
@@ -168,12 +171,9 @@ func (f *follower) fetch(ctx context.Context, hash croft.Hash, most int, from []
 	return data, err
 }
 
-// share is a seat's second line: its share of the sum of the accepted reports,
-// sealed to each reader, in one blob.
-func (f *follower) share(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round) error {
-	if !f.seated(st) || slices.ContainsFunc(r.Shares, func(s ledger.SeatShare) bool { return s.Seat == f.Self }) {
-		return nil
-	}
+// share is a seat's last line: its share of the sum of the accepted reports, sealed
+// to each reader, in one blob. liars are the seats whose answers about proofs are wrong.
+func (f *follower) share(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, liars []croft.MemberID) error {
 	var total []uint64
 	spent, err := energy.Of(func() (err error) {
 		total, err = f.add(ctx, st, plan, r)
@@ -212,7 +212,7 @@ func (f *follower) share(ctx context.Context, st ledger.Study, plan croft.Study,
 		return err
 	}
 	f.at("share")
-	if err := f.submit(ctx, 0, &ledger.Share{Study: f.id, Round: r.Number, Blob: hash,
+	if err := f.submit(ctx, 0, &ledger.Share{Study: f.id, Round: r.Number, Blob: hash, Bad: liars,
 		Cost: croft.Cost{CPU: uint64(spent.Microseconds()), Bytes: uint64(len(data))}}); err != nil {
 		return err
 	}
@@ -280,7 +280,7 @@ func (f *follower) sender(ctx context.Context, st ledger.Study, r ledger.Round, 
 	}
 	var pipe *privagg.Sender
 	if found && len(public) == privagg.PublicKeySize {
-		pipe, err = privagg.NewSender(privagg.PublicKey(public), f.link(f.Self, to))
+		pipe, err = privagg.NewSender(privagg.PublicKey(public), f.linkTo(f.Self, to))
 	}
 	if pipe == nil || err != nil {
 		// Who did not enrol before the study opened, or gave a key that is none, is
@@ -289,7 +289,7 @@ func (f *follower) sender(ctx context.Context, st ledger.Study, r ledger.Round, 
 		if err != nil {
 			return nil, err
 		}
-		if pipe, err = privagg.NewSender(lost.Public(), f.link(f.Self, to)); err != nil {
+		if pipe, err = privagg.NewSender(lost.Public(), f.linkTo(f.Self, to)); err != nil {
 			return nil, err
 		}
 	}
@@ -317,13 +317,13 @@ func (f *follower) receiver(from croft.MemberID, message []byte) (*privagg.Recei
 	if err != nil {
 		return nil, err
 	}
-	pipe, err := privagg.NewReceiver(key, f.link(from, f.Self), message)
+	pipe, err := privagg.NewReceiver(key, f.linkTo(from, f.Self), message)
 	if err != nil {
 		return nil, err
 	}
 	return pipe, f.Docs.Put(inKind, name, pipe.Marshal())
 }
 
-func (f *follower) link(from, to croft.MemberID) privagg.Link {
+func (f *follower) linkTo(from, to croft.MemberID) privagg.Link {
 	return privagg.Link{Scope: f.Scope, Study: f.id, From: from, To: to}
 }

@@ -29,6 +29,7 @@ const (
 	reportKind   = "report"    // a whole report, kept so that a crash sends the same bytes
 	handKind     = "hand"      // a seat's seeds of one report
 	heldKind     = "held"      // which blobs were found to belong to a round
+	answersKind  = "answers"   // a seat's answers about the proofs of a round
 	outKind      = "pipe-out"  // sending ends of pipes
 	inKind       = "pipe-in"   // receiving ends
 	stateKind    = "state"     // the plan's states, by round
@@ -75,7 +76,15 @@ func (f *follower) enrol(ctx context.Context, st ledger.Study, plan croft.Study)
 	}
 	f.at("enrol")
 	public := key.Public()
-	return f.submit(ctx, 0, &ledger.Enrol{Study: f.id, Key: public[:]})
+	enrol := &ledger.Enrol{Study: f.id, Key: public[:]}
+	if has(st.Seats, f.Self) && !plan.Unproved {
+		secret, err := f.chain()
+		if err != nil {
+			return err
+		}
+		enrol.Anchor = ledger.Anchor(secret)
+	}
+	return f.submit(ctx, 0, enrol)
 }
 
 func (f *follower) key() (*privagg.PrivateKey, error) {
@@ -155,7 +164,7 @@ func refusal(err error) (croft.Refusal, bool) {
 		return croft.RefusedExpired, true
 	case code == croft.ErrDiffers, code == croft.ErrDataChanged, code == croft.ErrEngine:
 		return croft.RefusedDiffers, true
-	case code == croft.ErrPolicy, code == croft.ErrWithheld, code == croft.ErrNoRows, code == croft.ErrOverflow:
+	case code == croft.ErrPolicy, code == croft.ErrWithheld, code == croft.ErrNoRows, code == croft.ErrOverflow, code == croft.ErrProof:
 		return croft.RefusedPolicy, true
 	case code == croft.ErrKeyLost, code >= 2000 && code < 3000: // or the file cannot be read under the schema
 		return croft.RefusedUnavailable, true
@@ -178,31 +187,29 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 	if err != nil {
 		return nil, err
 	}
+	if err := covers(approval, rows); err != nil {
+		return nil, err
+	}
 	compiled, err := compile(plan)
 	if err != nil {
 		return nil, err
 	}
-	// Parameters per row counts the rows of all sites, known after the first sum.
-	if state.Rows > 0 && !entry.Policy.Public {
-		if err := entry.Policy.Fits(len(table.ColumnsOf(plan))+1, int(state.Rows)); err != nil {
-			return nil, err
-		}
+	if err := cohortRules(compiled, plan, state, len(r.Sites), entry.Policy); err != nil {
+		return nil, err
 	}
 	me := slices.Index(r.Sites, f.Self)
 	vector, err := compiled.Compute(state, me, len(r.Sites), rows.train, rows.test)
 	if err != nil {
 		return nil, err
 	}
-	layout := compiled.Layout(state, len(r.Sites))
-	encoded, err := encode(layout, vector)
+	encoded, err := encode(layoutOf(compiled, state, st, r.Sites), vector)
 	if err != nil {
 		return nil, err
 	}
-	c, err := f.binding(st, plan, r)
+	c, err := f.reportBinding(st, plan, r, f.Self)
 	if err != nil {
 		return nil, err
 	}
-	c.Site = f.Self
 	seats := make([]*privagg.Sender, len(st.Seats))
 	for i, seat := range st.Seats {
 		if seats[i], err = f.sender(ctx, st, r, seat); err != nil {
@@ -215,7 +222,7 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 		return nil, err
 	}
 	f.at("compute")
-	return privagg.Deal(c, encoded, seats, rand.Reader)
+	return privagg.Deal(c, encoded, seats, rand.Reader, Parallel)
 }
 
 // approval reads the owner's signed copy of what the ledger counts as approved, and
@@ -276,6 +283,9 @@ type rows struct {
 	people      []counted // and values: what the sums are over
 }
 
+// len counts the rows, held-out ones included.
+func (r *rows) len() int { return len(r.train.X) + len(r.test.X) }
+
 // readRows reads the dataset once a run, checks that it is the registered version
 // and that the site's disclosure rules allow it.
 func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.Entry) (*rows, error) {
@@ -296,16 +306,16 @@ func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.En
 	if commitment != registered.Commitment {
 		return nil, croft.E(croft.ErrDataChanged, registered.Name)
 	}
-	warnings, err := table.Disclose(t, plan, entry.Policy)
+	site, err := Rows(t, plan)
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := Disclose(t, plan, site, entry.Policy)
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range warnings {
 		f.say(Event{Word: "warn", Text: w})
-	}
-	train, test, err := table.Build(t, plan)
-	if err != nil {
-		return nil, err
 	}
 	people, err := f.countedIn(t, plan, entry.Policy)
 	if err != nil {
@@ -317,8 +327,8 @@ func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.En
 	if err := f.distinct(entry, people); err != nil {
 		return nil, err
 	}
-	f.rows = &rows{entry.ID, fed.Rows{X: train.X, Y: train.Y}, fed.Rows{X: test.X, Y: test.Y}, people}
-	if fed.OneClass(train.Y) && plan.Model.Intercepts == croft.SiteIntercepts {
+	f.rows = &rows{entry.ID, site.Train, site.Test, people}
+	if fed.OneClass(site.Train.Y) && plan.Model.Family == "logistic" && plan.Model.Intercepts == croft.SiteIntercepts {
 		f.say(Event{Word: "warn", Text: "all rows here have the same label: they add nothing to the coefficients"})
 	}
 	return f.rows, nil

@@ -33,7 +33,7 @@ func TestStudyEndsWithOneModel(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		for _, p := range w.people {
-			for _, kind := range []string{keyKind, reportKind, handKind, outKind, inKind, outboxKind} {
+			for _, kind := range []string{keyKind, reportKind, handKind, heldKind, answersKind, outKind, inKind, outboxKind} {
 				if left, _ := p.docs.List(kind); len(left) > 0 {
 					t.Errorf("%s kept %d documents %s after the end", p.name, len(left), kind)
 				}
@@ -70,7 +70,7 @@ var undisturbed croft.Hash // tests here run one after the other
 // again on what its disk holds, and wants the model of an undisturbed run.
 func TestCrashAtEachLine(t *testing.T) {
 	want := reference(t)
-	for _, line := range []string{"outbox", "enrol", "approve", "compute", "report-kept", "report", "hand-kept", "acknowledge", "share", "step"} {
+	for _, line := range []string{"outbox", "enrol", "approve", "compute", "report-kept", "report", "hand-kept", "acknowledge", "answers-kept", "verify", "share", "step"} {
 		for role, who := range map[string]int{"site and seat": 1, "seat only": 4} {
 			if role == "site and seat" && line == "enrol" { // its person approves at the same time
 				continue
@@ -321,7 +321,7 @@ func TestRefusals(t *testing.T) {
 func TestConsentComparesEveryField(t *testing.T) {
 	plan := croft.Study{Version: 1, Name: "n", Purpose: "p", LegalBasis: "l", Engine: croft.EngineVersion, Expires: 1000, Readers: []croft.MemberID{{1}}}
 	st := ledger.Study{ID: croft.StudyID{1}, Seats: []croft.MemberID{{1}, {2}, {3}}, Threshold: 1, Plan: plan.PlanHash()}
-	good := ApprovalOf(st, plan, croft.DatasetID{1}, 10)
+	good := ApprovalOf(st, plan, croft.DatasetID{1}, 10, 100)
 	if err := consent(good, st, plan, 999); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package study
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"croft"
+	"croft/internal/fed"
 	"croft/internal/ledger"
 	"croft/internal/table"
 )
@@ -114,12 +116,13 @@ func faultySites(s croft.Study) (where, why string) {
 }
 
 func faultySchema(s croft.Study) (where, why string) {
-	if n := len(s.Schema.Columns); n < 2 || n > table.MaxColumns {
-		return "column", fmt.Sprintf("there are %d columns; 2 to %d are allowed", n, table.MaxColumns)
+	if n, least := len(s.Schema.Columns), 2; n > table.MaxColumns || n < least && (n == 0 || s.Model.Family != "describe") {
+		return "column", fmt.Sprintf("there are %d columns; %d to %d are allowed", n, least, table.MaxColumns)
 	}
 	if why := faultyName(s.Schema.UnitColumn, table.MaxName); why != "" {
 		return "people.unit", why + `; name the column that identifies a person, or write "row" if each row is one`
 	}
+	read := s.Model.Columns()
 	for i, c := range s.Schema.Columns {
 		if why := faultyName(c.Name, table.MaxName); why != "" {
 			return fmt.Sprintf("column %d: name", i+1), why
@@ -130,7 +133,7 @@ func faultySchema(s croft.Study) (where, why string) {
 			return where + "name", "it is there twice"
 		case c.Name == s.Schema.UnitColumn:
 			return where + "name", "the column that identifies people is only used to tell them apart"
-		case c.Name != s.Model.Label && !slices.Contains(s.Model.Features, c.Name):
+		case !slices.Contains(read, c.Name):
 			return where + "name", "it is neither the label nor a feature, and a study reads nothing that it does not use"
 		case c.Unit != "" && faultyName(c.Unit, maxShort) != "":
 			return where + "unit", faultyName(c.Unit, maxShort)
@@ -223,31 +226,42 @@ func canonical(d croft.Decimal) bool {
 
 func faultyModel(s croft.Study) (where, why string) {
 	m := s.Model
-	label, found := s.Schema.Column(m.Label)
 	switch {
-	case m.Family != "logistic":
-		return "model.family", "it is not logistic"
+	case !slices.Contains(families, m.Family):
+		return "model.family", fmt.Sprintf("%.40q is none of %s", m.Family, strings.Join(families, ", "))
 	case m.Goal != croft.Inference && m.Goal != croft.Prediction:
 		return "model.goal", "it is neither inference nor prediction"
+	case counts(m.Family):
+		if where, why := faultyCounts(s); why != "" {
+			return where, why
+		}
 	case m.Intercepts != croft.SiteIntercepts && m.Intercepts != croft.CommonIntercept:
 		return "model.intercepts", "it is neither site nor common"
+	case m.MaxRounds == 0 || m.MaxRounds > maxRounds:
+		return "model.max_rounds", fmt.Sprintf("%d; 1 to %d are allowed", m.MaxRounds, maxRounds)
+	}
+	switch {
 	case !canonical(m.Ridge) || m.Ridge.Mantissa < 0 || m.Ridge.Float() > maxRidge:
 		return "model.ridge", fmt.Sprintf("it is not a number from 0 to %g", float64(maxRidge))
 	case m.Goal == croft.Inference && m.Ridge != croft.Decimal{}:
 		return "model.ridge", "inference has none: it would bias odds ratios and their intervals"
-	case !found || label.Kind != croft.Category:
-		return "model.label", "it does not name a column of kind category"
-	case !slices.Contains(label.Levels, m.Positive):
-		return "model.positive", "it is not a level of the label"
-	case len(m.Features) == 0:
+	case m.Grid != croft.Grid{} && !canonical(m.Grid.Width):
+		return "model.grid.width", "it is not a plain decimal number of at most 18 digits"
+	case len(m.Features) == 0 && m.Family != "kaplan-meier":
 		return "model.features", "there are none"
-	case m.MaxRounds == 0 || m.MaxRounds > maxRounds:
-		return "model.max_rounds", fmt.Sprintf("%d; 1 to %d are allowed", m.MaxRounds, maxRounds)
+	}
+	if where, why := faultyLabel(s); why != "" {
+		return where, why
+	}
+	if where, why := faultyParts(s); why != "" {
+		return where, why
 	}
 	for i, f := range m.Features {
-		switch _, found := s.Schema.Column(f); {
+		switch c, found := s.Schema.Column(f); {
 		case !found:
 			return "model.features", fmt.Sprintf("there is no column %.40q", f)
+		case m.Family == "kaplan-meier" && c.Kind != croft.Category:
+			return "model.features", fmt.Sprintf("%.40q is not of kind category: a curve is of each level", f)
 		case f == m.Label:
 			return "model.features", "the label cannot predict itself"
 		case slices.Contains(m.Features[:i], f):
@@ -259,10 +273,88 @@ func faultyModel(s croft.Study) (where, why string) {
 		return "model.features", fmt.Sprintf("they make %d model columns; at most %d are allowed", len(names), table.MaxModel)
 	}
 	slices.Sort(names)
-	for i, n := range names[1:] {
-		if n == names[i] {
+	for i, n := range names {
+		if i > 0 && n == names[i-1] {
 			return "model.features", fmt.Sprintf("%.140q would name two model columns", n)
 		}
+	}
+	// The engine knows the rest: what its family has no use for, and its limits.
+	_, err := fed.Compile(m, table.ColumnsOf(s), s.PerSiteMetrics)
+	if e, ok := errors.AsType[*croft.Error](err); ok && len(e.Args) == 3 {
+		return "model." + e.Args[1], e.Args[2]
+	}
+	return "", ""
+}
+
+// families are the names that a study file may give, as in docs/ref/plans.
+var families = []string{"logistic", "firth", "linear", "poisson", "cox", "kaplan-meier", "describe"}
+
+// counts says of a family that it counts and fits nothing: all rows are in its
+// totals, and there is nothing to hold out, to penalise or to try on other rows.
+func counts(family string) bool { return family == "kaplan-meier" || family == "describe" }
+
+// faultyCounts refuses what such a family would leave unused.
+func faultyCounts(s croft.Study) (where, why string) {
+	m := s.Model
+	switch {
+	case s.HoldOut != croft.HoldOut{}:
+		return "people.hold_out", m.Family + " counts everybody: leave it and hold_out_key out"
+	case m.Intercepts != "":
+		return "model.intercepts", m.Family + " has none: leave it out"
+	case m.MaxRounds != 0:
+		return "model.max_rounds", m.Family + " takes no steps that repeat: leave it out"
+	case s.PerSiteMetrics:
+		return "may_leave.site_metrics", m.Family + " predicts nothing that could be right or wrong"
+	}
+	return "", ""
+}
+
+func faultyLabel(s croft.Study) (where, why string) {
+	m := s.Model
+	label, found := s.Schema.Column(m.Label)
+	number := found && label.Kind == croft.Number && (m.Family == "linear" || m.Family == "poisson")
+	switch {
+	case m.Family == "describe" && m.Label == "":
+		if m.Positive != "" || m.Classes != 0 {
+			return "model.positive", "there is no label"
+		}
+	case m.Family == "linear" && !number:
+		return "model.label", "it does not name a column of kind number"
+	case !number && (!found || label.Kind != croft.Category):
+		return "model.label", "it does not name a column of kind category"
+	case number && m.Positive != "":
+		return "model.positive", "the label is a number: leave it out"
+	case number && m.Family == "poisson" && (label.Low.Mantissa < 0 || label.High.Float() > 1<<20):
+		return columnKey(m.Label) + "low", "the label is a count, from 0 to at most 1048576"
+	case m.Family == "describe" && (m.Positive != "" || int(m.Classes) != len(label.Levels)):
+		return "model.positive", "a description counts by all levels of the label: leave it out"
+	case !number && m.Family != "describe" && !slices.Contains(label.Levels, m.Positive):
+		return "model.positive", "it is not a level of the label"
+	}
+	return "", ""
+}
+
+// faultyParts checks the columns with a part of their own beside label and features.
+func faultyParts(s croft.Study) (where, why string) {
+	m := s.Model
+	taken := append(slices.Clone(m.Features), m.Label)
+	for _, part := range []struct {
+		key, column string
+		low, high   float64
+	}{{"time", m.Time, 0, 1 << 40}, {"exposure", m.Exposure, 1.0 / (1 << 10), 1 << 20}, {"weight", m.Weight, 1.0 / (1 << 10), 1 << 10}} {
+		if part.column == "" {
+			continue
+		}
+		c, _ := s.Schema.Column(part.column)
+		switch {
+		case c.Kind != croft.Number:
+			return "model." + part.key, "it does not name a column of kind number"
+		case slices.Contains(taken, part.column):
+			return "model." + part.key, "the column has another part in the model already"
+		case c.Low.Float() < part.low || c.High.Float() > part.high:
+			return columnKey(c.Name) + "low", fmt.Sprintf("its range as %s must lie within %g to %g", part.key, part.low, part.high)
+		}
+		taken = append(taken, part.column)
 	}
 	return "", ""
 }

@@ -54,6 +54,8 @@ type person struct {
 	seen  []Event
 	lost  map[croft.Hash]bool // blobs that do not reach this person
 	rules *chain.TwinMember
+
+	twists func(answers []byte) []byte // what it does to its answers about proofs before they leave; nil: nothing
 }
 
 func newWorld(t *testing.T, names ...string) *world {
@@ -170,8 +172,21 @@ func (p *person) Fetch(_ context.Context, hash croft.Hash, _ int, from ...croft.
 
 func (p *person) Call(ctx context.Context, to croft.MemberID, protocol string, request []byte) ([]byte, error) {
 	for _, other := range p.w.people {
-		if n := other.running(); other.id == to && n != nil && protocol == SeedsProtocol {
-			return n.GiveSeeds(ctx, p.id, request)
+		if n := other.running(); other.id == to && n != nil {
+			if protocol == SeedsProtocol {
+				return n.GiveSeeds(ctx, p.id, request)
+			}
+			if other.twists == nil { // who lies is quicker, so that each has heard it when it decides
+				time.Sleep(time.Millisecond) // virtual
+			}
+			answer, err := n.GiveAnswers(ctx, p.id, request)
+			if other.running() != n { // it died meanwhile: nothing leaves it any more
+				break
+			}
+			if other.twists != nil && err == nil {
+				answer = other.twists(answer)
+			}
+			return answer, err
 		}
 	}
 	return nil, croft.E(croft.ErrPeer, to.Short(), "down")
@@ -277,7 +292,7 @@ func (p *person) tryApprove(id croft.StudyID, set croft.DatasetID, change func(*
 	if err != nil {
 		return err
 	}
-	a := ApprovalOf(st, plan, set, 60)
+	a := ApprovalOf(st, plan, set, 60, RowsAllowed(200))
 	if change != nil {
 		change(&a)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"math"
 	"math/big"
 	"slices"
 
@@ -14,20 +15,36 @@ import (
 type Design struct {
 	Names []string    // one a model column, as ColumnsOf
 	X     [][]float64 // rows × columns: numbers mapped to [-1, 1] by the declared range, levels 0 or 1
-	Y     []float64   // one a row: 1 where the label has its positive level, else 0
+	// Y is the label, one a row: 1 where it has its positive level, else 0; of a
+	// label without one, a linear model's mapped like a column, a count as it is, a
+	// description's the index of its level.
+	Y []float64
+	// What the model names of these, one a row and as it stands in the file.
+	Time, Exposure, Weight []float64
+	// Unit tells people apart, one a row: equal numbers, one person.
+	Unit []int
 }
 
 // Build makes the design matrices of a study: of the rows to train on, and of
 // those whose person is held out, which may be none. The table must have been
 // read under the study's schema (ErrDiffers) and leave a row to train on
-// (ErrNoRows).
+// (ErrNoRows); what is counted is whole (ErrNotCount).
 func Build(t *Table, s croft.Study) (train, test *Design, err error) {
 	if croft.HashOf(t.schema) != croft.HashOf(s.Schema) {
 		return nil, nil, croft.E(croft.ErrDiffers, "the table was read under another schema")
 	}
-	label, err := t.column(s.Model.Label)
+	outcome, err := t.outcome(s.Model)
 	if err != nil {
 		return nil, nil, err
+	}
+	var extra [3]int // where time, exposure and weight stand; -1 for none
+	for i, name := range []string{s.Model.Time, s.Model.Exposure, s.Model.Weight} {
+		if extra[i] = -1; name == "" {
+			continue
+		}
+		if extra[i], err = t.column(name); err != nil {
+			return nil, nil, err
+		}
 	}
 	model := columns(s)
 	from := make([]int, len(model)) // in the table
@@ -36,7 +53,6 @@ func Build(t *Table, s croft.Study) (train, test *Design, err error) {
 			return nil, nil, err
 		}
 	}
-	positive := float64(slices.Index(t.schema.Columns[label].Levels, s.Model.Positive))
 	names := ColumnsOf(s)
 	train, test = &Design{Names: names}, &Design{Names: names}
 	held := t.heldOut(s.HoldOut)
@@ -47,20 +63,51 @@ func Build(t *Table, s croft.Study) (train, test *Design, err error) {
 		for j, c := range model {
 			x[j] = c.design(t.cell(i, from[j]))
 		}
-		y := 0.0
-		if t.cell(i, label) == positive {
-			y = 1
+		y := outcome(i)
+		if s.Model.Family == "poisson" && y != math.Trunc(y) {
+			return nil, nil, croft.E(croft.ErrNotCount, t.name, s.Model.Label, y)
 		}
 		d := train
 		if held[t.person[i]] {
 			d = test
 		}
-		d.X, d.Y = append(d.X, x), append(d.Y, y)
+		d.X, d.Y, d.Unit = append(d.X, x), append(d.Y, y), append(d.Unit, int(t.person[i]))
+		for k, values := range []*[]float64{&d.Time, &d.Exposure, &d.Weight} {
+			if extra[k] >= 0 {
+				*values = append(*values, t.cell(i, extra[k]))
+			}
+		}
 	}
 	if len(train.Y) == 0 {
 		return nil, nil, croft.E(croft.ErrNoRows, t.name, 0, 1)
 	}
 	return train, test, nil
+}
+
+// outcome returns what the label of a row is to the model; 0 where it has none.
+func (t *Table) outcome(m croft.Model) (of func(row int) float64, err error) {
+	if m.Label == "" {
+		return func(int) float64 { return 0 }, nil
+	}
+	at, err := t.column(m.Label)
+	if err != nil {
+		return nil, err
+	}
+	label := t.schema.Columns[at]
+	switch {
+	case m.Positive != "":
+		positive := float64(slices.Index(label.Levels, m.Positive))
+		return func(row int) float64 {
+			if t.cell(row, at) == positive {
+				return 1
+			}
+			return 0
+		}, nil
+	case m.Family == "linear":
+		scaled := column{Scale: scaleOf(label)}
+		return func(row int) float64 { return scaled.design(t.cell(row, at)) }, nil
+	}
+	return func(row int) float64 { return t.cell(row, at) }, nil
 }
 
 // heldOut says of each person whether the study holds them out: whether the
@@ -82,6 +129,12 @@ func (t *Table) heldOut(h croft.HoldOut) []bool {
 // Scale maps a model column back to the feature's own units:
 // feature = Mid + Half · column. A column that stands for a level has 0 and 1.
 type Scale struct{ Mid, Half float64 }
+
+// LabelScale maps the label of a linear model back to its own unit, as Scale says.
+func LabelScale(s croft.Study) Scale {
+	c, _ := s.Schema.Column(s.Model.Label)
+	return scaleOf(c)
+}
 
 // ColumnsOf returns the names of a study's model columns: a number's name, or
 // "feature=level" for each level of a category but its first, the reference.

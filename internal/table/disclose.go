@@ -16,7 +16,15 @@ type Policy struct {
 	MinCell  int     `json:"min_cell"`  // people in every cell that is not empty: a level, a class of the label, a level within a class
 	MaxRatio float64 `json:"max_ratio"` // model parameters per training row of the cohort, at most
 	Public   bool    `json:"public"`    // published research data: what fails only warns
+	// Exact allows what shows single people's values to whoever reads the totals:
+	// counts by time or by value whose cells hold fewer than MinCell people, and more
+	// than MaxDetail exact numbers a row.
+	Exact bool `json:"allow_exact_detail,omitempty"`
 }
+
+// MaxDetail is how many exact numbers a study may publish for each row of its
+// cohort, over all its rounds, unless a site allows more.
+const MaxDetail = 4
 
 // DefaultPolicy returns the protocol's defaults.
 func DefaultPolicy() Policy { return Policy{MinRows: 20, MinCell: 5, MaxRatio: 0.33} }
@@ -26,9 +34,9 @@ func DefaultPolicy() Policy { return Policy{MinRows: 20, MinCell: 5, MaxRatio: 0
 // as warnings. A number that takes only two values is counted as a category.
 // Held-out people meet the same rules for cells where the study publishes the
 // site's own metrics; else only their number counts, for all that leaves are
-// totals over sites.
+// totals over sites. Counts by time or by value are judged by Few.
 func Disclose(t *Table, s croft.Study, p Policy) (warnings []string, err error) {
-	label, err := t.column(s.Model.Label)
+	classes, class, err := t.classes(s.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -40,15 +48,6 @@ func Disclose(t *Table, s croft.Study, p Policy) (warnings []string, err error) 
 		}
 		features = append(features, i)
 	}
-	positive := float64(slices.Index(t.schema.Columns[label].Levels, s.Model.Positive))
-	classes := []string{"label " + s.Model.Label + " other than " + s.Model.Positive, "label " + s.Model.Label + " " + s.Model.Positive}
-	class := func(row int) int {
-		if t.cell(row, label) == positive {
-			return 1
-		}
-		return 0
-	}
-
 	var fails []string
 	few := func(what string, people int) {
 		if people > 0 && people < p.MinCell {
@@ -59,7 +58,7 @@ func Disclose(t *Table, s croft.Study, p Policy) (warnings []string, err error) 
 	if n := t.count(train, 1, func(int) int { return 0 })[0]; n < p.MinRows {
 		fails = append(fails, fmt.Sprintf("%d people to train on, fewer than min_rows %d", n, p.MinRows))
 	}
-	for i, n := range t.count(train, 2, class) {
+	for i, n := range t.count(train, len(classes), class) {
 		few(classes[i], n)
 	}
 	for _, f := range features {
@@ -70,20 +69,80 @@ func Disclose(t *Table, s croft.Study, p Policy) (warnings []string, err error) 
 		for i, n := range t.count(train, len(names), level) {
 			few(names[i], n)
 		}
-		for i, n := range t.count(train, 2*len(names), func(row int) int { return 2*level(row) + class(row) }) {
-			few(names[i/2]+" with "+classes[i%2], n)
+		k := len(classes)
+		for i, n := range t.count(train, k*len(names), func(row int) int { return k*level(row) + class(row) }) {
+			few(names[i/k]+" with "+classes[i%k], n)
 		}
 	}
 	few("people held out", t.count(test, 1, func(int) int { return 0 })[0])
 	if s.PerSiteMetrics {
-		for i, n := range t.count(test, 2, class) {
+		for i, n := range t.count(test, len(classes), class) {
 			few("people held out, "+classes[i], n)
 		}
 	}
+	return p.judge(fails)
+}
+
+// judge makes of what fails warnings or a refusal.
+func (p Policy) judge(fails []string) (warnings []string, err error) {
 	if len(fails) > 0 && !p.Public {
 		return nil, croft.E(croft.ErrWithheld, summary(fails))
 	}
 	return fails, nil
+}
+
+// Few judges cells of counts by time or by value, of which each holds somebody but
+// fewer than MinCell people (fed.Plan.Sparse). So fine a grid tells exact times,
+// and so fine a histogram exact values. It answers as Disclose does.
+func (p Policy) Few(cells []string) (warnings []string, err error) {
+	if p.Exact || len(cells) == 0 {
+		return nil, nil
+	}
+	return p.judge([]string{fmt.Sprintf("%s: fewer than min_cell %d people; cells must be wider, or the owner allow_exact_detail", summary(cells), p.MinCell)})
+}
+
+// Detail checks that a study does not publish so many exact numbers for the rows of
+// its cohort that they would describe people: else ErrWithheld.
+func (p Policy) Detail(numbers, rows int) error {
+	if !p.Exact && numbers > MaxDetail*rows {
+		return croft.E(croft.ErrWithheld, fmt.Sprintf("%d exact numbers of %d rows, more than %d a row, which the owner does not allow (allow_exact_detail)", numbers, rows, MaxDetail))
+	}
+	return nil
+}
+
+// classes returns names for the classes of a model's label, and the class of each
+// row; no classes where the label is a measurement or there is none.
+func (t *Table) classes(m croft.Model) (names []string, class func(row int) int, err error) {
+	none := func(int) int { return 0 }
+	if m.Label == "" {
+		return nil, none, nil
+	}
+	at, err := t.column(m.Label)
+	if err != nil {
+		return nil, nil, err
+	}
+	label := t.schema.Columns[at]
+	yes := func(is func(cell float64) bool) func(row int) int {
+		return func(row int) int {
+			if is(t.cell(row, at)) {
+				return 1
+			}
+			return 0
+		}
+	}
+	switch {
+	case m.Positive != "":
+		positive := float64(slices.Index(label.Levels, m.Positive))
+		return []string{"label " + m.Label + " other than " + m.Positive, "label " + m.Label + " " + m.Positive}, yes(func(v float64) bool { return v == positive }), nil
+	case label.Kind == croft.Category:
+		for _, l := range label.Levels {
+			names = append(names, "label "+m.Label+" "+l)
+		}
+		return names, func(row int) int { return int(t.cell(row, at)) }, nil
+	case m.Family == "poisson":
+		return []string{"no " + m.Label, "some " + m.Label}, yes(func(v float64) bool { return v > 0 }), nil
+	}
+	return nil, none, nil
 }
 
 // Fits checks that a model is not so large for the rows of its cohort that its
@@ -114,6 +173,9 @@ func (t *Table) split(h croft.HoldOut) (train, test []int) {
 // count returns how many people have a row in each of so many cells. The rows
 // are ordered by person.
 func (t *Table) count(rows []int, cells int, cell func(row int) int) []int {
+	if cells == 0 {
+		return nil
+	}
 	people := make([]int, cells)
 	last := slices.Repeat([]int32{-1}, cells) // person counted last
 	for _, row := range rows {

@@ -30,6 +30,9 @@ type Block struct {
 	Exp int
 	// Limbs is 2 for exact plans (53 bits and more survive) and 1 for plans with noise.
 	Limbs int
+	// Row bounds what one row adds to the norm, so that a site with few rows has a
+	// smaller bound. 0: it follows from no row, and Exp is all that is known.
+	Row float64
 }
 
 // Layout is the order of blocks in a vector.
@@ -69,6 +72,27 @@ func (l Layout) Resolution() float64 {
 		worst = max(worst, math.Ldexp(0.5, -l.frac(b)-lowBits*(b.Limbs-1)))
 	}
 	return worst
+}
+
+// Norm bounds the Euclidean norm of what Encode makes of the numbers of a site with
+// so many rows. The second limbs can have any value, so it never falls below what
+// they need. Every machine computes the same.
+func (l Layout) Norm(rows int) float64 {
+	squares := 0.0
+	for _, b := range l {
+		most := math.Ldexp(1, b.Exp)
+		if b.Row > 0 {
+			most = min(most, float64(float64(rows)*b.Row))
+		}
+		rounding := math.Sqrt(float64(b.Len)) / 2 // of each number, half a unit
+		hi := math.Ldexp(most, l.frac(b)) + rounding
+		squares += float64(hi * hi)
+		if b.Limbs == 2 {
+			lo := math.Ldexp(rounding, lowBits)
+			squares += float64(lo * lo)
+		}
+	}
+	return math.Sqrt(squares)
 }
 
 // Encode turns the layout's numbers into integers: first limbs hi = round(v·2^f),

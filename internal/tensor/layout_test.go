@@ -14,8 +14,9 @@ func TestSumOfEncodedVectorsIsTheSum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var l Layout
 		for range rapid.IntRange(1, 6).Draw(t, "blocks") {
-			l = append(l, Block{"b", rapid.IntRange(0, 5).Draw(t, "len"), rapid.IntRange(-8, 20).Draw(t, "exp"), rapid.IntRange(1, 2).Draw(t, "limbs")})
+			l = append(l, Block{"b", rapid.IntRange(0, 5).Draw(t, "len"), rapid.IntRange(-8, 20).Draw(t, "exp"), rapid.IntRange(1, 2).Draw(t, "limbs"), rapid.SampledFrom([]float64{0, 0.01, 1}).Draw(t, "row")})
 		}
+		rows := rapid.IntRange(1, 100).Draw(t, "rows")
 		sites := rapid.IntRange(1, 12).Draw(t, "sites")
 		want := make([]float64, l.Numbers())
 		sum := make([]int64, l.Elems())
@@ -23,7 +24,11 @@ func TestSumOfEncodedVectorsIsTheSum(t *testing.T) {
 			v := make([]float64, 0, len(want))
 			for _, b := range l {
 				for range b.Len {
-					bound := math.Ldexp(1, b.Exp) / math.Sqrt(float64(b.Len))
+					bound := math.Ldexp(1, b.Exp)
+					if b.Row > 0 {
+						bound = min(bound, float64(rows)*b.Row)
+					}
+					bound /= math.Sqrt(float64(b.Len))
 					v = append(v, rapid.Float64Range(-bound, bound).Draw(t, "v"))
 				}
 			}
@@ -36,8 +41,8 @@ func TestSumOfEncodedVectorsIsTheSum(t *testing.T) {
 				norm += float64(e) * float64(e)
 				sum[i] += e
 			}
-			if norm >= 1<<62 {
-				t.Fatalf("norm² %g", norm)
+			if most := l.Norm(rows); norm >= 1<<62 || math.Sqrt(norm) > most*(1+0x1p-30) {
+				t.Fatalf("norm %g, bound %g", math.Sqrt(norm), most)
 			}
 			for i := range v {
 				want[i] += v[i]
@@ -56,7 +61,7 @@ func TestSumOfEncodedVectorsIsTheSum(t *testing.T) {
 }
 
 func TestEncodeRefuses(t *testing.T) {
-	l := Layout{{"g", 2, 3, 2}}
+	l := Layout{{"g", 2, 3, 2, 0}}
 	for name, v := range map[string][]float64{
 		"NaN": {math.NaN(), 0}, "Inf": {0, math.Inf(-1)}, "over": {17, 0}, "norm": {15.9, 15.9},
 	} {

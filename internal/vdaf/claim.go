@@ -7,7 +7,7 @@ import (
 )
 
 // A Norm proves and checks that the Euclidean norm of a vector is at most a bound,
-// over any linear sharing: additive as in NewPine, or Shamir's, where the share of
+// and its products with public directions are within theirs, over any linear sharing: additive as in NewPine, or Shamir's, where the share of
 // a public constant is the constant. It is for the second that this type is
 // exported: the caller brings the sharing and the randomness, Norm the proof.
 //
@@ -19,9 +19,9 @@ import (
 type Norm struct{ *norm[uint64] }
 
 // NewNorm returns the Norm over Field64 with these parameters. ErrShape: one of
-// them is out of range, or the field is too small for the bound.
-func NewNorm(p Params) (*Norm, error) {
-	n, err := newNorm(field64{}, Modulus, p)
+// them is out of range, or the field is too small for the bound or a gate.
+func NewNorm(p Params, gates ...Gate) (*Norm, error) {
+	n, err := newNorm(field64{}, Modulus, p, gates)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func NewNorm(p Params) (*Norm, error) {
 
 // EarlyDigits returns how many digits Claim makes: those that come before the
 // tests.
-func (n *Norm) EarlyDigits() int { return 2 * n.normDigits }
+func (n *Norm) EarlyDigits() int { return n.early() }
 
 // Digits returns how many digits there are with those of the tests.
 func (n *Norm) Digits() int { return n.digits() }
@@ -49,8 +49,8 @@ type Claim struct {
 
 // Claim begins a claim about a vector, which it keeps and must not change. The
 // randomness of the tests must depend on shares of it and of the first digits.
-// ErrProof: its norm is above the bound.
-func (n *Norm) Claim(x []int64) (*Claim, error) {
+// ErrProof: its norm is above the bound, or it does not pass a gate.
+func (n *Norm) Claim(x []int64, run Workers) (*Claim, error) {
 	if len(x) != n.length {
 		return nil, croft.E(croft.ErrShape, "the vector", len(x), n.length)
 	}
@@ -58,7 +58,12 @@ func (n *Norm) Claim(x []int64) (*Claim, error) {
 	if err := n.putNorm(digits, x); err != nil {
 		return nil, err
 	}
-	return &Claim{n.norm, claim[uint64]{vector: integers(n.f, x), digits: digits, one: 1}}, nil
+	c := claim[uint64]{vector: integers(n.f, x), digits: digits, one: 1}
+	c.along = n.along(c.vector, run)
+	if err := n.putGates(digits, c.along); err != nil {
+		return nil, err
+	}
+	return &Claim{n.norm, c}, nil
 }
 
 // Test makes the wraparound tests with these coins and adds their digits.
@@ -91,6 +96,7 @@ func (n *Norm) Share(vector, digits []uint64, coins *XOF, run Workers) (*Claim, 
 	}
 	c := claim[uint64]{vector: shareOf(vector), digits: digits, one: 1}
 	c.products = wrapTests(n.f, coins, c.vector, n.length, n.tests, run)
+	c.along = n.along(c.vector, run)
 	return &Claim{n.norm, c}, nil
 }
 

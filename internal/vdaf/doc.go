@@ -4,7 +4,7 @@
 //
 //	NewPine, NewPine32   vectors of integers with a bounded Euclidean norm
 //	NewCount … NewMultihot   Prio3: counts, sums, vectors of sums, histograms
-//	Norm   the proof of PINE alone, over any linear sharing: for package privagg,
+//	Norm   the proof of PINE alone and gates, over any linear sharing: for privagg,
 //	       whose shares survive dead seats
 //
 // Below them stand Field64 with its arithmetic (Add, Mul, Wide …) and the stream

@@ -21,7 +21,8 @@ import (
 //	           each test i that claims success, g_i = 1, has the product that its
 //	           digits say: Σ r2^i·g_i·(product_i − (v_i − W + 1)) = 0
 //	           all tests claim success: Σ g_i = tests
-//	           joined as one number: powers of r3 weigh the four
+//	           each gate: ⟨x, direction⟩ = low + the number of its digits
+//	           joined as one number: powers of r3 weigh them
 type norm[E comparable] struct {
 	f          field[E]
 	length     int
@@ -30,6 +31,8 @@ type norm[E comparable] struct {
 	wrap       uint64 // W: a test succeeds with a product from −W + 1 to W
 	normDigits int
 	wrapDigits int
+	gates      []Gate
+	spans      []digits // of each gate: from Low to High
 
 	chunk              int // products in a call of the second gadget
 	equality, rest     *flp[E]
@@ -52,8 +55,16 @@ type Params struct {
 	Tests int
 }
 
-func newNorm[E comparable](f field[E], modulus uint64, p Params) (*norm[E], error) {
-	n, err := digitsOf(f, modulus, p)
+// A Gate is a bound of a vector's product with a public direction:
+// Low ≤ ⟨x, Direction⟩ ≤ High. It can demand, say, that an update does not point away
+// from the last one, without showing how far it does not.
+type Gate struct {
+	Direction []int64
+	Low, High int64 // Low < High, both below 2^62 in size
+}
+
+func newNorm[E comparable](f field[E], modulus uint64, p Params, gates []Gate) (*norm[E], error) {
+	n, err := digitsOf(f, modulus, p, gates)
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +76,9 @@ func newNorm[E comparable](f field[E], modulus uint64, p Params) (*norm[E], erro
 
 // digitsOf returns a norm without its proof systems. It checks the conditions under
 // which the proof is sound (PINE lemma 3.3 and figure 1): p > 3·bound² + 2,
-// p ≥ 2600·W and W² ≤ 4000·p.
-func digitsOf[E comparable](f field[E], modulus uint64, p Params) (*norm[E], error) {
+// p ≥ 2600·W and W² ≤ 4000·p, and for a gate, whose product is an integer of at most
+// bound·‖direction‖ (Cauchy and Schwarz), that such integers differ modulo p.
+func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate) (*norm[E], error) {
 	for _, c := range []struct {
 		what       string
 		is, lo, hi int
@@ -93,13 +105,61 @@ func digitsOf[E comparable](f field[E], modulus uint64, p Params) (*norm[E], err
 		return nil, croft.E(croft.ErrShape, "the bound of the norm", p.Bound, "a bound that the field has room for")
 	}
 	n.normDigits, n.wrapDigits = bits.Len64(square), bits.Len64(2*n.wrap-1)
+	if len(gates) > maxGates {
+		return nil, croft.E(croft.ErrShape, "the list of gates", len(gates), fmt.Sprintf("at most %d", maxGates))
+	}
+	for _, g := range gates {
+		if len(g.Direction) != p.Length {
+			return nil, croft.E(croft.ErrShape, "a gate's direction", len(g.Direction), p.Length)
+		}
+		most := min(1<<62, int64(modulus/2))
+		length, ok := euclid(g.Direction)
+		if over, product := bits.Mul64(p.Bound, length); !ok || over != 0 || product >= uint64(most) || g.Low >= g.High || g.Low <= -most || g.High >= most {
+			return nil, croft.E(croft.ErrShape, "a gate", fmt.Sprintf("from %d to %d", g.Low, g.High), "a low end below its high end, in a field with room for its direction")
+		}
+		n.gates, n.spans = append(n.gates, g), append(n.spans, bitsUpTo(uint64(g.High-g.Low)))
+	}
 	return n, nil
+}
+
+const maxGates = 16
+
+// euclid returns a vector's norm, rounded up. Not ok if its square is not below 2^63.
+func euclid(x []int64) (norm uint64, ok bool) {
+	square, ok := squared(x)
+	if !ok || square >= 1<<63 {
+		return 0, false
+	}
+	return uint64(sort.Search(1<<32, func(n int) bool { return uint64(n)*uint64(n) >= square })), true
+}
+
+// squared returns the square of a vector's norm. Not ok if it has more than 64 bits.
+// It does not branch on the numbers.
+func squared(x []int64) (sum uint64, ok bool) {
+	over := uint64(0)
+	for _, v := range x {
+		size := uint64(v ^ v>>63 - v>>63)
+		hi, lo := bits.Mul64(size, size)
+		var carry uint64
+		sum, carry = bits.Add64(sum, lo, 0)
+		over |= hi | carry
+	}
+	return sum, over == 0
 }
 
 func chunks(length, chunk int) int { return (length + chunk - 1) / chunk }
 
 // digits is how many elements go with the vector.
-func (n *norm[E]) digits() int { return 2*n.normDigits + n.tests*(n.wrapDigits+1) }
+func (n *norm[E]) digits() int { return n.early() + n.tests*(n.wrapDigits+1) }
+
+// early is how many of them do not depend on any randomness.
+func (n *norm[E]) early() int {
+	sum := 2 * n.normDigits
+	for _, s := range n.spans {
+		sum += s.n
+	}
+	return sum
+}
 
 func (n *norm[E]) proofLen() int {
 	return n.equalities*n.equality.proofLen() + n.others*n.rest.proofLen()
@@ -113,24 +173,46 @@ func (n *norm[E]) verifierLen() int {
 func (n *norm[E]) points() int    { return n.equalities + n.others }
 func (n *norm[E]) jointRand() int { return 3 * n.others }
 
-// putNorm writes the digits of the squared norm, which do not depend on any
-// randomness.
+// putNorm writes the digits of the squared norm.
 func (n *norm[E]) putNorm(digits []E, x []int64) error {
 	limit := n.bound * n.bound
-	sum, over := uint64(0), uint64(0)
-	for _, v := range x {
-		size := uint64(v ^ v>>63 - v>>63)
-		hi, lo := bits.Mul64(size, size)
-		var carry uint64
-		sum, carry = bits.Add64(sum, lo, 0)
-		over |= hi | carry
-	}
-	if over != 0 || sum > limit {
+	sum, ok := squared(x)
+	if !ok || sum > limit {
 		return croft.E(croft.ErrProof, fmt.Sprintf("the norm is above its bound of %d", n.bound))
 	}
 	n.spread(digits[:n.normDigits], sum)
 	n.spread(digits[n.normDigits:2*n.normDigits], limit-sum)
 	return nil
+}
+
+// putGates writes the digits of the gates from the products with their directions.
+func (n *norm[E]) putGates(digits, along []E) error {
+	rest := digits[2*n.normDigits:]
+	for i, g := range n.gates {
+		v := n.f.centred(along[i])
+		if v < g.Low || v > g.High {
+			return croft.E(croft.ErrProof, fmt.Sprintf("the product with direction %d is not from %d to %d", i+1, g.Low, g.High))
+		}
+		if err := putBits(n.f, n.spans[i], rest, uint64(v-g.Low)); err != nil {
+			return err
+		}
+		rest = rest[n.spans[i].n:]
+	}
+	return nil
+}
+
+// along returns the products of a vector with the gates' directions.
+func (n *norm[E]) along(x source[E], run Workers) []E {
+	out := make([]E, len(n.gates))
+	run(len(n.gates), func(i int) {
+		room, direction := make([]E, wrapBlock), make([]E, wrapBlock)
+		for lo := 0; lo < n.length; lo += wrapBlock {
+			hi := min(lo+wrapBlock, n.length)
+			n.f.residues(direction[:hi-lo], n.gates[i].Direction[lo:hi])
+			out[i] = n.f.add(out[i], n.f.dot(x(lo, hi, room), direction))
+		}
+	})
+	return out
 }
 
 func (n *norm[E]) spread(digits []E, v uint64) {
@@ -143,7 +225,7 @@ func (n *norm[E]) spread(digits []E, v uint64) {
 // honest vector a product is out of range with a chance of e^−75.
 func (n *norm[E]) putWrap(digits []E, products []E) error {
 	for i, product := range products {
-		own := digits[2*n.normDigits+i*(n.wrapDigits+1):][:n.wrapDigits+1]
+		own := digits[n.early()+i*(n.wrapDigits+1):][:n.wrapDigits+1]
 		v := n.f.number(n.f.add(product, n.f.of(n.wrap-1)))
 		if v > 2*n.wrap-1 {
 			return croft.E(croft.ErrProof, "a wraparound test failed: seal the report again with other seeds")
@@ -154,12 +236,14 @@ func (n *norm[E]) putWrap(digits []E, products []E) error {
 	return nil
 }
 
-// A claim is what the circuits are about: the vector, its digits, and the products
-// of the wraparound tests; or the same share of each. one is the share of 1.
+// A claim is what the circuits are about: the vector, its digits, and its products
+// in the wraparound tests and along the gates; or the same share of each. one is the
+// share of 1.
 type claim[E comparable] struct {
 	vector   source[E]
 	digits   []E
 	products []E
+	along    []E
 	one      E
 }
 
@@ -197,20 +281,22 @@ func (n *norm[E]) prove(c claim[E], rand, joint, proofs []E, run Workers) {
 
 // Fit returns parameters for vectors of so many numbers and this bound: the
 // shortest proof that fails to refuse with a chance below 2^−100, online and off.
-func Fit(length int, bound uint64) (Params, error) {
+func Fit(length int, bound uint64, gates ...Gate) (Params, error) {
 	p := Params{Length: length, Bound: bound, NormChunk: 1, Chunk: 1, NormProofs: 2, Proofs: 2, Tests: 100}
-	n, err := digitsOf(field64{}, Modulus, p)
+	n, err := digitsOf(field64{}, Modulus, p, gates)
 	if err != nil {
 		return p, err
 	}
-	// For each length 2^log of a wire the smallest chunk that needs no longer one.
-	p.NormChunk = shortest(func(chunk int) int { return chunks(length, chunk) }, length)
-	p.Chunk = shortest(func(chunk int) int { return chunks(n.digits(), chunk) + chunks(p.Tests, chunk) }, n.digits())
+	p.NormChunk = shortest(1, length, func(chunk int) int { return chunks(length, chunk) })
+	p.Chunk = shortest(2, n.digits(), func(chunk int) int { return chunks(n.digits(), chunk) + chunks(p.Tests, chunk) })
 	return p, nil
 }
 
-func shortest(calls func(chunk int) int, most int) (best int) {
-	size := func(chunk int) int { return chunk + 2<<bits.Len(uint(calls(chunk))) }
+// shortest returns the chunk, up to most, with the shortest proof: wires first values
+// for each of its elements and two for each value of a wire. For each length 2^log of
+// a wire it looks at the smallest chunk that needs no longer one.
+func shortest(wires, most int, calls func(chunk int) int) (best int) {
+	size := func(chunk int) int { return wires*chunk + 2<<bits.Len(uint(calls(chunk))) }
 	for log := 1; log < 30; log++ {
 		chunk := 1 + sort.Search(most-1, func(i int) bool { return calls(i+1) < 1<<log })
 		if best == 0 || size(chunk) < size(best) {
@@ -294,7 +380,7 @@ type checks[E comparable] struct {
 	flat   []E // the inputs of all calls, one after the other
 	arity  int
 	bits   int // calls for the digits, the others are for the tests
-	linear E   // r3·(v + u − bound²) + r3³·(Σ g_i − tests)
+	linear E   // r3·(v + u − bound²) + r3³·(Σ g_i − tests) + r3⁴·gate + …
 	weight E   // r3²
 	f      field[E]
 }
@@ -313,7 +399,7 @@ func (n *norm[E]) checks(c claim[E], joint []E) checks[E] {
 	in, power = s.flat[s.bits*s.arity:], f.of(1)
 	offset, successes := f.mul(f.of(n.wrap-1), c.one), f.of(0)
 	for i, product := range c.products {
-		own := c.digits[2*n.normDigits+i*(n.wrapDigits+1):][:n.wrapDigits+1]
+		own := c.digits[n.early()+i*(n.wrapDigits+1):][:n.wrapDigits+1]
 		v, g := number(f, own[:n.wrapDigits]), own[n.wrapDigits]
 		in[2*i], in[2*i+1] = f.mul(power, f.sub(product, f.sub(v, offset))), g
 		power = f.mul(power, r2)
@@ -324,6 +410,15 @@ func (n *norm[E]) checks(c claim[E], joint []E) checks[E] {
 	inRange := f.sub(f.add(v, u), f.mul(f.of(n.bound*n.bound), c.one))
 	all := f.sub(successes, f.mul(f.of(uint64(n.tests)), c.one))
 	s.linear = f.mul(r3, f.add(inRange, f.mul(s.weight, all)))
+	rest, low := c.digits[2*n.normDigits:], make([]E, 1)
+	power = f.mul(s.weight, r3)
+	for i, g := range n.gates {
+		f.residues(low, []int64{g.Low})
+		claimed := f.add(f.mul(low[0], c.one), getBits(f, n.spans[i], rest))
+		rest = rest[n.spans[i].n:]
+		power = f.mul(power, r3)
+		s.linear = f.add(s.linear, f.mul(power, f.sub(c.along[i], claimed)))
+	}
 	return s
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/big"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"croft"
@@ -48,11 +49,13 @@ func (m mutant) outputs(gadget []uint64) []uint64 {
 // it, and accept it if that constraint is left out: so each is needed, and its
 // test would notice.
 func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
-	n, err := newNorm(field64{}, Modulus, small)
+	gate := Gate{Direction: append([]int64{0, 0, 0, 1, 1}, make([]int64, small.Length-5)...), Low: -250, High: 1001}
+	n, err := newNorm(field64{}, Modulus, small, []Gate{gate})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := n.f
+	behind := n.early()
 	integer := func(x ...int64) []uint64 {
 		out := make([]uint64, small.Length)
 		f.residues(out, x)
@@ -63,7 +66,7 @@ func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 		n.spread(digits[n.normDigits:2*n.normDigits], u)
 	}
 	square := n.bound * n.bound
-	success := func(i int) int { return 2*n.normDigits + i*(n.wrapDigits+1) + n.wrapDigits }
+	success := func(i int) int { return behind + i*(n.wrapDigits+1) + n.wrapDigits }
 
 	for name, c := range map[string]struct {
 		x      []uint64
@@ -78,6 +81,22 @@ func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 			norm(digits, 0, 0)
 			digits[0], digits[n.normDigits] = 2*900*900, Sub(square, 2*900*900)
 		}, "digits"},
+		"at the gate's low end":  {integer(0, 0, 0, -250), nil, ""},
+		"at the gate's high end": {integer(0, 0, 0, 501, 500), nil, ""},
+		"below the gate by one": {integer(0, 0, 0, -251), func(t *testing.T, digits, _ []uint64) {
+			norm(digits, 251*251, square-251*251)
+		}, "gate"},
+		"above the gate by one": {integer(0, 0, 0, 501, 501), func(t *testing.T, digits, _ []uint64) {
+			norm(digits, 2*501*501, square-2*501*501)
+			own := digits[2*n.normDigits : behind]
+			for i := range own { // the largest that digits can say
+				own[i] = 1
+			}
+		}, "gate"},
+		"beyond the gate by a digit": {integer(0, 0, 0, 501, 501), func(t *testing.T, digits, _ []uint64) {
+			norm(digits, 2*501*501, square-2*501*501)
+			digits[2*n.normDigits] = 1002 + 250
+		}, "digits"},
 		"success twice": {wrapped(t, small.Length), func(t *testing.T, digits, products []uint64) {
 			norm(digits, 9, square-9)
 			for i := range products { // half a success for each, where none is
@@ -85,8 +104,8 @@ func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 			}
 			digits[success(0)] = uint64(small.Tests)
 			v := Add(products[0], n.wrap-1)
-			clear(digits[2*n.normDigits : success(0)])
-			digits[2*n.normDigits] = v
+			clear(digits[behind:success(0)])
+			digits[behind] = v
 		}, "digits"},
 		"wraparound, successes claimed": {wrapped(t, small.Length), func(t *testing.T, digits, products []uint64) {
 			norm(digits, 9, square-9)
@@ -102,10 +121,14 @@ func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			digits := make([]uint64, n.digits())
 			products := wrapTests(f, newXOF("coins", 0), shareOf(c.x), n.length, n.tests, Serial)
-			if c.breaks == "" || c.breaks == "range" || c.breaks == "equality" || name == "a digit of everything" {
+			along := n.along(shareOf(c.x), Serial)
+			if c.x[0] < 1<<32 || c.x[0] > 1<<63 { // not one of those that wrap around
 				if err := n.putWrap(digits, products); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if err := n.putGates(digits, along); (err != nil) != strings.Contains(name, "the gate by") {
+				t.Fatal(err)
 			}
 			if c.forge != nil {
 				c.forge(t, digits, products)
@@ -116,7 +139,7 @@ func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 				}
 				norm(digits, v, square-v)
 			}
-			claim := claim[uint64]{shareOf(c.x), digits, products, 1}
+			claim := claim[uint64]{shareOf(c.x), digits, products, along, 1}
 			joint := []uint64{11111, 22222, 33333}
 			squares, checks := n.squares(claim), n.checks(claim, joint)
 			if got := accepts(n.equality, squares); got != (c.breaks != "equality") {
@@ -157,6 +180,10 @@ func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 					m.term = Add(m.term, Mul(power, Mul(digits[success(i)], Sub(product, claimed))))
 					power = Mul(power, r2)
 				}
+			case "gate":
+				square := Mul(r3, r3)
+				is := Add(Residue(gate.Low), getBits(f, n.spans[0], digits[2*n.normDigits:]))
+				m.term = Mul(Mul(square, square), Sub(along[0], is))
 			case "successes":
 				m.term = Sub(0, uint64(small.Tests))
 				for i := range products {
@@ -186,7 +213,7 @@ func accepts(p *flp[uint64], s statement[uint64]) bool {
 // A prover may send any proof. Whatever it sends for a false statement is refused
 // by one of the two checks of Decide, and each of the two is needed.
 func TestDecideNeedsBothChecks(t *testing.T) {
-	n, err := newNorm(field64{}, Modulus, small)
+	n, err := newNorm(field64{}, Modulus, small, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +264,7 @@ func TestClaimRefuses(t *testing.T) {
 		"squares that add up to 2^64": {vector(1<<31, 1<<31, 1<<31, 1<<31), croft.ErrProof},
 		"too short":                   {make([]int64, 3), croft.ErrShape},
 	} {
-		if _, err := n.Claim(c.x); !errors.Is(err, c.want) && (err != nil || c.want != nil) {
+		if _, err := n.Claim(c.x, Serial); !errors.Is(err, c.want) && (err != nil || c.want != nil) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
@@ -252,6 +279,38 @@ func TestClaimRefuses(t *testing.T) {
 	} {
 		if _, err := NewNorm(p); !errors.Is(err, croft.ErrShape) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	along := vector(3, -4)
+	for name, g := range map[string]Gate{
+		"a short direction":                  {along[1:], 0, 1},
+		"nothing between its ends":           {along, 1, 1},
+		"ends changed over":                  {along, 1, 0},
+		"a low end too low":                  {along, -1 << 62, 0},
+		"a high end too high":                {along, 0, 1 << 62},
+		"a direction too long":               {vector(1<<31, 1<<31), 0, 1},
+		"a direction and a bound too long":   {vector(1<<31, 1<<30), 0, 1},
+		"a direction of the smallest number": {vector(-1 << 63), 0, 1},
+	} {
+		p := small
+		p.Bound = 1<<31 - 1
+		if _, err := NewNorm(p, g); !errors.Is(err, croft.ErrShape) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := NewNorm(small, make([]Gate, maxGates+1)...); !errors.Is(err, croft.ErrShape) {
+		t.Error("many gates:", err)
+	}
+	gated, err := NewNorm(small, Gate{along, 0, 25}, Gate{along, -25, 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		x    []int64
+		want error
+	}{{vector(4, -3), nil}, {vector(3, -4), croft.ErrProof}, {vector(-4, 3), croft.ErrProof}} {
+		if _, err := gated.Claim(c.x, Serial); !errors.Is(err, c.want) {
+			t.Errorf("through the gates: %v, want %v", err, c.want)
 		}
 	}
 	if _, err := NewNorm(Params{12, 1<<31 - 1, 4, 16, 1, 2, 20}); err != nil {
@@ -296,7 +355,7 @@ func TestNormOverShamirShares(t *testing.T) {
 		}
 		return shares
 	}
-	c, err := n.Claim(x)
+	c, err := n.Claim(x, Serial)
 	if err != nil {
 		t.Fatal(err)
 	}

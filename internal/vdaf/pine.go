@@ -29,7 +29,7 @@ func newPine[E comparable](f field[E], modulus uint64, id uint32, aggregators in
 	if aggregators < 2 || aggregators > 255 {
 		return nil, croft.E(croft.ErrShape, "the list of aggregators", aggregators, "2 to 255")
 	}
-	n, err := newNorm(f, modulus, p)
+	n, err := newNorm(f, modulus, p, nil)
 	if err != nil {
 		return nil, err
 	}

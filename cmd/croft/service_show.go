@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/market"
+	"croft/internal/serve"
+)
+
+func (c *cli) serviceShowVerb() *cobra.Command {
+	return c.verb("service.show", "show SERVICE", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.serviceShow(ctx, args[0]) })
+}
+
+type serviceShowResult struct {
+	market.Listing
+	URL      string            `json:"url,omitempty"`
+	Snippets map[string]string `json:"snippets"`
+}
+
+// serviceShow shows a service and how programs call it.
+func (c *cli) serviceShow(ctx context.Context, ref string) error {
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return err
+	}
+	offered, err := client.Offered(ctx)
+	if err != nil {
+		return err
+	}
+	l, err := findService(offered, ref)
+	if err != nil {
+		return err
+	}
+	if l.Schema == nil && l.Task == serve.Predict {
+		if s, err := client.Schema(ctx, l.ID.String()); err == nil {
+			l.Schema = &s
+		}
+	}
+	r := serviceShowResult{Listing: l, URL: offered.URL, Snippets: snippets(l, offered.URL)}
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("service.show.title", l.Name, l.ProviderName, l.ID.Short()))
+		if l.Description != "" {
+			fmt.Fprintln(w, say("service.show.description", l.Description))
+		}
+		fmt.Fprintln(w, say("service.show.price", priceOf(l.Price), audience(l.Use)))
+		if !l.Model.IsZero() {
+			fmt.Fprintln(w, say("service.show.model", l.Model.Short()))
+		} else {
+			fmt.Fprintln(w, say("service.show.remote", l.ProviderName))
+		}
+		if l.Schema != nil {
+			for _, t := range l.Schema.Inputs {
+				what := say("service.show.range", t.Low, t.High)
+				if t.Levels != nil {
+					what = strings.Join(t.Levels, ", ")
+				}
+				fmt.Fprintln(w, say("service.show.input", t.Name, t.Datatype, what))
+			}
+			for _, t := range l.Schema.Outputs {
+				fmt.Fprintln(w, say("service.show.output", t.Name, t.Datatype))
+			}
+		}
+		for _, language := range []string{"curl", "python", "javascript"} {
+			fmt.Fprintf(w, "\n%s\n", say("service.show.snippet", language))
+			for line := range strings.Lines(r.Snippets[language]) {
+				fmt.Fprint(w, "  ", line)
+			}
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, "\n"+say("service.show.key"))
+	})
+}
+
+// findService finds a service among those offered, as the node does.
+func findService(offered api.Offered, ref string) (market.Listing, error) {
+	var found []market.Listing
+	for _, l := range offered.Services {
+		if ref == l.ID.String() || ref == l.ProviderName+"/"+l.Name {
+			return l, nil
+		}
+		if ref == l.Name || len(ref) >= 6 && strings.HasPrefix(l.ID.String(), ref) {
+			found = append(found, l)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return market.Listing{}, croft.E(croft.ErrNotFound, say("service.noun"), ref, "croft service ls")
+	case 1:
+		return found[0], nil
+	}
+	return market.Listing{}, croft.E(croft.ErrUsage, say("service.several", ref), say("service.several.fix", found[0].ProviderName+"/"+ref))
+}
+
+// snippets are programs that call a service, with this node's address. They take the
+// key from the environment: it is shown once, when it is made.
+func snippets(l market.Listing, url string) map[string]string {
+	model, _ := json.Marshal(l.Name) // a text is always JSON
+	q := string(model)
+	switch l.Task {
+	case serve.Chat:
+		return map[string]string{
+			"curl": fmt.Sprintf("curl %s/v1/chat/completions -H \"Authorization: Bearer $CROFT_API_KEY\" \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"model\": %s, \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'",
+				url, strings.ReplaceAll(q, "'", `'\''`)),
+			"python": fmt.Sprintf("import os\nfrom openai import OpenAI\nclient = OpenAI(base_url=\"%s/v1\", api_key=os.environ[\"CROFT_API_KEY\"])\nanswer = client.chat.completions.create(model=%s, messages=[{\"role\": \"user\", \"content\": \"Hello\"}])\nprint(answer.choices[0].message.content)",
+				url, q),
+			"javascript": fmt.Sprintf("import OpenAI from \"openai\";\nconst client = new OpenAI({ baseURL: \"%s/v1\", apiKey: process.env.CROFT_API_KEY });\nconst answer = await client.chat.completions.create({ model: %s, messages: [{ role: \"user\", content: \"Hello\" }] });\nconsole.log(answer.choices[0].message.content);",
+				url, q),
+		}
+	case serve.Embed:
+		return map[string]string{
+			"curl":       fmt.Sprintf("curl %s/v1/embeddings -H \"Authorization: Bearer $CROFT_API_KEY\" \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"model\": %s, \"input\": \"Hello\"}'", url, strings.ReplaceAll(q, "'", `'\''`)),
+			"python":     fmt.Sprintf("import os\nfrom openai import OpenAI\nclient = OpenAI(base_url=\"%s/v1\", api_key=os.environ[\"CROFT_API_KEY\"])\nprint(client.embeddings.create(model=%s, input=\"Hello\").data[0].embedding)", url, q),
+			"javascript": fmt.Sprintf("import OpenAI from \"openai\";\nconst client = new OpenAI({ baseURL: \"%s/v1\", apiKey: process.env.CROFT_API_KEY });\nconsole.log((await client.embeddings.create({ model: %s, input: \"Hello\" })).data[0].embedding);", url, q),
+		}
+	}
+	body := example(l.Schema)
+	path := url + "/v2/models/" + strings.ReplaceAll(l.Name, " ", "%20") + "/infer"
+	return map[string]string{
+		"curl": fmt.Sprintf("curl %s -H \"Authorization: Bearer $CROFT_API_KEY\" \\\n  -H 'Content-Type: application/json' \\\n  -d '%s'", path, strings.ReplaceAll(body, "'", `'\''`)),
+		"python": fmt.Sprintf("import json, os, urllib.request\nbody = %s\nrequest = urllib.request.Request(\"%s\", json.dumps(body).encode(),\n  {\"Authorization\": \"Bearer \" + os.environ[\"CROFT_API_KEY\"], \"Content-Type\": \"application/json\"})\nprint(json.load(urllib.request.urlopen(request))[\"outputs\"])",
+			body, path),
+		"javascript": fmt.Sprintf("const body = %s;\nconst answer = await fetch(\"%s\", { method: \"POST\", body: JSON.stringify(body),\n  headers: { Authorization: \"Bearer \" + process.env.CROFT_API_KEY, \"Content-Type\": \"application/json\" } });\nconsole.log((await answer.json()).outputs);",
+			body, path),
+	}
+}
+
+// example is a request of one row, within the model's ranges.
+func example(s *serve.Schema) string {
+	if s == nil {
+		s = new(serve.Schema)
+	}
+	header, row := []string{}, []string{}
+	for _, t := range s.Inputs {
+		header = append(header, t.Name)
+		if t.Levels != nil {
+			row = append(row, t.Levels[0])
+		} else {
+			row = append(row, t.Low)
+		}
+	}
+	body, err := serve.Rows(*s, header, [][]string{row})
+	if err != nil || len(s.Inputs) == 0 {
+		return `{"inputs": []}`
+	}
+	return string(body)
+}

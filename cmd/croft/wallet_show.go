@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"croft/internal/api"
+)
+
+func (c *cli) walletShowVerb() *cobra.Command {
+	return c.verb("wallet.show", "show", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.walletShow(ctx) })
+}
+
+// walletShow shows all credits on one page: free, reserved, earned, and when.
+func (c *cli) walletShow(ctx context.Context) error {
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return err
+	}
+	r, err := client.Wallet(ctx)
+	if err != nil {
+		return err
+	}
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("wallet.show.sums", r.Free, r.Reserved, r.Earned, r.Issued))
+		open := 0
+		for _, ch := range r.Channels {
+			if ch.Status == "closed" {
+				continue
+			}
+			if open++; open == 1 {
+				fmt.Fprintln(w, "\n"+say("wallet.show.head"))
+			}
+			role, middle := say("wallet.show.pays"), say("wallet.show.spent", ch.Spent, ch.Left)
+			if ch.Earns {
+				role, middle = say("wallet.show.earns"), say("wallet.show.earned", ch.Earned, ch.Claimable, ch.Paid)
+			}
+			when := say("wallet.show.open")
+			if ch.Until != nil {
+				when = say("wallet.show.until", ch.Status, day(*ch.Until))
+			} else if ch.Status != "open" {
+				when = ch.Status
+			}
+			fmt.Fprintln(w, say("wallet.show.row", ch.ID.Short(), role, ch.Other.Name, ch.Deposit, middle, when))
+		}
+		if open == 0 {
+			fmt.Fprintln(w, say("wallet.show.none"))
+		}
+	})
+}
+
+// findChannel returns the channel with this id or its beginning.
+func findChannel(r api.Wallet, ref string) (found []api.Channel) {
+	for _, ch := range r.Channels {
+		if id := ch.ID.String(); len(ref) >= 4 && len(ref) <= len(id) && id[:len(ref)] == ref {
+			found = append(found, ch)
+		}
+	}
+	return found
+}

@@ -1,0 +1,57 @@
+package market
+
+import (
+	"context"
+
+	"croft/internal/serve"
+)
+
+// backend is the desk as the dialects see it.
+type backend struct{ *Desk }
+
+// Backend lets programs on this machine use the market through a dialect.
+func (d *Desk) Backend() serve.Backend { return backend{d} }
+
+// Offers lists what can be called: what this node serves to its own programs, and all
+// services of the ledger. A name that two providers have is listed with theirs.
+func (b backend) Offers() (out []serve.Offer) {
+	for _, name := range b.Local() {
+		s, err := b.spec(specName(name))
+		if err == nil {
+			out = append(out, serve.Offer{Name: name, Task: s.Task, Provider: b.nameOf(context.Background(), b.Self), Here: true})
+		}
+	}
+	listings := b.Listings()
+	names := map[string]int{}
+	for _, name := range b.Local() {
+		names[name]++
+	}
+	for _, l := range listings {
+		names[l.Name]++
+	}
+	for _, l := range listings {
+		o := serve.Offer{Name: l.Name, Task: l.Task, Provider: l.ProviderName, Version: l.Version, Most: l.Price.Most, PayTo: l.Provider,
+			Network: b.Scope.Network, Here: l.Mine && b.Serving(l.ID)}
+		if names[l.Name] > 1 {
+			o.Name = l.ProviderName + "/" + l.Name
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func (b backend) Call(ctx context.Context, c serve.Call) (serve.Result, error) {
+	got, err := b.Desk.Call(ctx, Wish{Ref: c.Name, Request: c.Request, Columns: c.Columns, Remote: c.Remote && !b.runsHere(c.Name), Most: c.Most, Part: c.Part})
+	return serve.Result{Body: got.Body, Cost: got.Receipt.Price}, err
+}
+
+// runsHere says whether a call is of a model of the network: that runs here whatever
+// its caller would agree to.
+func (b backend) runsHere(name string) bool {
+	l, err := b.Find(name)
+	return err == nil && !l.Model.IsZero()
+}
+
+func (b backend) Schema(ctx context.Context, name string) (serve.Schema, error) {
+	return b.SchemaOf(ctx, name)
+}

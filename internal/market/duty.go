@@ -1,0 +1,212 @@
+package market
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+	"croft/internal/pay"
+)
+
+// What the ledger is told of channels, and when. Nobody waits for it: each duty looks
+// at the ledger and does what is missing there, so that it may be cut off anywhere.
+
+// How often this node looks at its channels, and when it asks for its money.
+const (
+	glance    = 5 * time.Second
+	saveEvery = 10 * time.Second
+	claimAge  = 24 * time.Hour // what is due is claimed at the latest so long after the last claim
+)
+
+// Run does this node's duties until ctx ends: it follows its channels on the ledger,
+// claims what it earned, shows what speaks for it while a window is open, asks to
+// settle when it has passed, and saves what need not be durable at once. It fails
+// when this node's disk does.
+func (m *Market) Run(ctx context.Context) error {
+	moved := m.Ledger.Watch(ctx)
+	claimed, saved := time.Now(), time.Now()
+	for {
+		now := time.Now()
+		old := now.Sub(claimed) >= claimAge
+		if old {
+			claimed = now
+		}
+		if err := m.duties(ctx, now, old); err != nil && ctx.Err() == nil {
+			m.Log.Warn("channels", "why", err) // the ledger is away, or was quicker: looked at again
+		}
+		if now.Sub(saved) >= saveEvery || ctx.Err() != nil {
+			saved = now
+			if err := m.save(); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return m.save()
+		case <-moved:
+		case <-time.After(glance):
+		}
+	}
+}
+
+func (m *Market) save() error {
+	return errors.Join(m.savePurses(), m.saveReceipts(), m.compact())
+}
+
+// Catch looks at the ledger now, for a channel that was opened or changed.
+func (m *Market) Catch(ctx context.Context) error { return m.duties(ctx, time.Now(), false) }
+
+// duties looks at every channel of this node once.
+func (m *Market) duties(ctx context.Context, now time.Time, claimAll bool) error {
+	m.onDuty.Lock()
+	defer m.onDuty.Unlock()
+	account, _, err := read[ledger.Account](ctx, m, ledger.AccountKey(m.Self))
+	if err != nil {
+		return err
+	}
+	for n := uint32(0); n < account.Channels; n++ {
+		id, found, err := read[croft.ChannelID](ctx, m, ledger.ChannelAtKey(m.Self, n))
+		if err != nil || !found {
+			return err
+		}
+		if m.ended[id] {
+			continue
+		}
+		c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(id))
+		if err != nil || !found {
+			return err
+		}
+		if err := m.duty(ctx, c, now, claimAll); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// duty does what one channel needs.
+func (m *Market) duty(ctx context.Context, c ledger.Channel, now time.Time, claimAll bool) error {
+	mine := ledger.Position{Channel: c.Terms.ID}
+	news, due, agree := false, false, false
+	switch {
+	case c.Terms.Payee == m.Self && c.Terms.Till == m.Key:
+		t := m.adopt(c)
+		t.mu.Lock()
+		best, credit := t.till.State()
+		claimable, working := t.till.Claimable(), t.working
+		t.mu.Unlock()
+		if c.Status == ledger.ChannelClosed && working == 0 {
+			m.mu.Lock()
+			delete(m.tills, c.Terms.ID)
+			m.mu.Unlock()
+			m.ended[c.Terms.ID] = true
+			return nil
+		}
+		agree = c.Status == ledger.ChannelClosing && !c.ByPayee && working == 0
+		if best == nil {
+			break
+		}
+		// An honest till shows what it gave back, too: then nobody has to object.
+		mine.Voucher = best
+		mine.Receipt = &croft.SignedReceipt{Receipt: credit, Signature: m.Sign(m.Scope, croft.ReceiptDomain, croft.Encode(credit))}
+		news = best.Voucher.Owed > c.Owed
+		due = c.Status == ledger.ChannelOpen && claimable > c.Paid && (claimAll || claimable-c.Paid >= c.Terms.Deposit/2)
+	case c.Terms.Payer == m.Key:
+		m.fill(c)
+		if c.Status == ledger.ChannelClosed {
+			m.mu.Lock()
+			delete(m.purses, c.Terms.ID)
+			m.mu.Unlock()
+			m.ended[c.Terms.ID] = true
+			return m.Docs.Delete(purseKind, c.Terms.ID.String())
+		}
+		m.mu.RLock()
+		p := m.purses[c.Terms.ID]
+		m.mu.RUnlock()
+		p.mu.Lock()
+		mine.Receipt = p.purse.Evidence()
+		owing := c.Terms.Deposit - p.purse.Left()
+		p.mu.Unlock()
+		if c.Status == ledger.ChannelClosing && c.ByPayee && c.Terms.Funder == m.Self {
+			shown := c.Credited
+			if mine.Receipt != nil {
+				shown = max(shown, mine.Receipt.Receipt.Credited)
+			}
+			if sum := pay.Due(c.Terms.Deposit, c.Owed, shown, c.Paid); sum <= owing {
+				mine.Due, agree = &sum, true
+			}
+		}
+		news = mine.Receipt != nil && mine.Receipt.Receipt.Credited > c.Credited
+	case c.Status == ledger.ChannelClosed:
+		m.ended[c.Terms.ID] = true
+		return nil
+	}
+	contested := c.Status == ledger.ChannelClaimed || c.Status == ledger.ChannelClosing
+	switch {
+	case agree: // both ends have spoken: the window need not pass
+		m.Log.Info("close", "channel", c.Terms.ID.Short())
+		return m.Submit(ctx, &ledger.Close{Positions: []ledger.Position{mine}})
+	case due:
+		m.Log.Info("claim", "channel", c.Terms.ID.Short(), "due", mine.Voucher.Voucher.Owed-mine.Receipt.Receipt.Credited)
+		return m.Submit(ctx, &ledger.Claim{Positions: []ledger.Position{mine}})
+	case contested && news:
+		m.Log.Info("show", "channel", c.Terms.ID.Short(), "status", c.Status.String())
+		return m.Submit(ctx, &ledger.Post{Positions: []ledger.Position{mine}})
+	case contested && c.Until > 0 && now.UnixMilli() > c.Until && len(c.Proposers) == 0:
+		return m.Submit(ctx, &ledger.Settle{Channels: []croft.ChannelID{c.Terms.ID}})
+	}
+	return nil
+}
+
+// Close ends a channel of this node, with what speaks for it: the ledger pays what is
+// due and returns the rest when its window has passed, or at once if the other end
+// has closed too. As payer it first asks the till what it gives back, as far as the
+// till answers.
+func (m *Market) Close(ctx context.Context, id croft.ChannelID) error {
+	c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(id))
+	if err != nil {
+		return err
+	}
+	if !found || c.Terms.Funder != m.Self && c.Terms.Payee != m.Self {
+		return croft.E(croft.ErrTxUnknown, "channel of this member", id.Short())
+	}
+	at := ledger.Position{Channel: id}
+	if c.Terms.Payee == m.Self {
+		t := m.adopt(c)
+		t.mu.Lock()
+		t.till.Close() // no call is admitted that the ledger would not hear of
+		best, credit := t.till.State()
+		t.mu.Unlock()
+		at.Voucher = best
+		at.Receipt = &croft.SignedReceipt{Receipt: credit, Signature: m.Sign(m.Scope, croft.ReceiptDomain, croft.Encode(credit))}
+		return m.Submit(ctx, &ledger.Close{Positions: []ledger.Position{at}})
+	}
+	if c.Terms.Payer == m.Key {
+		m.fill(c)
+		m.mu.RLock()
+		p := m.purses[id]
+		m.mu.RUnlock()
+		p.mu.Lock()
+		p.closing = true
+		p.wake()
+		if p.purse.Waiting() == 0 && !p.asking {
+			within, cancel := context.WithTimeout(ctx, 10*time.Second)
+			if err := m.resume(within, p); err != nil {
+				m.Log.Info("close", "channel", id.Short(), "till does not answer", err)
+			}
+			cancel()
+		}
+		at.Receipt = p.purse.Evidence()
+		p.mu.Unlock()
+	}
+	if c.ByPayee { // the provider has shown what speaks for it: there is nothing to wait for
+		credited := c.Credited
+		if at.Receipt != nil {
+			credited = max(credited, at.Receipt.Receipt.Credited)
+		}
+		due := pay.Due(c.Terms.Deposit, c.Owed, credited, c.Paid)
+		at.Due = &due
+	}
+	return m.Submit(ctx, &ledger.Close{Positions: []ledger.Position{at}})
+}

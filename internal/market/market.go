@@ -1,0 +1,274 @@
+// Package market is the second great flow: a paid call between a consumer's node
+// and a provider's.
+//
+//	quote → open → voucher → infer → meter → countersign → settle
+//
+// Each end is one flat function in session.go, a line a step; docs/life-of-a-request.md
+// has a heading for each, and the log the same words. A call reads and writes nothing
+// on the ledger: the terms of channels and services are in memory, and what must
+// survive a crash is one sync of a journal, which all calls in flight share.
+//
+//	session.go   a call, at its two ends
+//	market.go    what a node offers, and what it needs for that
+//	tills.go     the provider's channels: recovered, journalled
+//	purses.go    the consumer's channels: resumed from the other side's word
+//	duty.go      what the ledger is told: claims, evidence, the ends of windows
+//	wire.go      a call as bytes
+//	receipts.go  what both ends signed
+//	desk.go      what people and programs at this node do in the market
+package market
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+	"croft/internal/pay"
+	"croft/internal/serve"
+)
+
+// Ledger is what the market needs of the network's ledger. Nothing of it is used
+// during a call.
+type Ledger interface {
+	// Read returns one record of the last committed state; nil if there is none.
+	Read(ctx context.Context, key string) ([]byte, error)
+	// Watch wakes up after blocks with news.
+	Watch(ctx context.Context) <-chan struct{}
+}
+
+// Journal is what a till writes before it works: see store.Journal.
+type Journal interface {
+	Append(entry []byte) (mark uint64)
+	Sync(mark uint64) error
+	Size() int64
+	Roll() (forget func() error, err error)
+}
+
+// Docs keeps small named documents, durably when Put returns.
+type Docs interface {
+	Put(kind, name string, data []byte) error
+	Get(kind, name string) ([]byte, error)
+	Delete(kind, name string) error
+	List(kind string) ([]string, error)
+}
+
+// Peers reaches other members' nodes: end to end encrypted to the node's key.
+type Peers interface {
+	// Ask sends a request and returns the answer; part is told what comes before it.
+	Ask(ctx context.Context, to croft.MemberID, request []byte, part func([]byte) error) ([]byte, error)
+}
+
+// Config is what a Market needs. All fields are set by whoever builds it.
+type Config struct {
+	Self  croft.MemberID
+	Scope croft.Scope
+	Key   croft.PublicKey // this node's payment key: its till, and its purses
+	Sign  pay.Sign        // with it
+
+	Ledger Ledger
+	Docs   Docs
+	Peers  Peers
+	// Submit signs a transaction with the node's key, keeps it until the ledger took or
+	// refused it, and returns which.
+	Submit func(ctx context.Context, body any) error
+	Log    *slog.Logger
+	// At is called at each named line; nil in the product. Tests stop there.
+	At func(line string)
+
+	// MinWindow is the shortest time, in seconds, in which a claim must be open to
+	// objection for this provider to serve a channel; 0: an hour.
+	MinWindow uint32
+	// MaxRisk is the most that a consumer has at risk with one provider; 0: what it
+	// bought there so far, and at least one call.
+	MaxRisk croft.Credits
+}
+
+// Market is a node's part in the market: its offers, its tills, its purses. Its
+// methods may be called concurrently.
+type Market struct {
+	Config
+	journal Journal
+
+	mu     sync.RWMutex // guards the maps; what they hold guards itself
+	offers map[croft.ServiceID]*offer
+	tills  map[croft.ChannelID]*till
+	purses map[croft.ChannelID]*purse
+
+	onDuty sync.Mutex               // guards ended: one pass at a time
+	ended  map[croft.ChannelID]bool // channels that need nothing more
+
+	receipts receipts
+	free     freeCalls // that this node gave
+	taken    freeCalls // that it took
+}
+
+// offer is a service of this node, as the ledger has it, and the engine behind it.
+type offer struct {
+	service croft.Service
+	terms   croft.Hash
+	engine  serve.Engine
+	model   []byte                    // a document that callers run at their own node; nil: none
+	admit   func(croft.MemberID) bool // who may have it, and call without paying; nil: whoever asks
+	slots   chan struct{}             // nil: any number of calls at a time
+}
+
+// New returns the market part of a node, with the tills as they stood: journal is
+// opened with replay's function first. Every call that a crash interrupted is given
+// back, durably, before New returns.
+func New(c Config, open func(replay func(entry []byte) error) (Journal, error)) (*Market, error) {
+	if c.MinWindow == 0 {
+		c.MinWindow = 3600
+	}
+	m := &Market{Config: c, offers: map[croft.ServiceID]*offer{}, tills: map[croft.ChannelID]*till{},
+		purses: map[croft.ChannelID]*purse{}, ended: map[croft.ChannelID]bool{}}
+	if err := m.recover(open); err != nil {
+		return nil, err
+	}
+	return m, errors.Join(m.loadPurses(), m.loadReceipts())
+}
+
+// at names a line for tests.
+func (m *Market) at(line string) {
+	if m.At != nil {
+		m.At(line)
+	}
+}
+
+// Offering is what a node serves a service with.
+type Offering struct {
+	Service croft.Service // as the ledger has it
+	Engine  serve.Engine
+	Model   []byte                    // a document that callers may run at their own node; nil: none
+	Admit   func(croft.MemberID) bool // who may have that, and call without paying; nil: whoever asks
+}
+
+// Offer serves a service from now on, in place of what it was served with.
+func (m *Market) Offer(f Offering) {
+	service := f.Service
+	o := &offer{service: service, terms: service.Terms(), engine: f.Engine, model: f.Model, admit: f.Admit}
+	if n := service.Limits.InFlight; n > 0 {
+		o.slots = make(chan struct{}, n)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old := m.offers[service.ID()]; old != nil && old.slots != nil && o.slots != nil && cap(old.slots) == cap(o.slots) {
+		o.slots = old.slots // calls in hand count on
+	}
+	m.offers[service.ID()] = o
+}
+
+// Stop serves a service no longer; calls in hand are finished.
+func (m *Market) Stop(id croft.ServiceID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.offers, id)
+}
+
+// offer returns an offer of this node. It fails with croft.ErrNotServed.
+func (m *Market) offer(id croft.ServiceID) (*offer, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if o := m.offers[id]; o != nil {
+		return o, nil
+	}
+	return nil, croft.E(croft.ErrNotServed, id.Short(), "it has no engine for it")
+}
+
+// Serving says whether this node answers calls of a service.
+func (m *Market) Serving(id croft.ServiceID) bool { _, err := m.offer(id); return err == nil }
+
+// take counts a call in, as far as the service takes so many at a time.
+func (o *offer) take() (release func(), err error) {
+	if o.slots == nil {
+		return func() {}, nil
+	}
+	select {
+	case o.slots <- struct{}{}:
+		return func() { <-o.slots }, nil
+	default:
+		return nil, croft.E(croft.ErrBusy, o.service.Name)
+	}
+}
+
+// Balance is one channel of this node as it stands between its two ends.
+type Balance struct {
+	Channel  croft.Channel
+	Earned   croft.Credits // as provider: what finished calls cost
+	Claim    croft.Credits // as provider: what the ledger would pay, of which some may be paid already
+	Bought   croft.Credits // as consumer: what calls cost
+	Lost     croft.Credits // as consumer: promised for calls that got no answer, and not given back
+	Left     croft.Credits // what can still be promised
+	Waiting  int           // calls in flight
+	Provider bool          // of the two ends, this one
+}
+
+// Balances returns the channels that this node has a part in, by id.
+func (m *Market) Balances() (all []Balance) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, t := range m.tills {
+		t.mu.Lock()
+		claim := t.till.Claimable()
+		all = append(all, Balance{Channel: t.channel, Earned: t.till.Earned(), Claim: claim, Left: t.channel.Deposit - claim,
+			Waiting: t.working, Provider: true})
+		t.mu.Unlock()
+	}
+	for _, p := range m.purses {
+		p.mu.Lock()
+		b := Balance{Channel: p.channel, Left: p.purse.Left(), Waiting: p.purse.Waiting()}
+		b.Bought, b.Lost = p.purse.Spent()
+		all = append(all, b)
+		p.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b Balance) int { return a.Channel.ID.Compare(b.Channel.ID) })
+	return all
+}
+
+// read reads one record of the ledger.
+func read[T any](ctx context.Context, m *Market, key string) (record T, found bool, err error) {
+	raw, err := m.Ledger.Read(ctx, key)
+	if err != nil {
+		return record, false, err
+	}
+	return ledger.Decode[T](raw)
+}
+
+// freeCalls counts calls without payment, by service and member, in a day. Counts
+// are in memory: a restart begins the day anew.
+type freeCalls struct {
+	mu   sync.Mutex
+	day  int64
+	used map[freeCall]uint32
+}
+
+type freeCall struct {
+	service croft.ServiceID
+	member  croft.MemberID
+}
+
+// take uses one free call up, if there is one left today.
+func (f *freeCalls) take(service croft.ServiceID, member croft.MemberID, most uint32, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if day := now.Unix() / 86_400; f.used == nil || f.day != day {
+		f.day, f.used = day, map[freeCall]uint32{}
+	}
+	key := freeCall{service, member}
+	if f.used[key] >= most {
+		return false
+	}
+	f.used[key]++
+	return true
+}
+
+// exhaust says that all of today's are used up.
+func (f *freeCalls) exhaust(service croft.ServiceID, member croft.MemberID, most uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.used[freeCall{service, member}] = most
+}

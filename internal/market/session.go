@@ -1,0 +1,398 @@
+package market
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"croft"
+	"croft/internal/pay"
+	"croft/internal/serve"
+)
+
+// Use is a call that somebody at this node wants to make.
+type Use struct {
+	Service croft.Service // as the ledger has it
+	Request serve.Request
+	// Here is the engine that answers at this node: then only the use is paid for, and
+	// the request stays. Nil: the request goes to the provider's node.
+	Here serve.Engine
+	// Most is the price that the caller agrees to, beyond which the call is refused; 0:
+	// the service's.
+	Most croft.Credits
+	// Part is told each part of a stream; an error ends the call.
+	Part func([]byte) error
+}
+
+// Done is a call that was made.
+type Done struct {
+	Body    []byte
+	Receipt croft.Receipt // zero: it was free
+	Most    croft.Credits // that it could have cost
+}
+
+// Call makes a paid call: the consumer's end of
+//
+//	quote → open → voucher → infer → meter → countersign → settle
+//
+// It fails with what stands at each line. A call that ends between voucher and
+// countersign is given up: the next one on the channel begins by asking its till
+// what became of it, and a till that gave no answer gives the price back.
+func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
+	a := ask{Kind: askCall, Service: u.Service.ID(), ID: newID()}
+	request := croft.Encode(u.Request)
+	if len(request) > serve.MaxBody {
+		return done, croft.E(croft.ErrTooLarge, len(request), serve.MaxBody)
+	}
+	hash := croft.RequestHash(a.ID, request)
+	if a.Request = request; u.Here != nil {
+		a.Kind, a.ID, a.Request, a.Hash = askUse, [16]byte{}, nil, hash
+	}
+
+	// quote: the price, as this node's own ledger has it; whoever asks may want to pay less.
+	//   Crash: nothing has happened.
+	done.Most = u.Service.Price.Most
+	if free := m.taken.take(a.Service, m.Self, u.Service.Price.Free, time.Now()); free {
+		done.Most = 0
+	}
+	if u.Most > 0 && done.Most > u.Most {
+		return done, croft.E(croft.ErrSpendCap, done.Most, u.Most)
+	}
+	m.at("quote")
+
+	// open: the channel that this call is paid from. Opening one takes a person's key and
+	// is done before; here it is only chosen, from memory.
+	//   Crash: nothing has happened.
+	var p *purse
+	var number uint64
+	if done.Most > 0 {
+		if p, err = m.purseFor(u.Service, done.Most); err != nil {
+			return done, err
+		}
+		m.at("open")
+
+		// voucher: the promise to pay at most the price of this call.
+		//   Crash: the till has this voucher or an older one, and no other node has any. The
+		//   next start asks it (resume) and goes on from there; nothing had to be durable.
+		number, a.Voucher, a.Thanks, err = m.promise(ctx, p, pay.Call{Service: a.Service, Terms: u.Service.Terms(), Request: hash, Price: done.Most})
+		if err != nil {
+			return done, err
+		}
+		defer func() {
+			if number > 0 { // not settled below
+				p.lose(number)
+			}
+		}()
+	}
+	m.at("voucher")
+
+	// infer: the provider's node answers, or grants the use; then this node answers.
+	//   Crash: the till has charged the call, and at most its price is lost.
+	var parts []byte
+	collect := func(data []byte) error {
+		if len(parts)+len(data) > serve.MaxBody {
+			return croft.E(croft.ErrTooLarge, len(parts)+len(data), serve.MaxBody)
+		}
+		parts = append(parts, data...)
+		if u.Part == nil {
+			return nil
+		}
+		return u.Part(data)
+	}
+	var own []byte
+	if u.Here != nil { // first, so that nobody pays for rows that do not fit the model
+		answer, err := u.Here.Infer(ctx, u.Request, collect)
+		if err != nil {
+			return done, err
+		}
+		own = answer.Body
+	}
+	raw, err := m.Peers.Ask(ctx, u.Service.Provider, croft.Encode(a), collect)
+	if p == nil && u.Service.Price.Most > 0 && errors.Is(err, croft.ErrNoChannel) {
+		m.taken.exhaust(a.Service, m.Self, u.Service.Price.Free) // its provider counted more: from here on they are paid
+		return m.Call(ctx, u)
+	}
+	if err != nil {
+		return done, err
+	}
+	got, err := readAnswer(raw)
+	if err != nil {
+		return done, err
+	}
+	done.Body = got.Result
+	m.at("infer")
+
+	// meter: what the receipt says must be of this call, of this answer, and no dearer.
+	//   Crash: as before.
+	if p != nil {
+		r, err := pay.CheckReceipt(m.Scope, p.channel, got.Receipt)
+		if err == nil {
+			err = fits(r.Body(), a, number, hash, got, parts)
+		}
+		if err != nil {
+			return done, errors.Join(got.trouble(), err)
+		}
+		done.Receipt = r.Body()
+		m.at("meter")
+
+		// countersign: this end's word that it has the result. It is signed when nobody waits
+		// for it, and goes with a later call.
+		//   Crash: the provider's receipt stands without it; it is worth a little less to the
+		//   provider's name, and nothing to its purse.
+		m.thank(p, r, a.Service)
+		m.at("countersign")
+
+		// settle: in the purse now; on the ledger when the channel is claimed or closed.
+		//   Crash: the till says it again.
+		settled := p.settle(r)
+		if settled != nil {
+			return done, settled
+		}
+		number = 0
+		m.Log.Debug("settle", "service", u.Service.Name, "channel", p.channel.ID.Short(), "call", done.Receipt.Number, "price", done.Receipt.Price)
+		m.at("settle")
+	}
+	if err := got.trouble(); err != nil {
+		return done, err
+	}
+	if u.Here != nil {
+		done.Body = own
+	}
+	return done, nil
+}
+
+// fits says whether a receipt is of this call.
+func fits(r croft.Receipt, a ask, number uint64, hash croft.Hash, got answer, parts []byte) error {
+	var result croft.Hash
+	if a.Kind == askCall && r.Outcome != croft.Failed {
+		result = croft.RequestHash(a.ID, append(parts, got.Result...))
+	}
+	switch {
+	case r.Number != number || r.Request != hash:
+		return croft.E(croft.ErrReceipt, "it is of another call")
+	case r.Result != result:
+		return croft.E(croft.ErrReceipt, "it is of another answer")
+	case r.Outcome == croft.Failed && r.Price > 0:
+		return croft.E(croft.ErrReceipt, "it charges a call that failed")
+	case r.Outcome == croft.Answered && got.Code != 0 || r.Outcome != croft.Answered && got.Code == 0:
+		return croft.E(croft.ErrReceipt, "it says another outcome than the answer")
+	}
+	return nil
+}
+
+// Serve answers a call of another node: the provider's end of
+//
+//	quote → open → voucher → infer → meter → countersign → settle
+//
+// from is who asks, as its connection proved. Free calls have no voucher, receipt or
+// journal. What is wrong with the call is its error; what becomes of one that was
+// admitted is in the answer, with its receipt.
+func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, part func([]byte) error) ([]byte, error) {
+	a, err := readAsk(raw)
+	if err != nil {
+		return nil, err
+	}
+	if a.Kind == askState {
+		out, err := m.state(ctx, from, a)
+		return croft.Encode(out), err
+	}
+
+	// quote: the service as it is offered now, and whether one more call has room.
+	//   Crash: nothing has happened.
+	o, err := m.offer(a.Service)
+	if err != nil {
+		return nil, err
+	}
+	if limit := o.service.Limits.Bytes; limit > 0 && len(a.Request) > int(limit) {
+		return nil, croft.E(croft.ErrTooLarge, len(a.Request), limit)
+	}
+	release, err := o.take()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	var request serve.Request
+	hash := a.Hash
+	if a.Kind == askCall {
+		if err := croft.Decode(a.Request, &request); err != nil {
+			return nil, err
+		}
+		if request.Task != o.service.Task {
+			return nil, croft.E(croft.ErrRequest, "the service's task is "+o.service.Task)
+		}
+		hash = croft.RequestHash(a.ID, a.Request)
+	}
+	m.at("serve.quote")
+	if a.Kind == askModel || len(a.Voucher) == 0 { // of who pays the ledger saw to it that the service is for it
+		if o.admit != nil && !o.admit(from) {
+			return nil, croft.E(croft.ErrTxRights, from.Short(), "the service is not for it")
+		}
+	}
+	if a.Kind == askModel {
+		return m.giveModel(o)
+	}
+	if len(a.Voucher) == 0 {
+		return m.serveFree(ctx, from, o, a, request, part)
+	}
+
+	// open: the channel, from memory; one opened a moment ago is looked up once.
+	//   Crash: nothing has happened.
+	var seen croft.SignedVoucher
+	if err := croft.Decode(a.Voucher, &seen); err != nil {
+		return nil, err
+	}
+	t, err := m.tillOf(ctx, seen.Voucher.Channel)
+	if err != nil {
+		return nil, err
+	}
+	m.at("serve.open")
+
+	// voucher: the payer's promise, checked, and on the disk before work begins. The sync
+	// is shared by all calls in flight.
+	//   Crash before the sync ended: nobody was told anything; the payer gets the price back
+	//   either way. After it: the till has the voucher, and gives the price back at the next
+	//   start (recover).
+	v, err := pay.CheckVoucher(m.Scope, t.channel, a.Voucher)
+	if err != nil {
+		return nil, err
+	}
+	m.receipts.heard(t.channel, a.Thanks)
+	admitted, mark, err := m.admit(t, v, pay.Call{Service: a.Service, Terms: o.terms, Request: hash, Price: o.service.Price.Most})
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case admitted.Receipt != nil: // the same call again: the same receipt, and nothing is done twice
+		out := answer{Receipt: pay.SealReceipt(m.Scope, *admitted.Receipt, m.Sign)}
+		out.fail(croft.E(croft.ErrAnswered, v.Body().Number))
+		return croft.Encode(out), nil
+	case admitted.Entry == nil:
+		return nil, croft.E(croft.ErrTillBusy, 1)
+	}
+	m.at("serve.admit")
+	if err := m.journal.Sync(mark); err != nil {
+		return nil, err // a till whose disk fails serves nothing; the call stays unfinished
+	}
+	m.at("serve.voucher")
+
+	// infer: the work. A caller that goes away ends it, and pays for what it got.
+	//   Crash: the payer gets the price back; the provider loses the work in flight.
+	var sent []byte
+	begun := time.Now()
+	made, failed := serve.Answer{}, error(nil)
+	if a.Kind == askCall {
+		within, cancel := o.within(ctx)
+		made, failed = o.engine.Infer(within, request, func(data []byte) error {
+			if len(sent)+len(data) > serve.MaxBody {
+				return croft.E(croft.ErrTooLarge, len(sent)+len(data), serve.MaxBody)
+			}
+			sent = append(sent, data...)
+			return part(data)
+		})
+		cancel()
+	}
+	m.at("serve.infer")
+
+	// meter: what it used, and what that costs: never more than was promised.
+	//   Crash: as before.
+	out, outcome := answer{Result: made.Body}, croft.Answered
+	made.Meter.Micros = uint64(time.Since(begun).Microseconds())
+	switch {
+	case failed != nil && len(sent) == 0:
+		outcome, out.Result = croft.Failed, nil
+		out.fail(failed)
+	case failed != nil:
+		outcome, out.Result = croft.Partial, nil
+		out.fail(failed)
+	case made.Partial != nil:
+		outcome = croft.Partial
+		out.fail(made.Partial)
+	}
+	price, result := o.service.Price.Of(made.Meter), croft.Hash{}
+	if outcome == croft.Failed {
+		price, made.Meter = 0, croft.Meter{}
+	} else if a.Kind == askCall {
+		result = croft.RequestHash(a.ID, append(sent, out.Result...))
+	}
+	m.at("serve.meter")
+
+	// countersign: the till's word, in the journal's order; it leaves without waiting for
+	// the disk, because what a crash forgets of it is given back in full (recover).
+	receipt, err := m.finish(t, v.Body().Number, outcome, result, made.Meter, price)
+	if err != nil {
+		return nil, err
+	}
+	out.Receipt = pay.SealReceipt(m.Scope, receipt, m.Sign)
+	m.at("serve.countersign")
+
+	m.receipts.add(Receipt{Service: a.Service, Provider: true, At: begun, Signed: croft.SignedReceipt{Receipt: receipt}})
+
+	// settle: in the till now; on the ledger by a claim (duty.go).
+	m.Log.Debug("settle", "service", o.service.Name, "channel", t.channel.ID.Short(), "call", receipt.Number, "outcome", outcome, "price", price)
+	m.at("serve.settle")
+	return croft.Encode(out), nil
+}
+
+// admit takes a call on, in memory, and puts it into the journal.
+func (m *Market) admit(t *till, v pay.Voucher, want pay.Call) (pay.Admission, uint64, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	admitted, err := t.till.Admit(v, want)
+	if err != nil || admitted.Entry == nil {
+		return admitted, 0, err
+	}
+	t.working++
+	return admitted, m.write(t, admitted.Entry), nil
+}
+
+// finish ends a call, in memory, and puts that into the journal.
+func (m *Market) finish(t *till, number uint64, outcome croft.Outcome, result croft.Hash, used croft.Meter, price croft.Credits) (croft.Receipt, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	receipt, entry, err := t.till.Finish(number, outcome, result, used, price)
+	if entry != nil {
+		t.working--
+		m.write(t, entry)
+	}
+	return receipt, err
+}
+
+// within bounds the work on a call by the service's own limit.
+func (o *offer) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := 10 * time.Minute
+	if s := o.service.Limits.Seconds; s > 0 {
+		limit = time.Duration(s) * time.Second
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+// serveFree answers a call that costs nothing, or is one of the caller's free ones.
+func (m *Market) serveFree(ctx context.Context, from croft.MemberID, o *offer, a ask, request serve.Request, part func([]byte) error) ([]byte, error) {
+	p := o.service.Price
+	if p.Most > 0 && !m.free.take(a.Service, from, p.Free, time.Now()) {
+		return nil, croft.E(croft.ErrNoChannel, m.Self.Short(), p.Most, o.service.Name)
+	}
+	if a.Kind == askUse {
+		return croft.Encode(answer{}), nil
+	}
+	within, cancel := o.within(ctx)
+	defer cancel()
+	made, err := o.engine.Infer(within, request, part)
+	if err != nil {
+		return nil, err
+	}
+	out := answer{Result: made.Body}
+	if made.Partial != nil {
+		out.fail(made.Partial)
+	}
+	return croft.Encode(out), nil
+}
+
+// giveModel hands a model to a member that the service is for, to run it at its own
+// node.
+func (m *Market) giveModel(o *offer) ([]byte, error) {
+	if o.model == nil {
+		return nil, croft.E(croft.ErrRequest, "the service has no model to run elsewhere")
+	}
+	return croft.Encode(answer{Result: o.model}), nil
+}

@@ -1,0 +1,262 @@
+package market
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"croft"
+	"croft/internal/serve"
+)
+
+var price = croft.Price{Call: croft.Credit, Most: croft.Credit}
+
+func TestCallIsPaid(t *testing.T) {
+	w := newWorld(t, price)
+	if _, _, err := w.call("no channel"); !errors.Is(err, croft.ErrNoChannel) {
+		t.Fatal(err)
+	}
+	id := w.open(10 * croft.Credit)
+	done, _, err := w.call("hello")
+	if err != nil || string(done.Body) != "hello" || done.Receipt.Price != croft.Credit || done.Receipt.Outcome != croft.Answered {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	before := [2]int{w.consumer.count, w.provider.count}
+	for i := range 9 {
+		if _, _, err := w.call(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := [2]int{w.consumer.count, w.provider.count}; after != before {
+		t.Fatalf("the ledger was read: %v, then %v", before, after)
+	}
+	if _, _, err := w.call("eleventh"); !errors.Is(err, croft.ErrNoChannel) {
+		t.Fatal(err)
+	}
+	for _, b := range append(w.provider.market.Balances(), w.consumer.market.Balances()...) {
+		if b.Channel.ID != id || b.Left != 0 || b.Waiting != 0 || b.Provider && b.Earned != 10*croft.Credit || !b.Provider && b.Bought != 10*croft.Credit {
+			t.Fatalf("%+v", b)
+		}
+	}
+	w.call("carries thanks")
+	w.provider.market.sayThanks()
+	for _, r := range w.consumer.market.Receipts() {
+		if r.Payer == nil || r.Provider {
+			t.Fatalf("%+v", r)
+		}
+	}
+	if n := len(w.provider.market.Receipts()); n != 10 {
+		t.Fatal(n)
+	}
+}
+
+// Any number of calls is in flight on one channel, and share their syncs.
+func TestManyInFlight(t *testing.T) {
+	w := newWorld(t, price)
+	w.open(1000 * croft.Credit)
+	w.consumer.market.MaxRisk = 64 * croft.Credit
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			if done, _, err := w.call(fmt.Sprint(i)); err != nil || string(done.Body) != fmt.Sprint(i) {
+				t.Error(done, err)
+			}
+		})
+	}
+	all.Wait()
+	for body, n := range w.engine.calls {
+		if n != 1 {
+			t.Errorf("%s was worked on %d times", body, n)
+		}
+	}
+}
+
+// A stranger gets one call at a time, and more as it earns.
+func TestTrustGrows(t *testing.T) {
+	w := newWorld(t, price)
+	w.open(100 * croft.Credit)
+	w.engine.wait = make(chan struct{})
+	p := w.consumer.market.purses
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() { w.call(fmt.Sprint(i)) })
+	}
+	most := 0
+	for range 8 {
+		w.engine.wait <- struct{}{} // one answer
+		for _, p := range p {
+			p.mu.Lock()
+			bought, _ := p.purse.Spent()
+			if risk := p.purse.AtRisk(); risk > max(croft.Credit, bought) {
+				t.Errorf("%s at risk, %s bought", risk, bought)
+			}
+			most = max(most, p.purse.Waiting())
+			p.mu.Unlock()
+		}
+	}
+	all.Wait()
+}
+
+// What a call does not cost comes back: by the meter, when the engine fails, and of a
+// stream that breaks off.
+func TestMeterAndFailures(t *testing.T) {
+	w := newWorld(t, croft.Price{Output: croft.Credit, Most: 5 * croft.Credit})
+	w.open(100 * croft.Credit)
+	w.engine.meter = croft.Meter{Output: 2}
+	done, _, err := w.call("two tokens")
+	if err != nil || done.Receipt.Price != 2*croft.Credit || done.Receipt.Credited != 3*croft.Credit {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	w.engine.fail = croft.E(croft.ErrEngineFailed, "echo", "tired")
+	if done, _, err = w.call("fails"); !errors.Is(err, croft.ErrEngineFailed) || done.Receipt.Outcome != croft.Failed || done.Receipt.Price != 0 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	var parts []string
+	use := Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("abcd"), Stream: true},
+		Part: func(p []byte) error { parts = append(parts, string(p)); return nil }}
+	done, err = w.consumer.market.Call(t.Context(), use)
+	if !errors.Is(err, croft.ErrEngineFailed) || done.Receipt.Outcome != croft.Partial || done.Receipt.Price != 2*croft.Credit || !slices.Equal(parts, []string{"ab"}) {
+		t.Fatalf("%+v, %v, %v", done, parts, err)
+	}
+	w.engine.fail = nil
+	if done, err = w.consumer.market.Call(t.Context(), use); err != nil || strings.Join(parts[1:], "") != "abcd" {
+		t.Fatalf("%+v, %v, %v", done, parts, err)
+	}
+	if b := w.provider.market.Balances()[0]; b.Earned != 6*croft.Credit || b.Claim != 6*croft.Credit {
+		t.Fatalf("%+v", b)
+	}
+	w.engine.fail = errors.New("secret path")
+	if _, _, err := w.call("x"); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Fatal(err)
+	}
+}
+
+func TestFreeCalls(t *testing.T) {
+	w := newWorld(t, croft.Price{Call: croft.Credit, Most: croft.Credit, Free: 2})
+	for range 2 {
+		if done, _, err := w.call("free"); err != nil || done.Receipt != (croft.Receipt{}) {
+			t.Fatal(done, err)
+		}
+	}
+	if _, _, err := w.call("third"); !errors.Is(err, croft.ErrNoChannel) {
+		t.Fatal(err)
+	}
+	w.consumer.start() // it forgets; the provider does not
+	w.open(croft.Credit)
+	if done, _, err := w.call("paid"); err != nil || done.Receipt.Price != croft.Credit {
+		t.Fatal(done, err)
+	}
+}
+
+// Either end dies at any line, and what the disk did not promise to keep may be gone:
+// nothing is stuck, no call is charged twice, and nobody loses more than was in
+// flight. Then the channel ends on the ledger, and every credit is there.
+func TestDeathAtEachLine(t *testing.T) {
+	lines := []string{"quote", "open", "voucher", "infer", "meter", "countersign", "settle"}
+	for _, line := range []string{"quote", "open", "admit", "voucher", "infer", "meter", "countersign", "settle"} {
+		lines = append(lines, "serve."+line)
+	}
+	for _, line := range lines {
+		t.Run(line, func(t *testing.T) {
+			for seed := range uint64(4) {
+				rng := rand.New(rand.NewPCG(seed, 5))
+				w := newWorld(t, price)
+				id := w.open(100 * croft.Credit)
+				good := 0
+				make := func(body string) {
+					if _, alive, err := w.call(body); alive && err == nil {
+						good++
+					}
+				}
+				make("before")
+				if err := w.consumer.market.savePurses(); err != nil {
+					t.Fatal(err)
+				}
+				who := w.consumer
+				if strings.HasPrefix(line, "serve.") {
+					who = w.provider
+				}
+				who.crash = line
+				make("dies")
+				if who.market != nil {
+					t.Fatal("nobody died")
+				}
+				who.log.cut(rng)
+				who.start()
+				if who == w.consumer || rng.IntN(2) == 0 {
+					w.look() // a restart alone is enough, but the ledger may be looked at first
+				}
+				for i := range 3 {
+					make(fmt.Sprint("after ", i))
+				}
+				if good < 4 {
+					t.Fatalf("seed %d: %d calls went well", seed, good)
+				}
+				for body, n := range w.engine.calls {
+					if n > 1 {
+						t.Fatalf("seed %d: %s was worked on %d times", seed, body, n)
+					}
+				}
+				var earned, bought, lost croft.Credits
+				for _, b := range append(w.provider.market.Balances(), w.consumer.market.Balances()...) {
+					if b.Provider {
+						earned = b.Claim
+					} else {
+						bought, lost = b.Bought, b.Lost
+					}
+				}
+				if lost > croft.Credit || earned < croft.Credits(good-1)*croft.Credit || earned > bought+lost {
+					t.Fatalf("seed %d: %d good calls; earned %s, bought %s, lost %s", seed, good, earned, bought, lost)
+				}
+				if err := w.consumer.market.Close(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+				for range 3 {
+					w.look()
+				}
+				// What was promised for a call that never came goes back at the end at the latest.
+				if c := w.onLedger(id); c.Status.String() != "closed" || c.Paid > earned || c.Paid < croft.Credits(good-1)*croft.Credit {
+					t.Fatalf("seed %d: %s, %s paid of %s for %d good calls", seed, c.Status, c.Paid, earned, good)
+				}
+				if sum := w.credits(w.consumer) + w.credits(w.provider); sum != 1000*croft.Credit {
+					t.Fatalf("seed %d: %s credits", seed, sum)
+				}
+			}
+		})
+	}
+}
+
+// A till whose disk fails admits nothing that it would forget.
+func TestDiskOfTillFails(t *testing.T) {
+	w := newWorld(t, price)
+	w.open(10 * croft.Credit)
+	w.call("warm")
+	w.provider.log.fail = croft.E(croft.ErrDiskFull, 1, "here")
+	if _, _, err := w.call("x"); !errors.Is(err, croft.ErrDiskFull) || w.engine.calls["x"] != 0 {
+		t.Fatal(err, w.engine.calls)
+	}
+}
+
+func FuzzAsk(f *testing.F) {
+	f.Add(croft.Encode(ask{Kind: askCall, Request: []byte("r"), Voucher: []byte("v")}))
+	f.Add(croft.Encode(ask{Kind: askState}))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if a, err := readAsk(raw); err == nil && len(a.Thanks) > maxThanks {
+			t.Fatal("out of bounds")
+		}
+	})
+}
+
+func FuzzAnswer(f *testing.F) {
+	f.Add(croft.Encode(answer{Result: []byte("r"), Receipt: []byte("x")}))
+	f.Add(croft.Encode(answer{Code: croft.ErrBusy, Args: []string{"a"}}))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if a, err := readAnswer(raw); err == nil {
+			_ = a.trouble()
+		}
+	})
+}

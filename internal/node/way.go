@@ -1,0 +1,112 @@
+package node
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"croft/internal/p2p"
+)
+
+// A node that nobody can dial is reached through members that offer to relay. Whether
+// it can be dialled only others know: it asks them, and if none gets through it keeps
+// a place at two relays, so that one may go.
+
+const (
+	maxPlaces = 2
+	lookAgain = 10 * time.Minute // less than a relay keeps a place
+	lookSoon  = 5 * time.Second  // nobody could say, or no relay had a place
+	placeTime = 10 * time.Second // for one relay's answer
+)
+
+// way is what a node knows of its way in.
+type way struct {
+	news   chan struct{} // something changed: look again
+	mu     sync.Mutex
+	relays map[p2p.PeerID]bool // members that offer to relay
+}
+
+func newWay() *way { return &way{news: make(chan struct{}, 1), relays: map[p2p.PeerID]bool{}} }
+
+// look asks to look again.
+func (w *way) look() {
+	select {
+	case w.news <- struct{}{}:
+	default:
+	}
+}
+
+// offers takes note of whether a member offers to relay.
+func (w *way) offers(peer p2p.PeerID, relays bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.relays[peer] != relays {
+		w.relays[peer] = relays
+		w.look()
+	}
+}
+
+// keepWay sees to it that this node can be reached.
+func (n *Node) keepWay(ctx context.Context) error {
+	for {
+		pause := lookAgain
+		if relays := n.relays(); len(relays) > 0 {
+			reached, known := n.reached(ctx)
+			if !known || !reached && !n.takePlaces(ctx, relays) {
+				pause = lookSoon
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.way.news:
+		case <-time.After(pause):
+		}
+	}
+}
+
+// reached says whether some other member's node gets through to this one without a
+// relay, if any of them could try.
+func (n *Node) reached(ctx context.Context) (reached, known bool) {
+	if len(p2p.Direct(n.Host.Addrs())) == 0 {
+		return false, true
+	}
+	heard, _ := n.neighbours(ctx, true)
+	for _, o := range heard {
+		reached, known = reached || len(o.Reaches) > 0, known || o.Dialled
+	}
+	return reached, known
+}
+
+// relays returns the members that offer to relay, sorted.
+func (n *Node) relays() (relays []p2p.PeerID) {
+	n.way.mu.Lock()
+	defer n.way.mu.Unlock()
+	for peer, offers := range n.way.relays {
+		if offers && n.admits(peer) {
+			relays = append(relays, peer)
+		}
+	}
+	slices.Sort(relays)
+	return relays
+}
+
+// takePlaces takes places at relays, or keeps them. It says whether there is one.
+func (n *Node) takePlaces(ctx context.Context, relays []p2p.PeerID) bool {
+	taken := 0
+	for _, peer := range relays {
+		within, cancel := context.WithTimeout(ctx, placeTime)
+		_, err := n.Host.Reserve(within, peer)
+		cancel()
+		if err != nil {
+			n.cfg.Log.Debug("relay", "peer", peer, "why", err)
+			continue
+		}
+		n.cfg.Log.Info("relay", "peer", peer)
+		if taken++; taken == maxPlaces {
+			break
+		}
+	}
+	return taken > 0
+}

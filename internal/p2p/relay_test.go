@@ -1,0 +1,191 @@
+package p2p
+
+import (
+	"bufio"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
+)
+
+// relayed makes a host that relays, one that nobody can dial and that is reached
+// through it, and one more member who knows the way.
+func relayed(t *testing.T, allow func(PeerID) bool) (relay, hidden, visitor *Host) {
+	t.Helper()
+	var err error
+	if relay, err = Listen(Config{Key: secret(1), Listen: []string{anyTCP, anyQUIC}, Allow: allow, Relay: true}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { relay.Close() })
+	hidden, visitor = realHost(t, 2, all), realHost(t, 3, all) // neither listens
+	if err := hidden.Learn(relay.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	if len(hidden.Addrs()) != 0 {
+		t.Fatalf("before it has a place it is at %v", hidden.Addrs())
+	}
+	until, err := hidden.Reserve(t.Context(), relay.ID())
+	if err != nil || time.Until(until) < 10*time.Minute {
+		t.Fatal(until, err)
+	}
+	ways := hidden.Addrs()
+	if len(ways) != 2 || !strings.HasSuffix(ways[0], "/p2p/"+string(relay.ID())+"/p2p-circuit/p2p/"+string(hidden.ID())) || len(Direct(ways)) != 0 {
+		t.Fatalf("it is reached at %v", ways)
+	}
+	if err := visitor.Learn(ways...); err != nil {
+		t.Fatal(err)
+	}
+	return relay, hidden, visitor
+}
+
+// A member with outbound connections only takes part: calls and tunnels both ways,
+// and again after the relay has hung up.
+func TestThroughARelay(t *testing.T) {
+	relay, hidden, visitor := relayed(t, all)
+	hidden.Handle("echo/1", 1<<20, echo)
+	visitor.Handle("echo/1", 1<<20, echo)
+	large := make([]byte, 1<<20)
+	for range 2 {
+		if answer, err := visitor.Call(t.Context(), hidden.ID(), "echo/1", large, MaxAnswer); err != nil || len(answer) <= len(large) {
+			t.Fatal(err)
+		}
+		if _, err := hidden.Call(t.Context(), visitor.ID(), "echo/1", nil, MaxAnswer); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(visitor.Relayed(), []PeerID{hidden.ID()}) || !slices.Contains(hidden.Connected(), visitor.ID()) || len(relay.Relayed()) != 0 {
+			t.Errorf("through a relay: %v; connected: %v", visitor.Relayed(), hidden.Connected())
+		}
+		if answers := visitor.Poll(t.Context(), hidden.ID(), "echo/1", MaxAnswer); len(answers) != 1 {
+			t.Errorf("%d answers to a poll", len(answers))
+		}
+		visitor.Drop(relay.ID())
+		visitor.Drop(hidden.ID())
+	}
+
+	// A tunnel, as CometBFT's connections take it, of the one who is dialled.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Write([]byte("hello\n"))
+			conn.Close()
+		}
+	}()
+	for _, ends := range [][2]*Host{{hidden, visitor}, {visitor, hidden}} {
+		ends[0].Expose("comet/1", listener.Addr().String())
+		addr, err := ends[1].Forward(t.Context(), ends[0].ID(), "comet/1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(conn).ReadString('\n'); line != "hello\n" {
+			t.Errorf("a tunnel through the relay: %q %v", line, err)
+		}
+		conn.Close()
+	}
+}
+
+// A relay works for members, and only a host that offers it does.
+func TestRelaysAreForMembers(t *testing.T) {
+	member := all
+	relay, hidden, visitor := relayed(t, func(p PeerID) bool { return member(p) })
+	other := realHost(t, 4, all, anyTCP)
+	if err := hidden.Learn(other.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	_, err := hidden.Reserve(t.Context(), other.ID())
+	wantPeerError(t, "a place at a host that offers none", err)
+	member = func(p PeerID) bool { return p != visitor.ID() }
+	hidden.Handle("echo/1", 10, echo)
+	_, err = visitor.Call(t.Context(), hidden.ID(), "echo/1", nil, MaxAnswer)
+	wantPeerError(t, "through a relay that does not know one", err)
+	member = func(p PeerID) bool { return p != hidden.ID() }
+	_, err = hidden.Reserve(t.Context(), relay.ID())
+	wantPeerError(t, "a place for one who was revoked", err)
+	if len(hidden.Addrs()) != 0 {
+		t.Errorf("without a place it is at %v", hidden.Addrs())
+	}
+	// Over a connection that was open before, too.
+	if m := members(member); m.AllowConnect(peerOf(t, visitor), nil, peerOf(t, hidden)) || m.AllowReserve(peerOf(t, hidden), nil) || !m.AllowReserve(peerOf(t, visitor), nil) {
+		t.Error("the relay asks somebody else who its members are")
+	}
+	_, err = hidden.Reserve(t.Context(), "nobody")
+	wantPeerError(t, "a place at nobody's", err)
+}
+
+func peerOf(t *testing.T, h *Host) peer.ID {
+	id, err := peer.Decode(string(h.ID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// What is heard in the building is a hint about members, and outlives what is learned
+// from elsewhere.
+func TestPeersInTheBuilding(t *testing.T) {
+	a, b := realHost(t, 1, func(p PeerID) bool { return p == PeerOf(public(2)) }), realHost(t, 2, all, anyTCP)
+	stranger := realHost(t, 3, all, anyTCP)
+	b.Handle("echo/1", 10, echo)
+	info := func(h *Host) peer.AddrInfo {
+		return peer.AddrInfo{ID: h.host.ID(), Addrs: h.swarm.ListenAddresses()}
+	}
+	a.HandlePeerFound(info(stranger))
+	a.HandlePeerFound(peer.AddrInfo{ID: b.host.ID(), Addrs: make([]multiaddr.Multiaddr, maxNear+1)})
+	if len(a.near) != 0 {
+		t.Errorf("it remembers %v", a.near)
+	}
+	a.HandlePeerFound(info(b))
+	if err := a.Learn("/ip4/127.0.0.1/tcp/1/p2p/" + string(b.ID())); err != nil { // an old address
+		t.Fatal(err)
+	}
+	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil, MaxAnswer); err != nil {
+		t.Error(err)
+	}
+	if a.mdns != nil || b.mdns != nil {
+		t.Error("a host on loopback announces itself")
+	}
+}
+
+// Two hosts on this machine's networks find each other by multicast, where there is one.
+func TestAnnouncing(t *testing.T) {
+	a, b := realHost(t, 1, all, "/ip4/0.0.0.0/tcp/0"), realHost(t, 2, all, "/ip4/0.0.0.0/tcp/0")
+	if a.mdns == nil || b.mdns == nil {
+		t.Skip("no network beside loopback")
+	}
+	for end := time.After(5 * time.Second); ; {
+		a.mu.Lock()
+		found := len(a.near[b.host.ID()])
+		a.mu.Unlock()
+		if found > 0 {
+			break
+		}
+		select {
+		case <-end:
+			t.Skip("multicast does not work on this machine")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	b.Handle("echo/1", 10, echo)
+	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil, MaxAnswer); err != nil {
+		t.Error(err)
+	}
+	if a.swarm.Connectedness(b.host.ID()) != network.Connected {
+		t.Error("not connected")
+	}
+}

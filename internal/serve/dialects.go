@@ -1,0 +1,321 @@
+package serve
+
+import (
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"croft"
+)
+
+// Backend is what the dialects need of a node.
+type Backend interface {
+	// Offers lists what can be called from here.
+	Offers() []Offer
+	// Call makes a call. Most is what it may cost.
+	Call(ctx context.Context, c Call) (Result, error)
+	// Schema says what goes into a model and what comes out.
+	Schema(ctx context.Context, name string) (Schema, error)
+}
+
+// Offer is something that can be called, as a dialect lists it.
+type Offer struct {
+	Name     string
+	Task     string
+	Provider string // the member's name
+	Version  uint32
+	Created  int64         // Unix seconds; 0: not known
+	Most     croft.Credits // that a call costs
+	PayTo    croft.MemberID
+	Network  croft.NetworkID
+	Here     bool // this node answers, without payment
+}
+
+// Call is a call that came in through a dialect.
+type Call struct {
+	Name    string
+	Request Request
+	Columns []string // of a request with tensors
+	Remote  bool     // it may leave this node
+	Most    croft.Credits
+	Part    func([]byte) error
+}
+
+// Result is what became of it.
+type Result struct {
+	Body []byte
+	Cost croft.Credits
+}
+
+// Dialects answers programs on this machine.
+type Dialects struct {
+	Backend Backend
+	Keys    *Keys
+	Log     *slog.Logger
+}
+
+// The limits of the server.
+const (
+	bodyTime   = 30 * time.Second // in which a request's body must have arrived
+	writeTime  = 30 * time.Second // in which a piece of an answer must be taken
+	maxServed  = 512              // requests at a time
+	retryAfter = 500 * time.Millisecond
+)
+
+//go:embed openapi.json
+var openAPI []byte
+
+// Handler returns the server's routes. Whoever serves it listens on loopback; it
+// answers to loopback's names alone, so that no page in a browser can point its own
+// name there, and to nobody without an API key.
+func (d Dialects) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(openAPI)
+	})
+	d.openAI(mux)
+	d.inference(mux)
+	slots := make(chan struct{}, maxServed)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := fmt.Sprintf("req_%016x", rand.Uint64())
+		w.Header().Set("X-Request-Id", id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		if !onLoopback(r.Host) {
+			http.Error(w, "call this server as 127.0.0.1, [::1] or localhost", http.StatusMisdirectedRequest)
+			return
+		}
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		default:
+			d.fail(w, r, croft.E(croft.ErrBusy, "this node"), Offer{})
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		if control := http.NewResponseController(w); control.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
+			defer control.SetReadDeadline(time.Time{})
+		}
+		mux.ServeHTTP(w, r)
+		d.Log.Debug("served", "request", id, "method", r.Method, "path", r.URL.Path)
+	})
+}
+
+// onLoopback says whether a Host header names this machine's loopback.
+func onLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.IsLoopback()
+}
+
+// key returns the API key of a request: a bearer token, as OpenAI's clients send it.
+func (d Dialects) key(r *http.Request) (*openKey, error) {
+	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return d.Keys.find(secret)
+}
+
+// call makes a call for the key of a request, within what that may do and spend.
+func (d Dialects) call(r *http.Request, c Call) (Result, Offer, error) {
+	key, err := d.key(r)
+	if err != nil {
+		return Result{}, Offer{}, err
+	}
+	offer, err := d.offer(c.Name)
+	if err == nil {
+		err = key.may(c.Name)
+	}
+	if err != nil {
+		return Result{}, offer, err
+	}
+	if offer.Task != c.Request.Task {
+		return Result{}, offer, croft.E(croft.ErrRequest, fmt.Sprintf("%s is for %s, not for %s", c.Name, offer.Task, c.Request.Task))
+	}
+	c.Remote = key.Remote
+	if offer.Here || offer.Most == 0 {
+		result, err := d.Backend.Call(r.Context(), c)
+		return result, offer, err
+	}
+	settle, err := d.Keys.spend(key, offer.Most)
+	if err != nil {
+		return Result{}, offer, err
+	}
+	c.Most = offer.Most
+	result, err := d.Backend.Call(r.Context(), c)
+	settle(result.Cost)
+	return result, offer, err
+}
+
+func (d Dialects) offer(name string) (Offer, error) {
+	for _, o := range d.Backend.Offers() {
+		if o.Name == name {
+			return o, nil
+		}
+	}
+	return Offer{}, croft.E(croft.ErrNotFound, "model", fmt.Sprintf("%.80s", name), "GET /v1/models")
+}
+
+// offers lists what a key may call.
+func (d Dialects) offers(key *openKey) (out []Offer) {
+	for _, o := range d.Backend.Offers() {
+		if key.may(o.Name) == nil {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// status returns the HTTP status of a failure and OpenAI's word for it. 409 is never
+// among them: clients take it for "try again", and would pay again.
+func status(err error) (code int, word string) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return http.StatusRequestEntityTooLarge, "request_too_large"
+	}
+	switch c := croft.CodeOf(err); c {
+	case croft.ErrNoChannel, croft.ErrChannelEmpty, croft.ErrChannelClosed, croft.ErrSpendCap, croft.ErrOwed:
+		return http.StatusPaymentRequired, "payment_required"
+	case croft.ErrAPIKey:
+		return http.StatusUnauthorized, "invalid_api_key"
+	case croft.ErrRemote, croft.ErrUse, croft.ErrPolicy:
+		return http.StatusForbidden, "consent_denied"
+	case croft.ErrBusy, croft.ErrTillBusy, croft.ErrInFlight:
+		return http.StatusTooManyRequests, "rate_limit_exceeded"
+	case croft.ErrTooLarge:
+		return http.StatusRequestEntityTooLarge, "request_too_large"
+	case croft.ErrEngineFailed:
+		return http.StatusBadGateway, "engine_failed"
+	default:
+		switch c.Kind() {
+		case croft.NotFound:
+			return http.StatusNotFound, "model_not_found"
+		case croft.Usage:
+			return http.StatusBadRequest, "invalid_request"
+		case croft.Invalid:
+			return http.StatusUnprocessableEntity, "invalid_value"
+		case croft.Denied:
+			return http.StatusForbidden, "denied"
+		case croft.Unavailable:
+			return http.StatusServiceUnavailable, "unavailable"
+		case croft.Timeout:
+			return http.StatusGatewayTimeout, "timeout"
+		case croft.Conflict, croft.Pending, croft.Exhausted:
+			return http.StatusUnprocessableEntity, "refused"
+		}
+	}
+	return http.StatusInternalServerError, "internal_error"
+}
+
+// head writes what all dialects say of a failure in headers: whether to try again and
+// when, and what to pay.
+func head(w http.ResponseWriter, err error, o Offer) int {
+	code, _ := status(err)
+	w.Header().Set("Content-Type", "application/json")
+	switch code {
+	case http.StatusPaymentRequired:
+		w.Header().Set("PAYMENT-REQUIRED", quote(err, o))
+		w.Header().Set("X-Should-Retry", "false")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After-Ms", strconv.FormatInt(retryAfter.Milliseconds(), 10))
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	default:
+		w.Header().Set("X-Should-Retry", "false")
+	}
+	return code
+}
+
+// quote is what a call costs, for a program: an x402 v2 PaymentRequired object in
+// base64. The scheme is a deposit that many calls are paid from.
+func quote(err error, o Offer) string {
+	type accept struct {
+		Scheme  string            `json:"scheme"`
+		Network string            `json:"network"`
+		Amount  string            `json:"amount"`
+		Asset   string            `json:"asset"`
+		PayTo   string            `json:"payTo"`
+		Timeout int               `json:"maxTimeoutSeconds"`
+		Extra   map[string]string `json:"extra"`
+	}
+	body, _ := json.Marshal(struct { // texts and numbers
+		Version  int    `json:"x402Version"`
+		Error    string `json:"error"`
+		Resource struct {
+			URL         string `json:"url"`
+			Description string `json:"description"`
+		} `json:"resource"`
+		Accepts []accept `json:"accepts"`
+	}{Version: 2, Error: err.Error(), Resource: struct {
+		URL         string `json:"url"`
+		Description string `json:"description"`
+	}{"croft:service/" + o.Name, "a call of " + o.Name},
+		Accepts: []accept{{Scheme: "batch-settlement", Network: "croft:" + o.Network.String()[:32], Amount: strconv.FormatUint(uint64(o.Most), 10),
+			Asset: "credit", PayTo: o.PayTo.String(), Timeout: 3600, Extra: map[string]string{"unit": "millionths of a credit", "most": o.Most.String(), "next": croft.Next(err)}}}})
+	return base64.StdEncoding.EncodeToString(body)
+}
+
+// fail answers in the shape of the dialect that was asked.
+func (d Dialects) fail(w http.ResponseWriter, r *http.Request, err error, o Offer) {
+	if r.Context().Err() != nil {
+		return // nobody reads it
+	}
+	if croft.CodeOf(err) == croft.ErrInternal {
+		d.Log.Error("call", "path", r.URL.Path, "why", err)
+		err = croft.E(croft.ErrInternal, "the node could not answer")
+	}
+	code := head(w, err, o)
+	w.WriteHeader(code)
+	body := failureOf(err)
+	if strings.HasPrefix(r.URL.Path, "/v2") {
+		body = map[string]string{"error": err.Error()}
+	}
+	json.NewEncoder(w).Encode(body)
+}
+
+// failureOf is OpenAI's error object.
+func failureOf(err error) any {
+	code, word := status(err)
+	kind := "invalid_request_error"
+	switch {
+	case code >= 500:
+		kind = "server_error"
+	case code == http.StatusPaymentRequired:
+		kind = "payment_required"
+	case code == http.StatusTooManyRequests:
+		kind = "rate_limit_error"
+	}
+	message := err.Error()
+	if next := croft.Next(err); next != "" {
+		message += "; " + next
+	}
+	return map[string]any{"error": map[string]any{"message": message, "type": kind, "param": nil, "code": word}}
+}
+
+// body reads the body of a request.
+func body(r *http.Request) ([]byte, error) {
+	raw, err := io.ReadAll(r.Body)
+	if err == nil {
+		return raw, nil
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, croft.E(croft.ErrTooLarge, max(r.ContentLength, MaxBody+1), MaxBody)
+	}
+	return nil, croft.E(croft.ErrRequest, "its body did not arrive")
+}

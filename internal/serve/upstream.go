@@ -1,0 +1,367 @@
+package serve
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"croft"
+)
+
+// Upstream is the engine of a server that somebody runs already: one that speaks
+// OpenAI's API (Ollama, llama.cpp, vLLM), or plain HTTP with JSON both ways. With
+// several addresses calls go to them in turn, past those that fail.
+type Upstream struct {
+	cfg     UpstreamConfig
+	urls    []*url.URL
+	http    *http.Client
+	next    atomic.Uint64
+	mu      sync.Mutex           // guards resting
+	resting map[string]time.Time // addresses that failed, and until when they are passed over
+}
+
+// UpstreamConfig says where an upstream is and what it may be asked.
+type UpstreamConfig struct {
+	Task        string        // Chat, Embed or HTTP
+	URLs        []string      // of Chat and Embed the base, which usually ends in /v1; of HTTP what is posted to
+	Model       string        // what the upstream calls its model; "": what the request says
+	Credentials string        // path of a file with what goes into the Authorization header; "": none
+	Timeout     time.Duration // without a byte from the upstream; 0: two minutes
+	// Public allows addresses outside of this machine and its private networks.
+	Public bool
+}
+
+// restTime is how long an address that failed is passed over.
+const restTime = 10 * time.Second
+
+// NewUpstream checks what can be checked without a call. It fails with
+// croft.ErrUsage.
+func NewUpstream(cfg UpstreamConfig) (*Upstream, error) {
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 2 * time.Minute
+	}
+	u := &Upstream{cfg: cfg, resting: map[string]time.Time{}}
+	if len(cfg.URLs) == 0 || len(cfg.URLs) > 16 {
+		return nil, croft.E(croft.ErrUsage, "an upstream has from 1 to 16 addresses", "give one with --upstream")
+	}
+	if !slices.Contains([]string{Chat, Embed, HTTP}, cfg.Task) {
+		return nil, croft.E(croft.ErrUsage, fmt.Sprintf("an upstream cannot %.40q", cfg.Task), "take --task chat, embed or http")
+	}
+	for _, text := range cfg.URLs {
+		a, err := url.Parse(text)
+		if err != nil || a.Scheme != "http" && a.Scheme != "https" || a.Host == "" || a.User != nil || a.Fragment != "" {
+			return nil, croft.E(croft.ErrUsage, fmt.Sprintf("%.200q is not the address of a server", text), "give one such as http://127.0.0.1:11434/v1, without a password in it")
+		}
+		u.urls = append(u.urls, a)
+	}
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	u.http = &http.Client{
+		// An upstream that sends us elsewhere would choose what this machine connects to.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := dialer.DialContext(ctx, network, addr)
+				if err == nil && !cfg.Public && !near(conn.RemoteAddr()) {
+					conn.Close()
+					return nil, errors.New("its address is outside of this machine's networks, which was not allowed")
+				}
+				return conn, err
+			},
+			MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: cfg.Timeout,
+		},
+	}
+	return u, nil
+}
+
+// near says whether an address is this machine's or of a private network. What was
+// dialled is asked, so that a name cannot be pointed elsewhere in between.
+func near(addr net.Addr) bool {
+	at, err := netip.ParseAddrPort(addr.String())
+	ip := at.Addr().Unmap()
+	return err == nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() && !cloud(ip))
+}
+
+// cloud is where clouds hand credentials to whoever asks.
+func cloud(ip netip.Addr) bool { return ip == netip.AddrFrom4([4]byte{169, 254, 169, 254}) }
+
+// Ready asks one address after the other whether it answers at all.
+func (u *Upstream) Ready(ctx context.Context) error {
+	var last error
+	for _, a := range u.urls {
+		within, cancel := context.WithTimeout(ctx, 5*time.Second)
+		target := *a
+		if u.cfg.Task != HTTP {
+			target.Path = strings.TrimSuffix(target.Path, "/") + "/models"
+		}
+		request, err := u.request(within, http.MethodGet, &target, nil)
+		if err == nil {
+			var answer *http.Response
+			if answer, err = u.http.Do(request); err == nil {
+				answer.Body.Close()
+				if answer.StatusCode < 500 && (answer.StatusCode != http.StatusUnauthorized && answer.StatusCode != http.StatusForbidden || u.cfg.Task == HTTP) {
+					cancel()
+					return nil
+				}
+				err = errors.New("it answers " + answer.Status)
+			}
+		}
+		cancel()
+		last = err
+	}
+	return croft.E(croft.ErrEngineFailed, "this service", plain(last))
+}
+
+// Infer hands a request on. The credentials stay here, whatever the upstream says.
+func (u *Upstream) Infer(ctx context.Context, r Request, part func([]byte) error) (Answer, error) {
+	body, path, err := u.body(r)
+	if err != nil {
+		return Answer{}, err
+	}
+	var last error
+	for _, a := range u.order() {
+		target := *a
+		target.Path = strings.TrimSuffix(target.Path, "/") + path
+		answer, begun, err := u.ask(ctx, &target, body, r, part)
+		if err == nil || begun || errors.Is(err, croft.ErrRequest) || ctx.Err() != nil {
+			return answer, err
+		}
+		u.rest(a.String())
+		last = err
+	}
+	return Answer{}, croft.E(croft.ErrEngineFailed, "this service", plain(last))
+}
+
+// order returns the addresses in the order to try them: in turn, those that rest last.
+func (u *Upstream) order() []*url.URL {
+	first := int(u.next.Add(1) % uint64(len(u.urls)))
+	turn := slices.Concat(u.urls[first:], u.urls[:first])
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	now := time.Now()
+	slices.SortStableFunc(turn, func(a, b *url.URL) int {
+		rest := func(a *url.URL) int {
+			if u.resting[a.String()].After(now) {
+				return 1
+			}
+			return 0
+		}
+		return rest(a) - rest(b)
+	})
+	return turn
+}
+
+func (u *Upstream) rest(address string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.resting[address] = time.Now().Add(restTime)
+}
+
+// body makes what is posted, and says where. Of a request only its JSON object is
+// handed on: no header of a caller reaches an upstream.
+func (u *Upstream) body(r Request) (body []byte, path string, err error) {
+	if r.Task != u.cfg.Task {
+		return nil, "", croft.E(croft.ErrRequest, "the service's task is "+u.cfg.Task)
+	}
+	if u.cfg.Task == HTTP {
+		if !json.Valid(r.Body) {
+			return nil, "", croft.E(croft.ErrRequest, "its body is not JSON")
+		}
+		return r.Body, "", nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(r.Body, &fields); err != nil {
+		return nil, "", croft.E(croft.ErrRequest, "its body is not a JSON object")
+	}
+	set := func(name string, value any) {
+		raw, _ := json.Marshal(value) // a text or a flag
+		fields[name] = raw
+	}
+	if u.cfg.Model != "" {
+		set("model", u.cfg.Model)
+	}
+	path = "/embeddings"
+	if u.cfg.Task == Chat {
+		path = "/chat/completions"
+		delete(fields, "stream_options")
+		if set("stream", r.Stream); r.Stream {
+			set("stream_options", map[string]bool{"include_usage": true}) // what the call costs
+		}
+	} else {
+		set("encoding_format", "float") // each caller gets the form it asked for at its own node
+	}
+	body, err = json.Marshal(fields)
+	return body, path, err
+}
+
+func (u *Upstream) request(ctx context.Context, method string, target *url.URL, body []byte) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "croft")
+	if u.cfg.Credentials != "" {
+		secret, err := os.ReadFile(u.cfg.Credentials) // each time, so that it can be changed
+		if err != nil {
+			return nil, errors.New("its credentials cannot be read")
+		}
+		request.Header.Set("Authorization", strings.TrimSpace(string(secret)))
+	}
+	return request, nil
+}
+
+// usage is what OpenAI's API says that a call used.
+type usage struct {
+	Prompt     uint64 `json:"prompt_tokens"`
+	Completion uint64 `json:"completion_tokens"`
+}
+
+// ask makes one attempt. begun says that parts were handed out, so that there is no
+// second one.
+func (u *Upstream) ask(ctx context.Context, target *url.URL, body []byte, r Request, part func([]byte) error) (a Answer, begun bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	request, err := u.request(ctx, http.MethodPost, target, body)
+	if err != nil {
+		return a, false, err
+	}
+	answer, err := u.http.Do(request)
+	if err != nil {
+		return a, false, err
+	}
+	defer answer.Body.Close()
+	idle := time.AfterFunc(u.cfg.Timeout, cancel)
+	defer idle.Stop()
+	from := &alive{answer.Body, idle, u.cfg.Timeout}
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(from, 4096))
+		why := fmt.Errorf("its server answers %d", answer.StatusCode)
+		if code := answer.StatusCode; code == http.StatusBadRequest || code == http.StatusUnprocessableEntity || code == http.StatusRequestEntityTooLarge {
+			return a, false, croft.E(croft.ErrRequest, said(text, why))
+		}
+		return a, false, why
+	}
+	if r.Stream && r.Task == Chat {
+		return u.stream(from, part)
+	}
+	raw, err := io.ReadAll(io.LimitReader(from, MaxBody+1))
+	if err != nil {
+		return a, false, err
+	}
+	if len(raw) > MaxBody {
+		return a, false, croft.E(croft.ErrTooLarge, len(raw), MaxBody)
+	}
+	if !json.Valid(raw) {
+		return a, false, errors.New("its server's answer is not JSON")
+	}
+	a.Body = raw
+	var used struct{ Usage usage }
+	if r.Task != HTTP && json.Unmarshal(raw, &used) == nil {
+		a.Meter = croft.Meter{Input: used.Usage.Prompt, Output: used.Usage.Completion}
+	}
+	return a, false, nil
+}
+
+// stream hands out the data of server-sent events. Where the upstream does not say
+// what it used, each piece counts as a token.
+func (u *Upstream) stream(from io.Reader, part func([]byte) error) (a Answer, begun bool, err error) {
+	lines := bufio.NewScanner(from)
+	lines.Buffer(make([]byte, 64<<10), 256<<10)
+	var pieces uint64
+	for lines.Scan() {
+		data, is := bytes.CutPrefix(lines.Bytes(), []byte("data:"))
+		if data = bytes.TrimSpace(data); !is || len(data) == 0 {
+			continue
+		}
+		if string(data) == "[DONE]" {
+			if a.Meter.Output == 0 {
+				a.Meter.Output = pieces
+			}
+			return a, begun, nil
+		}
+		var chunk struct {
+			Usage   *usage
+			Choices []json.RawMessage
+			Error   json.RawMessage
+		}
+		if err := json.Unmarshal(data, &chunk); err != nil || chunk.Error != nil {
+			return broken(a, pieces, begun, "its server's stream broke off")
+		}
+		if chunk.Usage != nil {
+			a.Meter.Input, a.Meter.Output = chunk.Usage.Prompt, chunk.Usage.Completion
+		}
+		if len(chunk.Choices) > 0 {
+			pieces++
+		}
+		begun = true
+		if err := part(bytes.Clone(data)); err != nil { // the caller went: it has had so much
+			a.Meter.Output = max(a.Meter.Output, pieces)
+			return a, begun, err
+		}
+	}
+	return broken(a, pieces, begun, "its server's stream broke off")
+}
+
+// broken ends a stream half-way: with parts handed out it is a partial answer.
+func broken(a Answer, pieces uint64, begun bool, why string) (Answer, bool, error) {
+	if !begun {
+		return Answer{}, false, errors.New(why)
+	}
+	a.Meter.Output = max(a.Meter.Output, pieces)
+	a.Partial = croft.E(croft.ErrEngineFailed, "this service", why)
+	return a, true, nil
+}
+
+// alive keeps a timer off as long as bytes come.
+type alive struct {
+	io.Reader
+	idle  *time.Timer
+	limit time.Duration
+}
+
+func (a *alive) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	if n > 0 {
+		a.idle.Reset(a.limit)
+	}
+	return n, err
+}
+
+// said returns the sentence of an OpenAI error object, or what there is instead.
+func said(text []byte, otherwise error) string {
+	var body struct {
+		Error struct{ Message string }
+	}
+	if json.Unmarshal(text, &body) == nil && body.Error.Message != "" {
+		return fmt.Sprintf("%.200s", body.Error.Message)
+	}
+	return otherwise.Error()
+}
+
+// plain says why an upstream failed, without its address: callers read it.
+func plain(err error) string {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" {
+		return "its server does not answer"
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return "its server took too long"
+	}
+	return err.Error()
+}

@@ -1,0 +1,302 @@
+//go:build long
+
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The hub is what lies between machines: it carries, delays, loses and cuts. A
+// machine is a network namespace whose only way out is a TUN device, so processes
+// in it use the kernel's own TCP and UDP and know nothing of the hub, which reads
+// each packet, looks at where it goes, and writes it into that machine's device
+// when its time has come. It needs no module of the kernel but tun.
+type hub struct {
+	*testing.T
+	machines map[netip.Addr]*machine
+	ends     sync.WaitGroup
+}
+
+// machine is a network namespace at the hub.
+type machine struct {
+	hub   *hub
+	space string // the namespace's name
+	addr  netip.Addr
+	tun   *os.File
+	to    map[*machine]*line
+
+	mu    sync.Mutex // guards shut and spoke
+	shut  bool
+	spoke map[flow]time.Time
+}
+
+// flow is a conversation as the machine that began it sees it.
+type flow struct {
+	proto         byte
+	here, there   uint16
+	correspondent netip.Addr
+}
+
+// weather is how one direction of a line is.
+type weather struct {
+	delay time.Duration
+	loss  float64 // of each packet, 0 to 1
+	rate  int     // bytes a second; 0: as fast as the hub can
+	cut   bool
+}
+
+// line is one direction between two machines. Packets do not overtake each other.
+type line struct {
+	due chan packet
+
+	mu     sync.Mutex // guards the rest
+	now    weather
+	chance *rand.Rand
+	free   time.Time // when what was sent before has left, at a rate
+
+	carried, lost atomic.Int64
+}
+
+type packet struct {
+	at   time.Time
+	data []byte
+}
+
+const (
+	mtu      = 1500
+	backlog  = 4096                   // packets under way on a line; more are lost
+	patience = 200 * time.Millisecond // of a narrow line's buffer; what would wait longer is lost
+	forgets  = 30 * time.Second       // an idle conversation, behind a router
+)
+
+// newHub makes the machines, 10.77.0.1 and so on. All lines are perfect at first.
+// Where namespaces cannot be had it skips the test: the same stories run as
+// processes on one machine in this package's other tests, where nothing is lost
+// between them.
+func newHub(t *testing.T, seed uint64, names ...string) (*hub, []*machine) {
+	if _, err := exec.LookPath("ip"); err != nil || os.Getuid() != 0 {
+		t.Skip("no machines of their own here: network namespaces need root and iproute2")
+	}
+	if _, err := os.Stat("/dev/net/tun"); err != nil {
+		t.Skipf("no machines of their own here: %v", err)
+	}
+	h := &hub{T: t, machines: map[netip.Addr]*machine{}}
+	var machines []*machine
+	for i, name := range names {
+		m := &machine{hub: h, space: fmt.Sprintf("croft%d-%s", os.Getpid(), name), addr: netip.AddrFrom4([4]byte{10, 77, 0, byte(i + 1)}), to: map[*machine]*line{}, spoke: map[flow]time.Time{}}
+		m.plug()
+		h.machines[m.addr] = m
+		machines = append(machines, m)
+	}
+	for i, from := range machines {
+		for j, to := range machines {
+			if from != to {
+				l := &line{due: make(chan packet, backlog), chance: rand.New(rand.NewPCG(seed, uint64(i<<8|j)))}
+				from.to[to] = l
+				h.ends.Go(func() { l.deliver(to.tun) })
+			}
+		}
+	}
+	var readers sync.WaitGroup
+	for _, m := range machines {
+		readers.Go(m.read)
+	}
+	t.Cleanup(func() {
+		for _, m := range machines {
+			m.tun.Close()
+		}
+		readers.Wait()
+		for _, m := range machines {
+			for _, l := range m.to {
+				close(l.due)
+			}
+		}
+		h.ends.Wait()
+	})
+	out, _ := exec.Command("ip", "netns", "list").Output()
+	t.Logf("$ ip netns list\n%s", out)
+	return h, machines
+}
+
+// plug makes the namespace and its device. The device is made here and moved: its
+// file stays with the hub.
+func (m *machine) plug() {
+	t := m.hub
+	t.Helper()
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skipf("no machines of their own here: %v", err)
+	}
+	request, err := unix.NewIfreq("croft%d")
+	if err == nil {
+		request.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
+	}
+	if err != nil {
+		unix.Close(fd)
+		t.Skipf("no machines of their own here: %v", err)
+	}
+	m.tun = os.NewFile(uintptr(fd), m.space) // waits without a thread: the descriptor does not block
+	t.ip("netns", "add", m.space)
+	t.Cleanup(func() { t.ip("netns", "del", m.space) })
+	t.ip("link", "set", request.Name(), "netns", m.space, "name", "eth0", "mtu", fmt.Sprint(mtu))
+	t.ip("-n", m.space, "link", "set", "lo", "up")
+	t.ip("-n", m.space, "link", "set", "eth0", "addrgenmode", "none")
+	t.ip("-n", m.space, "addr", "add", m.addr.String()+"/24", "dev", "eth0")
+	t.ip("-n", m.space, "link", "set", "eth0", "up")
+}
+
+func (h *hub) ip(args ...string) {
+	h.Helper()
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		h.Errorf("ip %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+}
+
+// inside is what to put before a command so that it runs on the machine.
+func (m *machine) inside() []string { return []string{"ip", "netns", "exec", m.space} }
+
+// set makes one direction of a line so, from now on.
+func (m *machine) set(to *machine, w weather) {
+	l := m.to[to]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now = w
+}
+
+// all makes all lines so.
+func (h *hub) all(w weather) {
+	for _, from := range h.machines {
+		for to := range from.to {
+			from.set(to, w)
+		}
+	}
+}
+
+// part cuts all lines between two groups.
+func (h *hub) part(some, others []*machine) {
+	for _, a := range some {
+		for _, b := range others {
+			a.set(b, weather{cut: true})
+			b.set(a, weather{cut: true})
+		}
+	}
+}
+
+// closeDoor puts the machine behind a router that lets in answers only, as long as
+// the conversation is not forgotten. Addresses stay as they are.
+func (m *machine) closeDoor() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.shut, m.spoke = true, map[flow]time.Time{}
+}
+
+// read takes what the machine sends.
+func (m *machine) read() {
+	buffer := make([]byte, mtu)
+	for {
+		n, err := m.tun.Read(buffer)
+		if err != nil {
+			return // unplugged
+		}
+		p := buffer[:n]
+		if n < 20 || p[0]>>4 != 4 {
+			continue
+		}
+		to, here := m.hub.machines[netip.AddrFrom4([4]byte(p[16:20]))]
+		if !here || to == m {
+			continue
+		}
+		now := time.Now()
+		m.speaks(p, now)
+		if to.hears(p, now) {
+			m.to[to].send(p, now)
+		}
+	}
+}
+
+// speaks notes what answers a closed door lets in.
+func (m *machine) speaks(p []byte, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.shut {
+		src, dst := ports(p)
+		m.spoke[flow{p[9], src, dst, netip.AddrFrom4([4]byte(p[16:20]))}] = now
+	}
+}
+
+// hears says whether a packet is let in.
+func (m *machine) hears(p []byte, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.shut {
+		return true
+	}
+	src, dst := ports(p)
+	f := flow{p[9], dst, src, netip.AddrFrom4([4]byte(p[12:16]))}
+	last, known := m.spoke[f]
+	return known && now.Sub(last) < forgets
+}
+
+// ports are those of TCP and UDP; of anything else, and of a fragment, none.
+func ports(p []byte) (src, dst uint16) {
+	header := int(p[0]&15) * 4
+	if p[9] != unix.IPPROTO_TCP && p[9] != unix.IPPROTO_UDP || len(p) < header+4 || binary.BigEndian.Uint16(p[6:])&0x1fff != 0 {
+		return 0, 0
+	}
+	return binary.BigEndian.Uint16(p[header:]), binary.BigEndian.Uint16(p[header+2:])
+}
+
+// send puts a packet on the line, or loses it.
+func (l *line) send(p []byte, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.now
+	if w.cut || w.loss > 0 && l.chance.Float64() < w.loss {
+		l.lost.Add(1)
+		return
+	}
+	at := now
+	if w.rate > 0 {
+		if l.free.Sub(now) > patience {
+			l.lost.Add(1)
+			return
+		}
+		if l.free.After(at) {
+			at = l.free
+		}
+		at = at.Add(time.Duration(len(p)) * time.Second / time.Duration(w.rate))
+		l.free = at
+	}
+	select {
+	case l.due <- packet{at.Add(w.delay), append([]byte(nil), p...)}:
+		l.carried.Add(1)
+	default:
+		l.lost.Add(1)
+	}
+}
+
+// deliver hands packets over when they are due. A cut loses what is under way too.
+func (l *line) deliver(to *os.File) {
+	for p := range l.due {
+		time.Sleep(time.Until(p.at))
+		l.mu.Lock()
+		cut := l.now.cut
+		l.mu.Unlock()
+		if !cut {
+			_, _ = to.Write(p.data) // a machine that is not there loses it
+		}
+	}
+}

@@ -1,0 +1,443 @@
+package study
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+	"croft/internal/privagg"
+	"croft/internal/store"
+	"croft/internal/tensor"
+	"croft/internal/vdaf"
+)
+
+func TestRowsAllowed(t *testing.T) {
+	for rows, want := range map[int]uint32{0: 10, 1: 10, 10: 10, 11: 20, 57: 60, 99: 100, 100: 100, 101: 110, 994: 1000, 995: 1000, 1001: 1100, 123_456: 130_000, 1 << 21: 1 << 21} {
+		if got := RowsAllowed(rows); got != want {
+			t.Errorf("%d rows: %d, want %d", rows, got, want)
+		}
+	}
+}
+
+// Bounds are never below what a layout's vectors can be, and say of them no more than
+// four binary digits.
+func TestBounds(t *testing.T) {
+	st := ledger.Study{Answers: []ledger.Answer{{Site: croft.MemberID{1}, Rows: 10}, {Site: croft.MemberID{2}, Rows: 400}, {Site: croft.MemberID{3}, Rows: 1 << 21}}}
+	sites := []croft.MemberID{{1}, {2}, {3}}
+	for _, l := range []tensor.Layout{
+		{{Name: "counts", Len: 4, Exp: 12, Row: 2, Limbs: 1}},
+		{{Name: "counts", Len: 4, Exp: 12, Row: 2, Limbs: 2}},
+		{{Name: "a", Len: 40, Exp: 20, Row: 0.25, Limbs: 2}, {Name: "b", Len: 1000, Exp: -3, Limbs: 2}},
+	} {
+		got := boundsOf(l, st, sites)
+		for i, b := range got {
+			if norm := l.Norm(int(st.Answers[i].Rows)); float64(b) < norm && b < 1<<tensor.NormBits || bits.Len32(b)-bits.TrailingZeros32(b) > 4 {
+				t.Errorf("bound %b of norm %g", b, norm)
+			}
+		}
+		if got[0] > got[1] || got[1] > got[2] {
+			t.Errorf("%v: more rows, a smaller bound", got)
+		}
+	}
+	small := boundsOf(tensor.Layout{{Name: "counts", Len: 4, Exp: 12, Row: 2, Limbs: 1}}, st, sites)
+	if small[0]*30 > small[1] {
+		t.Errorf("%v: a site with a fortieth of the rows has more than a thirtieth of the bound", small)
+	}
+}
+
+// TestProofsChangeNoResult: the proof is about the numbers, it does not touch them.
+func TestProofsChangeNoResult(t *testing.T) {
+	want := reference(t)
+	for name, change := range map[string]func(w *world, s *croft.Study){
+		"without proofs": func(_ *world, s *croft.Study) { s.Unproved = true },
+		"a seat that does not read": func(w *world, s *croft.Study) {
+			s.Readers = s.Sites // elif holds shares and learns no state: the bounds come from the ledger
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+			defer w.close()
+			s := w.plan(4)
+			change(w, &s)
+			id := w.propose(s, 60)
+			if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+				t.Fatal(st.Reason)
+			}
+			if got := w.people[0].model(id); got != want {
+				t.Errorf("%s: model %s, with proofs %s", name, got.Short(), want.Short())
+			}
+			for n := range w.study(id).Round + 1 {
+				if r := w.round(id, n); r.Key.IsZero() != s.Unproved || n > 0 && len(r.Bounds) != 4 && !s.Unproved {
+					t.Errorf("%s: round %d has key %s and bounds %v", name, n, r.Key.Short(), r.Bounds)
+				}
+				if who := w.people[4].events("verify"); s.Unproved && len(who) > 0 || !s.Unproved && n == 0 && len(who) == 0 {
+					t.Errorf("%s: %d rounds verified", name, len(who))
+				}
+			}
+		})
+	}
+}
+
+// cheat makes the person's site deal a report of the open round that deal returns, in
+// place of its own; its node has died at the line "compute", and then starts again.
+func (p *person) cheat(n *Node, id croft.StudyID, deal func(c privagg.Context, vector []int64, seats []*privagg.Sender) (*privagg.Report, error)) {
+	p.w.t.Helper()
+	must := func(err error) {
+		p.w.t.Helper()
+		if err != nil {
+			p.w.t.Fatal(err)
+		}
+	}
+	n.At = nil
+	ctx, f := p.w.t.Context(), &follower{Node: n, id: id}
+	st, plan, r, err := f.read(ctx)
+	must(err)
+	state, err := f.state(ctx, st, plan, r.Number)
+	must(err)
+	compiled, err := compile(plan)
+	must(err)
+	entry, err := n.Data.Get(answerOf(st, p.id).Dataset)
+	must(err)
+	rows, err := f.readRows(ctx, plan, entry)
+	must(err)
+	numbers, err := compiled.Compute(state, slices.Index(r.Sites, p.id), len(r.Sites), rows.train, rows.test)
+	must(err)
+	vector, err := encode(layoutOf(compiled, state, st, r.Sites), numbers)
+	must(err)
+	c, err := f.reportBinding(st, plan, r, p.id)
+	must(err)
+	seats := make([]*privagg.Sender, len(st.Seats))
+	for i, seat := range st.Seats {
+		seats[i], err = f.sender(ctx, st, r, seat)
+		must(err)
+	}
+	report, err := deal(c, vector, seats)
+	must(err)
+	must(n.Docs.Put(reportKind, f.name(roundTag(r.Number)), croft.Encode([][]byte{report.Head, report.Blob})))
+}
+
+// forge is a report whose vector is above its bound: the blob of an honest one with
+// 2^40 added to its first number, under hashes that fit it and in boxes that open.
+// Only the proof is wrong. It follows docs/formats/privagg.md.
+func forge(c privagg.Context, vector []int64, seats []*privagg.Sender) (*privagg.Report, error) {
+	var secret [32]byte
+	report, err := privagg.Deal(c, vector, seats, rand.NewChaCha8(secret), Parallel)
+	if err != nil {
+		return nil, err
+	}
+	var head struct {
+		Version uint8        `cbor:"1,keyasint"`
+		Blob    croft.Hash   `cbor:"2,keyasint"`
+		Commits []croft.Hash `cbor:"3,keyasint,omitempty"`
+		Boxes   [][]byte     `cbor:"4,keyasint"`
+		Vector  croft.Hash   `cbor:"5,keyasint"`
+		Tests   croft.Hash   `cbor:"6,keyasint"`
+	}
+	if err := croft.Decode(report.Head, &head); err != nil {
+		return nil, err
+	}
+	params, err := vdaf.Fit(int(c.Length), c.Bound)
+	if err != nil {
+		return nil, err
+	}
+	norm, err := vdaf.NewNorm(params)
+	if err != nil {
+		return nil, err
+	}
+	blob := bytes.Clone(report.Blob)
+	binary.LittleEndian.PutUint64(blob, vdaf.Add(binary.LittleEndian.Uint64(blob), 1<<40))
+	early, late := 8*(int(c.Length)+norm.EarlyDigits()), 8*(int(c.Length)+norm.Digits())
+	head.Vector, head.Tests, head.Blob = sha256.Sum256(blob[:early]), sha256.Sum256(blob[:late]), croft.Sum(blob)
+
+	boxes := head.Boxes
+	head.Boxes = nil // as they are not in what the boxes are bound to
+	root := croft.HashOf(head)
+	seeds := rand.NewChaCha8(secret)
+	var parts []uint16
+	var of [][32]byte
+	for T := range uint16(1) << c.Profile.Seats {
+		if bits.OnesCount16(T) == c.Profile.Threshold {
+			var s [32]byte
+			seeds.Read(s[:])
+			parts, of = append(parts, T), append(of, s)
+		}
+	}
+	for seat, pipe := range seats {
+		var dealt []byte
+		for i, T := range parts {
+			if T>>seat&1 == 0 {
+				dealt = append(binary.BigEndian.AppendUint16(dealt, T), of[i][:]...)
+			}
+		}
+		bound := croft.Encode([]any{"box", croft.HashOf(c), 0, seat, root})
+		if boxes[seat], err = pipe.Seal(c.Round, bound, dealt); err != nil {
+			return nil, err
+		}
+	}
+	head.Boxes = boxes
+	return &privagg.Report{Head: croft.Encode(head), Blob: blob}, nil
+}
+
+// TestForgedProof: a site sends a vector above its bound. All seats hold the report,
+// for its shares are in order; none publishes a share of the sum; the study ends and
+// names the site. One seat dies as it is about to say so.
+func TestForgedProof(t *testing.T) {
+	for _, unchecked := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+			defer w.close()
+			s := w.plan(4)
+			s.Unchecked = unchecked
+			id := w.propose(s, 60)
+			w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 2 })
+			ben, elif := w.people[1], w.people[4]
+			n := ben.running()
+			ben.dieAt("compute")
+			elif.dieAt("reject")
+			<-ben.died
+			<-ben.done
+			round := w.study(id).Round
+			ben.cheat(n, id, forge)
+			ben.start()
+			<-elif.died
+			<-elif.done
+			elif.start()
+			st := w.until(id, time.Hour, ended)
+			if st.Status != ledger.Stopped || st.Reason != ledger.ReasonProof || !slices.Equal(st.Missing, []croft.MemberID{ben.id}) {
+				t.Fatalf("%v %q, names %d", st.Status, st.Reason, len(st.Missing))
+			}
+			r := w.round(id, round)
+			if r.Phase != croft.PhaseSum || len(r.Shares) != 0 || len(r.Accepted) != 4 || len(r.Rejects) < 3 {
+				t.Errorf("%v, %d shares, %d refusals", r.Phase, len(r.Shares), len(r.Rejects))
+			}
+			time.Sleep(time.Minute)
+			for _, p := range w.people {
+				if stop := p.events("stop"); len(stop) != 1 || stop[0].Text != "proof: ben" {
+					t.Errorf("%s heard %v", p.name, stop)
+				}
+			}
+			// What a seat judged by is there to be judged again.
+			for _, x := range r.Rejects {
+				seat := w.people[slices.IndexFunc(w.people, func(p *person) bool { return p.id == x.Seat })]
+				kept, err := seat.blob.Get(x.Answers)
+				var all [][][]byte
+				if err != nil || croft.Decode(kept, &all) != nil {
+					t.Fatal(err)
+				}
+				f := &follower{Node: seat.running(), id: id}
+				plan, _, _ := get[croft.Study](t.Context(), seat.running(), ledger.PlanKey(id))
+				judged, err := f.decide(st, plan, r, all)
+				if err != nil || !slices.Equal(judged.refused, []croft.MemberID{ben.id}) {
+					t.Errorf("%s: judged again: %v, %v", seat.name, judged.refused, err)
+				}
+			}
+		})
+	}
+}
+
+// TestLargerBoundThanAllowed: a report that proves another bound than the site's is
+// of another context: no seat can open it, and its site counts as missing.
+func TestLargerBoundThanAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		id := w.propose(w.plan(4), 60)
+		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 2 })
+		ben := w.people[1]
+		n := ben.running()
+		ben.dieAt("compute")
+		<-ben.died
+		<-ben.done
+		round := w.study(id).Round
+		ben.cheat(n, id, func(c privagg.Context, vector []int64, seats []*privagg.Sender) (*privagg.Report, error) {
+			if _, err := privagg.Deal(c, slices.Repeat([]int64{int64(c.Bound)}, len(vector)), seats, rand.NewChaCha8([32]byte{}), Parallel); !errors.Is(err, croft.ErrProof) {
+				t.Errorf("an honest program deals a vector above its bound: %v", err)
+			}
+			c.Bound *= 2
+			vector[0] += int64(c.Bound / 2)
+			return privagg.Deal(c, vector, seats, rand.NewChaCha8([32]byte{}), Parallel)
+		})
+		ben.start()
+		st := w.until(id, time.Hour, ended)
+		if r := w.round(id, round); st.Reason != "unavailable" || !slices.Equal(st.Missing, []croft.MemberID{ben.id}) || len(r.Accepted) != 0 {
+			t.Errorf("%q, names %d, %d accepted", st.Reason, len(st.Missing), len(r.Accepted))
+		}
+	})
+}
+
+// wrong adds one to the first number of the first answer.
+func wrong(answers []byte) []byte {
+	var all [][]byte
+	if err := croft.Decode(answers, &all); err != nil {
+		panic(err)
+	}
+	binary.LittleEndian.PutUint64(all[0], vdaf.Add(binary.LittleEndian.Uint64(all[0]), 1))
+	return croft.Encode(all)
+}
+
+// TestLyingAnswers: of five seats two are the threshold. While one is away the lie of
+// another is noticed and no share is published; the fifth seat's answers locate it,
+// the liar stands on the ledger, and the study ends as if nobody had lied.
+func TestLyingAnswers(t *testing.T) {
+	want := reference(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		away, liar := w.people[3], w.people[4]
+		liar.twists = wrong
+		id := w.propose(w.plan(4), 60)
+		away.dieAt("answers-kept")
+		<-away.died
+		<-away.done
+		n := w.study(id).Round
+		time.Sleep(5 * time.Minute)
+		if r := w.round(id, n); r.Phase != croft.PhaseSum || len(r.Rejects) != 0 || len(r.Shares) > 1 { // the liar itself hears no lie
+			t.Fatalf("with four seats, one that lies: %v, %d shares, %d refusals", r.Phase, len(r.Shares), len(r.Rejects))
+		}
+		for _, p := range w.people[:3] {
+			if len(p.events("liar")) != 1 {
+				t.Errorf("%s did not notice: %v", p.name, p.events("liar"))
+			}
+		}
+		away.start()
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Fatal(st.Reason)
+		}
+		if got := w.people[0].model(id); got != want {
+			t.Errorf("model %s, undisturbed %s", got.Short(), want.Short())
+		}
+		if r := w.round(id, n); !slices.Equal(r.Liars, []croft.MemberID{liar.id}) {
+			t.Errorf("the ledger names %d", len(r.Liars))
+		}
+		raw, _ := w.twin.Member().Read(t.Context(), ledger.EvidenceKey(id, n, liar.id))
+		if _, found, err := ledger.Decode[ledger.Evidence](raw); err != nil || !found {
+			t.Errorf("no evidence: %v", err)
+		}
+	})
+}
+
+// TestAnswersAreForSeats: who is no seat of the study, or asks about a round whose sum
+// is not open, gets none; nor does junk.
+func TestAnswersAreForSeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		stranger := croft.MemberID{7}
+		id := w.propose(w.plan(4), 60)
+		ben := w.people[1]
+		ben.dieAt("verify")
+		<-ben.died
+		<-ben.done
+		ben.start()
+		n := w.study(id).Round
+		ask := func(from croft.MemberID, round uint32) error {
+			_, err := ben.running().GiveAnswers(t.Context(), from, croft.Encode(answersRequest{id, round}))
+			return err
+		}
+		if err := ask(w.people[0].id, n); err != nil {
+			t.Errorf("a seat: %v", err)
+		}
+		for name, err := range map[string]error{"a stranger": ask(stranger, n), "a round to come": ask(w.people[0].id, n+100)} {
+			if !errors.Is(err, croft.ErrTxOrder) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		w.until(id, time.Hour, ended)
+		if err := ask(w.people[0].id, n); !errors.Is(err, croft.ErrTxOrder) {
+			t.Errorf("after the end: %v", err)
+		}
+		if _, err := ben.running().GiveAnswers(t.Context(), w.people[0].id, []byte{0xff}); err == nil {
+			t.Error("junk was answered")
+		}
+	})
+}
+
+// An answer that has not the form of one's own is none.
+func TestAnswersMustFit(t *testing.T) {
+	own := [][]byte{make([]byte, 16), make([]byte, 16)}
+	for name, c := range map[string]struct {
+		answer any
+		ok     bool
+	}{
+		"as it must be": {own, true}, "one too few": {own[:1], false}, "one too short": {[][]byte{own[0], own[0][:8]}, false},
+		"beyond the field": {[][]byte{own[0], bytes.Repeat([]byte{0xff}, 16)}, false}, "too large": {make([]byte, MaxAnswers+1), false},
+	} {
+		f := &follower{Node: &Node{Peers: told(croft.Encode(c.answer))}}
+		if _, err := f.ask(t.Context(), croft.MemberID{1}, ledger.Round{}, own); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// told is a peer that says the same to everything.
+type told []byte
+
+func (p told) Fetch(context.Context, croft.Hash, int, ...croft.MemberID) ([]byte, error) {
+	return nil, store.ErrAbsent
+}
+func (p told) Call(context.Context, croft.MemberID, string, []byte) ([]byte, error) { return p, nil }
+
+// TestMoreRowsThanApproved: the bound rests on what the owner approved.
+func TestMoreRowsThanApproved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina")
+		defer w.close()
+		set := w.people[0].register(90, 1, 60)
+		for i, p := range w.people[1:3] {
+			p.register(90, uint64(i+2), 60)
+		}
+		id := croft.StudyID(w.people[0].must(&ledger.Propose{Plan: w.plan(3)}))
+		for rows, want := range map[uint32]error{89: croft.ErrPolicy, 90: nil} {
+			if err := w.people[0].tryApprove(id, set, func(a *croft.Approval) { a.Rows = rows }); !errors.Is(err, want) {
+				t.Errorf("90 rows, %d approved: %v", rows, err)
+			}
+		}
+	})
+}
+
+// TestReportSize: what a proof adds hardly depends on the vector: most of it are the
+// digits of its 100 tests, 30 kB for the largest bound.
+func TestReportSize(t *testing.T) {
+	for _, p := range []privagg.Profile{{Seats: 3, Threshold: 1}, {Seats: 5, Threshold: 2}, {Seats: 7, Threshold: 3}} {
+		var seats []*privagg.Sender
+		for range p.Seats {
+			key, err := privagg.GenerateKey()
+			if err != nil {
+				t.Fatal(err)
+			}
+			pipe, err := privagg.NewSender(key.Public(), privagg.Link{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			pipe.Confirm() // the first report is longer by 1,120 bytes a seat
+			seats = append(seats, pipe)
+		}
+		for _, length := range []uint32{250, 2*496 + saltLen, 2000} {
+			c := privagg.Context{Profile: p, Length: length, Bound: 1 << tensor.NormBits}
+			report, err := privagg.Deal(c, make([]int64, length), seats, rand.NewChaCha8([32]byte{}), Parallel)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := report.Header().Size
+			t.Logf("%d seats, threshold %d, %d elements: %d bytes", p.Seats, p.Threshold, length, size)
+			c.Bound = 0
+			plain, err := privagg.Deal(c, make([]int64, length), seats, rand.NewChaCha8([32]byte{}), Parallel)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if proof := size - plain.Header().Size; proof > 38_000 {
+				t.Errorf("%d bytes of proof", proof)
+			}
+		}
+	}
+}
