@@ -56,6 +56,7 @@ var confined = map[string]string{
 	"github.com/syndtr/goleveldb":     "chain",
 	"github.com/prometheus/":          "p2p", // to switch libp2p's metrics off
 	"github.com/rogpeppe/go-internal": "cmd/croft",
+	"rsc.io/qr":                       "cmd/croft",
 }
 
 // pure packages must not reach for the clock, the disk, the network or the

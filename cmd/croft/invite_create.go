@@ -8,9 +8,11 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"rsc.io/qr"
 
 	"croft"
 	"croft/internal/api"
@@ -22,6 +24,7 @@ type inviteCreateOptions struct {
 	auto    bool
 	expires time.Duration
 	address []string
+	qr      bool
 }
 
 func (c *cli) inviteCreateVerb() *cobra.Command {
@@ -31,6 +34,7 @@ func (c *cli) inviteCreateVerb() *cobra.Command {
 	cmd.Flags().BoolVar(&o.auto, "auto", false, say("invite.create.flag.auto"))
 	cmd.Flags().DurationVar(&o.expires, "expires", 24*time.Hour, say("invite.create.flag.expires"))
 	cmd.Flags().StringSliceVar(&o.address, "address", nil, say("invite.create.flag.address"))
+	cmd.Flags().BoolVar(&o.qr, "qr", false, say("invite.create.flag.qr"))
 	return cmd
 }
 
@@ -99,11 +103,39 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("invite.create.done", count(int(r.Uses), "use", "uses"), day(r.Expires)))
 		fmt.Fprintln(w, r.Code)
+		if o.qr {
+			fmt.Fprint(w, picture(r.Code))
+		}
 		if r.Auto {
 			fmt.Fprintln(w, say("invite.create.auto"))
 		}
 		fmt.Fprintln(w, say("invite.create.next", c.dirFlag()))
 	})
+}
+
+// picture draws a code as a QR code, two rows of it a line, for terminals that are
+// dark. Capitals, which count as the same, take less room.
+func picture(code string) string {
+	drawn, err := qr.Encode(strings.ToUpper(code), qr.L)
+	if err != nil {
+		return "" // a code is shorter than what fits
+	}
+	const quiet = 2 // modules around it
+	var b strings.Builder
+	for y := -quiet; y < drawn.Size+quiet; y += 2 {
+		for x := -quiet; x < drawn.Size+quiet; x++ {
+			light := 0 // bit 0 the upper row, bit 1 the lower
+			if !drawn.Black(x, y) {
+				light |= 1
+			}
+			if !drawn.Black(x, y+1) {
+				light |= 2
+			}
+			b.WriteString([]string{" ", "▀", "▄", "█"}[light])
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 // reachable puts a node's own addresses in the order in which others will reach

@@ -68,11 +68,14 @@ func (c *cli) root() *cobra.Command {
 		c.noun("data", c.dataAddVerb(), c.dataLsVerb(), c.dataCardVerb()),
 		c.noun("study", c.studyNewVerb(), c.studyProposeVerb(), c.studyLsVerb(), c.studyShowVerb(), c.studyDiffVerb(), c.studyCloneVerb(), c.studyApproveVerb(),
 			c.studyDeclineVerb(), c.studyWithdrawVerb(), c.studyWatchVerb(), c.studyResultVerb()),
-		c.noun("model", c.modelShowVerb(), c.modelPredictVerb()),
+		c.noun("model", c.modelShowVerb(), c.modelPredictVerb(), c.modelServeVerb()),
+		c.noun("service", c.servicePublishVerb(), c.serviceLsVerb(), c.serviceSearchVerb(), c.serviceShowVerb(), c.serviceCallVerb(), c.serviceStopVerb()),
+		c.noun("wallet", c.walletShowVerb(), c.walletOpenVerb(), c.walletTopupVerb(), c.walletCloseVerb(), c.walletReceiptsVerb(), c.walletMintVerb()),
+		c.noun("apikey", c.apikeyCreateVerb(), c.apikeyLsVerb(), c.apikeyRevokeVerb()),
 		c.noun("key", c.keyPassphraseVerb(), c.keyRecoveryVerb()),
 		c.noun("backup", c.backupNowVerb(), c.backupLsVerb(), c.backupTestVerb(), c.backupRestoreVerb()),
 		c.noun("audit", c.auditLogVerb(), c.auditVerifyVerb(), c.auditExportVerb()),
-		c.noun("bench", c.benchHeartVerb(), c.benchPrivaggVerb()),
+		c.noun("bench", c.benchHeartVerb(), c.benchMarketVerb(), c.benchPrivaggVerb()),
 		c.versionVerb(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true

@@ -119,14 +119,17 @@ is DIR/node.log. With --service the system runs it.
 In an empty folder --name makes a node and a network of which you are the only member so far,
 as croft init does, and runs it.
 
-Other members reach it on one port for everything. The commands reach it over a socket in
+Other members reach it on one port for everything. With --listen lan nodes in one building find
+each other by themselves. A node that nobody can dial, behind a router, is reached through one
+that runs with --relay. The commands reach it over a socket in
 its folder that only you can open. The status page is read-only and answers on this machine only;
 so do the numbers for Prometheus beside it, at /metrics.`,
 	"up.example": `  croft up
-  croft up --name "Clinic A" --detach --listen 0.0.0.0:7421
+  croft up --name "Clinic A" --detach --listen lan
   croft up --page none --quiet --dir /srv/croft`,
 	"up.flag.name":       "make a node of this member where there is none",
-	"up.flag.listen":     "where other members reach this node: IP:PORT, 0.0.0.0 for all networks of this machine; or a multiaddr (default: as before; at first a free port on loopback)",
+	"up.flag.listen":     "where other members reach this node: lan (all networks of this machine, port 7421), IP:PORT, none (it only dials), or a multiaddr (default: as before; at first a free port on loopback)",
+	"up.flag.relay":      "let members whose nodes cannot be dialled be reached through this one",
 	"up.flag.detach":     "run in the background; return when the node answers",
 	"up.flag.page":       "address of the status page, on loopback; 127.0.0.1:7420, or any free port if that is taken; or none",
 	"up.flag.lan":        "the fast pace of consensus, for nodes in one room or on one machine",
@@ -292,6 +295,7 @@ with --address.`,
 	"invite.create.flag.uses":    "how many may apply with it, 1 to {0}",
 	"invite.create.flag.auto":    "your vote for whoever applies is cast beforehand; in a network of one that admits them",
 	"invite.create.flag.expires": "how long it is good for, at most 720h",
+	"invite.create.flag.qr":      "print the code as a QR code, too",
 	"invite.create.flag.address": "IP:PORT where newcomers reach this node, if it is not where it listens; may be repeated",
 	"invite.create.baduses":      "{0} is not a number of uses",
 	"invite.create.badexpiry":    "{0} is too short or too long for an invite",
@@ -384,7 +388,7 @@ Who is lost has left, as by croft member revoke. What was signed for the chain t
 no more. That chain stays in the node's folder as chain.old-1.
 
 If a lost node might come back, restore it instead: croft backup restore.`,
-	"network.rescue.example": `  croft network rescue --without "Clinic A" > rescue.txt
+	"network.rescue.example": `  croft network rescue --without "Clinic A"
   croft network rescue rescue.txt`,
 	"network.rescue.flag.without": "a member who is lost; may be repeated",
 	"network.rescue.flag.instead": "sign although you have signed another rescue of this chain, which must never be completed",
@@ -789,7 +793,7 @@ drawings, in plain words first; with --csv a file to compute on.`,
 	"result.people":          "Errors\tallow for several rows of each of {0} people",
 	"result.fit":             "Fit\tdeviance {0}, condition number {1}",
 	"result.aic":             "AIC\t{0}",
-	"result.r2":              "R²\t{0}",
+	"result.rsquared":        "R²\t{0}",
 	"result.proportional":    "Proportional hazards?\t{0}: χ² {1} on {2} df, p {3}",
 	"result.scores.logistic": "HELD OUT\tROWS\tAUC\tLOG-LOSS\tACCURACY",
 	"result.scores.firth":    "HELD OUT\tROWS\tAUC\tLOG-LOSS\tACCURACY",
@@ -1011,4 +1015,238 @@ private sums, and the ledger is audited. Nothing is left behind unless you give 
 	"demo.audited":      "✓ Audited: {0} blocks, {1} entries, every signature and effect holds.",
 	"demo.next":         "Next: croft demo --dir ./commons keeps the network; croft init --name \"Clinic A\" makes your own.",
 	"demo.next.kept":    "Next: croft up --lan --dir {0}, and in another terminal croft up --lan --page 127.0.0.1:7421 --dir {1}",
+
+	"member.noun": "member",
+
+	"model.serve.short": "let programs on this machine call a model",
+	"model.serve.long": `Serve answers calls of a study's model at this node's own API: the Open Inference Protocol,
+/v2, on this machine alone. Nothing of it is on the ledger, and nobody pays. croft service
+publish offers a model to others; croft service stop ends either.`,
+	"model.serve.example":   `  croft model serve heart-risk --name heart`,
+	"model.serve.flag.name": "what programs call it (default: the study's name)",
+	"model.serve.done":      "✓ {0} answers at {1}",
+	"model.serve.next":      "Next: croft apikey create NAME makes the key that a program needs.",
+
+	"service.short": "services: what members offer each other, for a price",
+	"service.long": `A service is a model of the network, or a server that somebody runs, offered to the other
+members. A call is paid from a channel, which is opened once; then no call waits for the ledger.
+
+A model of the network runs at the caller's own node, and the use is paid for: the record
+stays. A call with --remote goes to the provider's node, which then reads it.`,
+	"service.noun":        "service",
+	"service.several":     "several services are called {0}",
+	"service.several.fix": "say whose: {0}",
+
+	"service.publish.short": "offer a model, or a server that you run, to the network",
+	"service.publish.long": `Publish puts a service on the ledger and serves it from this node: a study's model (--model),
+or a server that speaks OpenAI's API (--upstream, --task chat or embed), or one that takes and
+gives JSON (--task http). The same command changes a service; changing a price costs nothing.
+
+A model may be offered to those whom its study allows, and no others. The credentials of a
+server stay in their file; they never leave this node. Prices are in credits; --most is what a
+voucher promises before it is known what a call uses, and the rest comes back.`,
+	"service.publish.example": `  croft service publish heart --model heart-risk --price 0.01
+  croft service publish chat --upstream http://127.0.0.1:11434/v1 --upstream-model llama3.2 --output 0.0001 --most 0.2`,
+	"service.publish.flag.model":         "the study whose model it serves",
+	"service.publish.flag.upstream":      "the server's address; several of them share the calls",
+	"service.publish.flag.task":          "what the server does: chat, embed, http",
+	"service.publish.flag.upstreammodel": "what the server calls its model",
+	"service.publish.flag.credentials":   "a file with what the server wants in its Authorization header",
+	"service.publish.flag.public":        "the server may be outside of this machine's own networks",
+	"service.publish.flag.description":   "a sentence for those who look for it",
+	"service.publish.flag.use":           "who may call: members (of the study), network, market (guests too), public",
+	"service.publish.flag.price":         "credits for a call",
+	"service.publish.flag.input":         "credits for a token read",
+	"service.publish.flag.output":        "credits for a token written",
+	"service.publish.flag.second":        "credits for a second of work",
+	"service.publish.flag.most":          "credits that a call costs at most",
+	"service.publish.flag.free":          "free calls a day for each member",
+	"service.publish.flag.inflight":      "calls at a time",
+	"service.publish.flag.seconds":       "seconds until a call is given up",
+	"service.publish.flag.bytes":         "bytes of the largest request",
+	"service.publish.what":               "a service is one thing: a model of the network, or a server",
+	"service.publish.what.fix":           "give --model STUDY or --upstream http://127.0.0.1:11434/v1",
+	"service.publish.price.fix":          "give an amount such as 0.01",
+	"service.publish.most":               "what a call costs depends on what it uses, and a voucher must promise some amount",
+	"service.publish.most.fix":           "give the most that a call may cost: --most 0.5",
+	"service.publish.done":               "✓ {0} is on the ledger: {1}; for {2}",
+	"service.publish.next":               "Others: croft service call {0}. Here: croft wallet show tells what it earned.",
+
+	"price.free":   "free",
+	"price.call":   "{0} credits a call",
+	"price.most":   "at most {0} credits a call",
+	"price.input":  ", {0} for a token read",
+	"price.output": ", {0} for a token written",
+	"price.second": ", {0} for a second",
+	"price.gratis": ", {0} calls a day free",
+
+	"audience.members": "the study's sites and proposer",
+	"audience.network": "members of the network",
+	"audience.market":  "members and guests",
+	"audience.public":  "everybody",
+
+	"service.ls.short":   "list the services that the network offers",
+	"service.ls.long":    `Ls lists all services on the ledger, with their providers and prices.`,
+	"service.ls.example": `  croft service ls`,
+	"service.ls.none":    "There is no such service. croft service publish offers one.",
+	"service.ls.head":    "SERVICE\tPROVIDER\tTASK\tPRICE\t",
+	"service.ls.row":     "{0}\t{1}\t{2}\t{3}\t{4}",
+	"service.ls.mine":    "yours",
+	"service.ls.silent":  "yours, and not served: croft service publish",
+
+	"service.search.short":   "find services by a word",
+	"service.search.long":    `Search lists the services that have a word in their name, description, task or provider.`,
+	"service.search.example": `  croft service search heart`,
+
+	"service.show.short": "show a service, and how programs call it",
+	"service.show.long": `Show tells what a service takes and gives, what it costs, where a call is answered, and
+prints programs that call it: curl, Python, JavaScript.`,
+	"service.show.example":     `  croft service show heart`,
+	"service.show.title":       "{0}, by {1} ({2})",
+	"service.show.description": "  {0}",
+	"service.show.price":       "  Price: {0}; for {1}",
+	"service.show.model":       "  It is the model of study {0}: it runs at your own node, the record stays, the use is paid for.",
+	"service.show.remote":      "  It runs at {0}'s node, which reads what is asked and answered: a call needs --remote.",
+	"service.show.range":       "{0} to {1}",
+	"service.show.input":       "  takes\t{0}\t{1}\t{2}",
+	"service.show.output":      "  gives\t{0}\t{1}\t",
+	"service.show.snippet":     "{0}:",
+	"service.show.key":         "Programs take their key from $CROFT_API_KEY: croft apikey create NAME --cap 5 makes one.",
+
+	"service.call.short": "call a service and pay for it",
+	"service.call.long": `Call asks a service: about the rows of a CSV file, or with JSON (--data, or a file that ends
+in .json). A model of the network answers at your own node, whose copy is checked against the
+ledger; its provider is paid for the use, and the rows stay here.
+
+With --remote the request goes to the provider's node, end to end encrypted to that node, which
+reads it. Croft says before what it sends to whom. Columns of a dataset that you registered are
+not sent, unless you add --registered.`,
+	"service.call.example": `  croft service call heart patients.csv
+  croft service call chat --remote --data '{"messages":[]}'`,
+	"service.call.flag.data":       "the request, as JSON",
+	"service.call.flag.most":       "credits that you would pay at most",
+	"service.call.flag.remote":     "send the request to the provider's node",
+	"service.call.flag.registered": "even if it has the columns of a dataset that you registered",
+	"service.call.what":            "a call is about a file or about --data",
+	"service.call.what.fix":        "croft service call NAME FILE.csv, or croft service call NAME --data '{}'",
+	"service.call.json":            "that is not JSON",
+	"service.call.body":            "a request of {0} bytes",
+	"service.call.rows":            "{0} with {1}",
+	"service.call.sends":           "Sending to {1}, whose node will read it: {0}.",
+	"service.call.here":            "Answered at this node: nothing of the request was sent.",
+	"service.call.there":           "Answered by {0}'s node, which read the request.",
+	"service.call.paid":            "Paid {0} credits to {1} (channel {2}, call {3}); {4} left in the channel.",
+	"service.call.free":            "Nothing was paid.",
+
+	"service.stop.short": "withdraw a service, or stop serving a model",
+	"service.stop.long": `Stop withdraws a service of yours from the ledger and serves it no longer. Calls in hand are
+finished, and channels stay until somebody closes them: what was earned is paid.`,
+	"service.stop.example": `  croft service stop heart`,
+	"service.stop.done":    "✓ {0} is served no longer",
+
+	"wallet.short": "wallet: credits, and the channels that calls are paid from",
+	"wallet.long": `Credits are the community's own unit: issued by vote, moved between members, and for nothing
+but services. A channel sets some of them aside for one provider; each call is a voucher on it.`,
+	"wallet.channel":       "channel",
+	"wallet.nodeposit":     "a channel needs a deposit",
+	"wallet.nodeposit.fix": "croft wallet open SERVICE --deposit 10",
+	"wallet.topup.fix":     "croft wallet topup CHANNEL --add 10",
+
+	"wallet.show.short": "show all credits on one page",
+	"wallet.show.long": `Show tells what is free, what is reserved in channels, what was earned and when it is paid.
+A node claims what it earned by itself, once half of a deposit is due and at least daily.`,
+	"wallet.show.example": `  croft wallet show`,
+	"wallet.show.sums":    "Free {0}\treserved {1}\tearned, not paid out yet {2}\t({3} in the whole network)",
+	"wallet.show.head":    "CHANNEL\t\tOTHER END\tDEPOSIT\t\tSTATUS",
+	"wallet.show.row":     "{0}\t{1}\t{2}\t{3}\t{4}\t{5}",
+	"wallet.show.pays":    "pays",
+	"wallet.show.earns":   "earns",
+	"wallet.show.spent":   "spent {0}, left {1}",
+	"wallet.show.earned":  "earned {0}, claimable {1}, paid {2}",
+	"wallet.show.open":    "open",
+	"wallet.show.until":   "{0}, pays after {1}",
+	"wallet.show.none":    "No channel is open: croft wallet open SERVICE --deposit 10",
+
+	"wallet.open.short": "set credits aside for calls of a provider",
+	"wallet.open.long": `Open makes a channel to the provider of a service: a deposit that its calls are paid from.
+What is left when it closes comes back. The window is the time for objections when one side
+closes it alone; a provider may insist on more than it says.`,
+	"wallet.open.example":      `  croft wallet open heart --deposit 10`,
+	"wallet.open.flag.deposit": "credits to set aside",
+	"wallet.open.flag.window":  "time for objections to a settlement, from 1m to 720h",
+	"wallet.open.done":         "✓ {0} credits are set aside for {1} (channel {2})",
+	"wallet.open.next":         "Next: croft service call {0}",
+
+	"wallet.topup.short":    "put more into a channel",
+	"wallet.topup.long":     `Topup raises the deposit of a channel that is not closing.`,
+	"wallet.topup.example":  `  croft wallet topup 9f3c21aa --add 10`,
+	"wallet.topup.flag.add": "credits to add",
+	"wallet.topup.done":     "✓ Channel {0} has a deposit of {1} credits",
+
+	"wallet.close.short": "end a channel",
+	"wallet.close.long": `Close ends a channel: the provider gets what is due, the rest returns. If both nodes are up
+that takes a moment; if the other end is silent, as long as the channel's window.`,
+	"wallet.close.example": `  croft wallet close 9f3c21aa`,
+	"wallet.close.done":    "✓ Channel {0} is closed: {1} credits were paid, {2} returned",
+	"wallet.close.waits":   "✓ Channel {0} is closing: it ends when {1}'s node agrees, or when its window has passed",
+
+	"wallet.receipts.short":   "list the latest calls",
+	"wallet.receipts.long":    `Receipts lists the latest calls that this node made or answered, with what each cost.`,
+	"wallet.receipts.example": `  croft wallet receipts`,
+	"wallet.receipts.none":    "There were no paid calls yet.",
+	"wallet.receipts.head":    "TIME\tSERVICE\tCALL\tOUTCOME\tCREDITS\t",
+	"wallet.receipts.row":     "{0}\t{1}\t{2}\t{3}\t{4}\t{5}",
+	"wallet.receipts.both":    "both signed",
+
+	"wallet.mint.short": "vote for new credits",
+	"wallet.mint.long": `Mint casts this member's vote for new credits on somebody's account. They are there when a
+majority of the members has cast the same vote: same member, same amount.`,
+	"wallet.mint.example":     `  croft wallet mint "Clinic A" --amount 100`,
+	"wallet.mint.flag.amount": "credits to issue",
+	"wallet.mint.ask":         "Vote for {0} new credits for {1}? [y/N]",
+	"wallet.mint.done":        "✓ {0} credits were issued to {1}",
+	"wallet.mint.waits":       "✓ Your vote for {0} credits for {1} is cast; {2} votes in all decide",
+	"wallet.noamount":         "a vote on credits names an amount",
+	"wallet.noamount.fix":     "croft wallet mint MEMBER --amount 100",
+
+	"apikey.short": "apikey: keys for programs on this machine",
+	"apikey.long": `Programs on this machine call services through this node: OpenAI's API at /v1, the Open
+Inference Protocol at /v2. Each has a key, which says what it may call and spend.`,
+	"apikey.create.short": "make a key for a program",
+	"apikey.create.long": `Create makes an API key and shows it once; the node keeps a hash. Without --cap the key can
+make free calls only. Without --remote nothing that is asked with it leaves this node.`,
+	"apikey.create.example":      `  croft apikey create reports --cap 5 --service heart`,
+	"apikey.create.flag.cap":     "credits that it may spend in all",
+	"apikey.create.flag.service": "a service that it may call, by its name in croft service ls; again for more (default: all)",
+	"apikey.create.flag.remote":  "what is asked with it may be sent to providers",
+	"apikey.create.done":         "✓ Key {0} ({1}) is made. It is shown this once:",
+	"apikey.create.secret":       "  {0}",
+	"apikey.create.url":          "Programs call {0}/v1 and {0}/v2 with it: export CROFT_API_KEY=…",
+	"apikey.ls.short":            "list the keys of programs",
+	"apikey.ls.long":             `Ls lists the API keys with what each may spend and has spent at most.`,
+	"apikey.ls.example":          `  croft apikey ls`,
+	"apikey.ls.none":             "There is no API key: croft apikey create NAME",
+	"apikey.ls.head":             "KEY\tNAME\tSPENT\tCAP\tSERVICES\tREQUESTS\tMADE",
+	"apikey.ls.row":              "{0}\t{1}\t{2}\t{3}\t{4}\t{5}\t{6}",
+	"apikey.ls.all":              "all",
+	"apikey.ls.here":             "stay here",
+	"apikey.ls.remote":           "may leave",
+	"apikey.revoke.short":        "end a program's key",
+	"apikey.revoke.long":         `Revoke ends an API key at once, by its name or number.`,
+	"apikey.revoke.example":      `  croft apikey revoke reports`,
+	"apikey.revoke.done":         "✓ Key {0} is revoked",
+
+	"up.flag.api":   "where programs on this machine call services: a loopback address, or none",
+	"up.badapi":     "programs cannot call {0}",
+	"up.badapi.fix": "give a loopback address with a port: --api 127.0.0.1:7430, or none",
+	"up.api":        "├─ API      http://{0}/v1 and /v2, for programs with a key",
+
+	"bench.market.short": "measure paid calls: how many, how late",
+	"bench.market.long": `Market measures what it costs to be paid: calls on one channel, both ends in this process, the
+provider's journal on the disk of a folder. A file system in memory is refused: its syncs cost
+nothing and keep nothing.`,
+	"bench.market.example":       `  croft bench market --on /srv --json`,
+	"bench.market.flag.on":       "a folder on the disk to measure",
+	"bench.market.flag.time":     "for each number of calls in flight",
+	"bench.market.flag.channels": "channels that are open, for the memory",
 }

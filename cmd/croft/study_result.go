@@ -134,7 +134,7 @@ func printRegression(w io.Writer, r api.Result) {
 		fmt.Fprintln(w, say("result.aic", short(*r.AIC)))
 	}
 	if r.RSquared != nil {
-		fmt.Fprintln(w, say("result.r2", short(*r.RSquared)))
+		fmt.Fprintln(w, say("result.rsquared", short(*r.RSquared)))
 	}
 	for _, t := range r.Proportional {
 		fmt.Fprintln(w, say("result.proportional", t.Name, short(t.Statistic), t.DF, probability(t.P)))

@@ -25,9 +25,10 @@ import (
 type upOptions struct {
 	initOptions // of the node that is made where there is none
 	listen      []string
-	page        string
+	page, api   string
 	quietHours  string
 	lan, detach bool
+	relay       bool
 
 	service, enable, print bool
 }
@@ -48,7 +49,9 @@ func (c *cli) upVerb() *cobra.Command {
 func (o *upOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&o.listen, "listen", nil, say("up.flag.listen"))
 	cmd.Flags().StringVar(&o.page, "page", "", say("up.flag.page"))
+	cmd.Flags().StringVar(&o.api, "api", "", say("up.flag.api"))
 	cmd.Flags().StringVar(&o.quietHours, "quiet-hours", "", say("up.flag.quiethours"))
+	cmd.Flags().BoolVar(&o.relay, "relay", false, say("up.flag.relay"))
 	cmd.Flags().BoolVar(&o.lan, "lan", false, say("up.flag.lan"))
 	cmd.Flags().BoolVar(&o.detach, "detach", false, say("up.flag.detach"))
 }
@@ -58,6 +61,7 @@ type upResult struct {
 	Name     string      `json:"name"`
 	Socket   string      `json:"socket"`
 	Page     string      `json:"page,omitempty"`
+	API      string      `json:"api,omitempty"`
 	Listen   []string    `json:"listen"`
 	Height   int64       `json:"height"`
 	Orderers []api.Party `json:"orderers"`
@@ -110,11 +114,17 @@ func (o upOptions) again(dir string) []string {
 	if o.page != "" {
 		args = append(args, "--page", o.page)
 	}
+	if o.api != "" {
+		args = append(args, "--api", o.api)
+	}
 	if o.quietHours != "" {
 		args = append(args, "--quiet-hours", o.quietHours)
 	}
 	if o.lan {
 		args = append(args, "--lan")
+	}
+	if o.relay {
+		args = append(args, "--relay")
 	}
 	for _, where := range o.listen {
 		args = append(args, "--listen", where)
@@ -122,17 +132,22 @@ func (o upOptions) again(dir string) []string {
 	return args
 }
 
+// usualListen is where a node listens to all networks of its machine.
+const usualListen = "0.0.0.0:7421"
+
 // config refuses what cannot work before anything is made or started.
 func (c *cli) config(o upOptions) (cfg node.Config, err error) {
-	usual := o.page == ""
-	o.page = cmp.Or(o.page, usualPage)
 	level := slog.LevelInfo
 	if c.quiet {
 		level = slog.LevelWarn
 	}
-	cfg = node.Config{Dir: c.dir, Page: o.page, Socket: true, At: failpoint(),
+	cfg = node.Config{Dir: c.dir, Socket: true, At: failpoint(),
 		Log: slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: level, ReplaceAttr: coded}))}
+	cfg.Relay = o.relay
 	for _, where := range o.listen {
+		if where == "lan" {
+			where = usualListen
+		}
 		if addr, err := netip.ParseAddrPort(where); err == nil { // as people write it: both ways
 			cfg.Listen = append(cfg.Listen, croft.Addr{AddrPort: addr}.String(), croft.Addr{AddrPort: addr, QUIC: true}.String())
 		} else {
@@ -147,25 +162,39 @@ func (c *cli) config(o upOptions) (cfg node.Config, err error) {
 			return cfg, err
 		}
 	}
-	if o.page == "none" {
-		cfg.Page = ""
-		return cfg, nil
+	if cfg.Page, err = loopback(o.page, usualPage, "up.badpage", "up.badpage.fix"); err != nil {
+		return cfg, err
 	}
-	if where, err := netip.ParseAddrPort(o.page); err != nil || !where.Addr().IsLoopback() { // the node looks again, at both
-		return cfg, croft.E(croft.ErrUsage, say("up.badpage", fmt.Sprintf("%.80q", o.page)), say("up.badpage.fix"))
+	cfg.Serve, err = loopback(o.api, usualAPI, "up.badapi", "up.badapi.fix")
+	return cfg, err
+}
+
+// loopback returns where to serve: at the address that somebody gave, which must be
+// free and this machine's own; else at the usual one, or, where a second node of this
+// machine has that, anywhere. "" stands for "none".
+func loopback(given, usual, bad, fix string) (string, error) {
+	if given == "none" {
+		return "", nil
 	}
-	l, err := net.Listen("tcp", o.page)
-	if err != nil && usual {
-		cfg.Page = "127.0.0.1:0" // a second node on this machine: up says where its page is
-		return cfg, nil
-	} else if err != nil {
-		return cfg, croft.E(croft.ErrPortUsed, o.page, err)
+	address := cmp.Or(given, usual)
+	if where, err := netip.ParseAddrPort(address); err != nil || !where.Addr().IsLoopback() { // the node looks again
+		return "", croft.E(croft.ErrUsage, say(bad, fmt.Sprintf("%.80q", address)), say(fix))
 	}
-	return cfg, l.Close()
+	l, err := net.Listen("tcp", address)
+	if err != nil && given == "" {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return "", croft.E(croft.ErrPortUsed, address, err)
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // usualPage is where the status page answers if nobody says otherwise.
 const usualPage = "127.0.0.1:7420"
+
+// usualAPI is where programs call services if nobody says otherwise.
+const usualAPI = "127.0.0.1:7430"
 
 // coded puts the code before the sentence of a failure: it is what docs/ref/errors.md
 // is in the order of, and all that croft report takes of it.
@@ -203,7 +232,7 @@ func (c *cli) foreground(ctx context.Context, o upOptions, cfg node.Config) (err
 	if !up {
 		return err
 	}
-	r := upResult{Dir: c.dir, Name: n.Member.Name, Socket: filepath.Join(c.dir, "api.sock"), Page: cfg.Page, Listen: n.Host.Addrs(),
+	r := upResult{Dir: c.dir, Name: n.Member.Name, Socket: filepath.Join(c.dir, "api.sock"), Page: cfg.Page, API: cfg.Serve, Listen: n.Host.Addrs(),
 		Height: status.Height, Orderers: status.Orderers, PID: os.Getpid()}
 	err = c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("up.title", croft.EngineVersion, r.Name))
@@ -216,6 +245,9 @@ func (c *cli) foreground(ctx context.Context, o upOptions, cfg node.Config) (err
 func (r upResult) print(w io.Writer) {
 	if r.Page != "" {
 		fmt.Fprintln(w, say("up.page", r.Page))
+	}
+	if r.API != "" {
+		fmt.Fprintln(w, say("up.api", r.API))
 	}
 	fmt.Fprintln(w, say("up.socket", r.Socket))
 	for _, addr := range r.Listen {

@@ -213,7 +213,7 @@ func TestRefusalsCrossTheSocket(t *testing.T) {
 				Tx: a.seal(&ledger.Register{Name: "visits", Group: croft.Hash{1}, Releases: 200})})
 			return err
 		}, croft.ErrDataChanged, 6, "visits.csv"},
-		"no such call": {func() error { _, err := ask[struct{}](t.Context(), a.client, "wallet"); return err }, croft.ErrNotFound, 3, "GET /v1/wallet"},
+		"no such call": {func() error { _, err := ask[struct{}](t.Context(), a.client, "unheard"); return err }, croft.ErrNotFound, 3, "GET /v1/unheard"},
 	} {
 		err := c.call()
 		f := FailureOf(err)

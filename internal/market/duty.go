@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"croft"
 	"croft/internal/ledger"
 	"croft/internal/pay"
@@ -17,7 +19,9 @@ import (
 const (
 	glance    = 5 * time.Second
 	saveEvery = 10 * time.Second
-	claimAge  = 24 * time.Hour // what is due is claimed at the latest so long after the last claim
+	// flushAfter is how long finished calls may wait for the voucher of another.
+	flushAfter = 20 * time.Millisecond
+	claimAge   = 24 * time.Hour // what is due is claimed at the latest so long after the last claim
 )
 
 // Run does this node's duties until ctx ends: it follows its channels on the ledger,
@@ -25,6 +29,35 @@ const (
 // settle when it has passed, and saves what need not be durable at once. It fails
 // when this node's disk does.
 func (m *Market) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return m.flush(ctx) })
+	group.Go(func() error { return m.follow(ctx) })
+	return group.Wait()
+}
+
+// flush makes the ends of calls durable a moment later. No call waits for it: the
+// next one's voucher would take them along. But after the last one nothing comes, and
+// what a power cut forgets of finished calls is given back.
+func (m *Market) flush(ctx context.Context) error {
+	for {
+		select {
+		case <-m.unsynced:
+		case <-ctx.Done():
+		}
+		if ctx.Err() == nil {
+			select {
+			case <-time.After(flushAfter):
+			case <-ctx.Done():
+			}
+		}
+		if err := m.journal.Sync(m.journal.Last()); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// follow does the duties that need the ledger.
+func (m *Market) follow(ctx context.Context) error {
 	moved := m.Ledger.Watch(ctx)
 	claimed, saved := time.Now(), time.Now()
 	for {

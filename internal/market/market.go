@@ -44,6 +44,7 @@ type Ledger interface {
 // Journal is what a till writes before it works: see store.Journal.
 type Journal interface {
 	Append(entry []byte) (mark uint64)
+	Last() (mark uint64)
 	Sync(mark uint64) error
 	Size() int64
 	Roll() (forget func() error, err error)
@@ -102,6 +103,8 @@ type Market struct {
 	onDuty sync.Mutex               // guards ended: one pass at a time
 	ended  map[croft.ChannelID]bool // channels that need nothing more
 
+	unsynced chan struct{} // a call was finished: see flush
+
 	receipts receipts
 	free     freeCalls // that this node gave
 	taken    freeCalls // that it took
@@ -124,7 +127,7 @@ func New(c Config, open func(replay func(entry []byte) error) (Journal, error)) 
 	if c.MinWindow == 0 {
 		c.MinWindow = 3600
 	}
-	m := &Market{Config: c, offers: map[croft.ServiceID]*offer{}, tills: map[croft.ChannelID]*till{},
+	m := &Market{Config: c, unsynced: make(chan struct{}, 1), offers: map[croft.ServiceID]*offer{}, tills: map[croft.ChannelID]*till{},
 		purses: map[croft.ChannelID]*purse{}, ended: map[croft.ChannelID]bool{}}
 	if err := m.recover(open); err != nil {
 		return nil, err

@@ -353,6 +353,10 @@ func (m *Market) finish(t *till, number uint64, outcome croft.Outcome, result cr
 	if entry != nil {
 		t.working--
 		m.write(t, entry)
+		select {
+		case m.unsynced <- struct{}{}:
+		default: // flush knows already
+		}
 	}
 	return receipt, err
 }

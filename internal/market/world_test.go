@@ -283,6 +283,8 @@ func (j *memoryJournal) Append(e []byte) uint64 {
 	return uint64(len(j.entries))
 }
 
+func (j *memoryJournal) Last() uint64 { return uint64(len(j.entries)) }
+
 func (j *memoryJournal) Sync(mark uint64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -70,7 +70,11 @@ func (c callers) Ask(ctx context.Context, to croft.MemberID, request []byte, par
 	if at < 0 {
 		return nil, croft.E(croft.ErrPeer, to.Short(), "it is not a member")
 	}
-	return c.n.Host.CallParts(ctx, p2p.PeerOf(members[at].Node), market.Protocol, request, market.MaxAnswer, part)
+	answer, err := c.n.Host.CallParts(ctx, p2p.PeerOf(members[at].Node), market.Protocol, request, market.MaxAnswer, part)
+	if e, ok := errors.AsType[*croft.Error](err); ok && e.Code == croft.ErrPeer && len(e.Args) == 2 {
+		return nil, croft.E(croft.ErrPeer, members[at].Name, e.Args[1]) // people know it by name
+	}
+	return answer, err
 }
 
 // models are the network's models for the market. An engine is made once.
@@ -177,4 +181,3 @@ func (n *Node) trade(ctx context.Context) error {
 	both.Wait()
 	return err
 }
-

@@ -41,7 +41,7 @@ func TestCoxOnRealNodes(t *testing.T) {
 	p := plan(n, 3)
 	days := croft.Column{Name: "days", Kind: croft.Number, High: croft.Decimal{Mantissa: 1000}}
 	p.Schema.Columns = append(p.Schema.Columns, days)
-	p.Model.Family, p.Model.Time, p.HoldOut.Percent, p.Unproved = "cox", "days", 0, true
+	p.Model.Family, p.Model.Time, p.HoldOut.Percent = "cox", "days", 0
 
 	rng := rand.New(rand.NewPCG(7, 7))
 	var sets []croft.DatasetID

@@ -196,6 +196,13 @@ func (j *Journal) Append(entry []byte) (mark uint64) {
 	return j.appended
 }
 
+// Last returns the mark of the last entry.
+func (j *Journal) Last() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.appended
+}
+
 // Sync returns when the entry of this mark, and with it all before, is durable. It
 // fails with croft.ErrDiskFull or croft.ErrFolder, and from then on always: a disk
 // that failed once to write may say later that all is well.
@@ -291,10 +298,7 @@ func (j *Journal) Size() int64 {
 // matters in them, syncs, and only then forgets them. A crash in between leaves
 // both.
 func (j *Journal) Roll() (forget func() error, err error) {
-	j.mu.Lock()
-	mark := j.appended
-	j.mu.Unlock()
-	if err := j.Sync(mark); err != nil {
+	if err := j.Sync(j.Last()); err != nil {
 		return nil, err
 	}
 	j.mu.Lock()

@@ -114,11 +114,12 @@ export = true
 [sums]
 profile = "strict"
 checked = false
+proof = false
 patience = "90s"
 `)
 	z, _ := member("z")
 	if len(s.Readers) != 3 || !slices.Contains(s.Readers, z) || !slices.Contains(s.Readers, croft.MemberID{2}) ||
-		!s.PerSiteMetrics || s.Use != croft.UsePublic || !s.Export || !s.Strict || !s.Unchecked || s.Patience != 90 {
+		!s.PerSiteMetrics || s.Use != croft.UsePublic || !s.Export || !s.Strict || !s.Unchecked || !s.Unproved || s.Patience != 90 {
 		t.Fatalf("%+v", s)
 	}
 }

@@ -326,6 +326,26 @@ func TestLyingAnswers(t *testing.T) {
 	})
 }
 
+// TestOneLiarCannotRefuse: where t+1 answers are enough to go on, one that lies could
+// make any proof seem to fail; so that takes one more.
+func TestOneLiarCannotRefuse(t *testing.T) {
+	want := reference(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		w.people[4].twists = wrong
+		s := w.plan(4)
+		s.Unchecked = true
+		id := w.propose(s, 60)
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Fatalf("%v %q, names %d", st.Status, st.Reason, len(st.Missing))
+		}
+		if got := w.people[0].model(id); got != want {
+			t.Errorf("model %s, undisturbed %s", got.Short(), want.Short())
+		}
+	})
+}
+
 // TestAnswersAreForSeats: who is no seat of the study, or asks about a round whose sum
 // is not open, gets none; nor does junk.
 func TestAnswersAreForSeats(t *testing.T) {

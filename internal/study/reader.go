@@ -206,14 +206,15 @@ func (f *follower) step(ctx context.Context, st ledger.Study, plan croft.Study, 
 		}
 	}
 	if opened.fail == nil {
-		f.say(Event{Round: r.Number, Word: "step", Text: state.Word.String(), Loss: loss(opened.next)})
+		f.say(Event{Round: r.Number, Word: "step", Text: state.Word.String(), Loss: loss(plan, opened.next)})
 	}
 	return nil
 }
 
-// loss is the mean log-loss over the training rows, for progress.
-func loss(s fed.State) float64 {
-	if s.Rows == 0 {
+// loss is the mean log-loss over the training rows, for progress; 0 where the
+// log-likelihood is of another kind.
+func loss(plan croft.Study, s fed.State) float64 {
+	if s.Rows == 0 || plan.Model.Family != "logistic" {
 		return 0
 	}
 	return -s.Loglik.Float() / float64(s.Rows)

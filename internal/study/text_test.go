@@ -78,9 +78,9 @@ func anyFamily(t *rapid.T, s *croft.Study) {
 		s.Schema.Columns[len(m.Features)] = croft.Column{Name: m.Label, Kind: croft.Number, High: decimal("60")}
 	}
 	grid := croft.Grid{Width: decimal("30.5"), Cells: 24}
-	switch m.Family = rapid.SampledFrom(families).Draw(t, "family"); m.Family {
-	case "logistic":
-		m.Clusters = m.Goal == croft.Inference && rapid.Bool().Draw(t, "clusters")
+	m.Family = rapid.SampledFrom(families).Draw(t, "family")
+	m.Clusters = m.Goal == croft.Inference && slices.Contains([]string{"logistic", "linear", "poisson"}, m.Family)
+	switch m.Family {
 	case "firth":
 		m.Ridge = croft.Decimal{}
 	case "linear":
