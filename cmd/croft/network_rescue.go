@@ -95,6 +95,13 @@ func (c *cli) confirmRescue(ctx context.Context, code string, o networkRescueOpt
 	case now.Network() != g.Network():
 		return croft.E(croft.ErrTxScope)
 	}
+	k, err := keys.LoadNode(c.dir)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(g.Members, func(m croft.Member) bool { return m.Node == k.Public(croft.RoleNode) }) {
+		return croft.E(croft.ErrRescue, say("network.rescue.lost"), say("network.rescue.lost.fix"))
+	}
 	client, down := api.Dial(c.dir)
 	if down == nil {
 		members, err := client.Members(ctx)
@@ -124,13 +131,6 @@ func (c *cli) confirmRescue(ctx context.Context, code string, o networkRescueOpt
 		return down
 	} else if err := node.CheckRescue(c.dir, g, nil); err != nil {
 		return err
-	}
-	k, err := keys.LoadNode(c.dir)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(g.Members, func(m croft.Member) bool { return m.Node == k.Public(croft.RoleNode) }) {
-		return croft.E(croft.ErrRescue, say("network.rescue.lost"), say("network.rescue.lost.fix"))
 	}
 	c.meansRescue(g)
 	if sure, err := c.confirm(ctx, "network.rescue.follow", g.Name); err != nil {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"croft"
 )
 
 // Three clinics, as processes: the founder's disk burns, the two others rescue the
@@ -103,6 +105,14 @@ func TestRescueByCommands(t *testing.T) {
 	if !strings.Contains(first, "1 signature is still needed") || !strings.Contains(must("b", "network", "show"), "under way") {
 		t.Errorf("after the first signature: %s", first)
 	}
+	g, err := croft.ParseRescue(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Members = g.Members[:1]
+	wants(6, "c", "the others have given it up", "network", "rescue", g.RescueCode(), "--yes")
+	g.Previous[0] ^= 1
+	wants(6, "c", "another network", "network", "rescue", g.RescueCode(), "--yes")
 	must("c", "status")
 	second := must("c", "network", "rescue", paper, "--yes")
 	code := regexp.MustCompile(`rescue1\.\S+`).FindString(second)

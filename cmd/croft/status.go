@@ -79,6 +79,9 @@ func (c *cli) status(ctx context.Context) error {
 			if p.Connected {
 				state = "status.connected"
 			}
+			if p.Relayed {
+				state = "status.relayed"
+			}
 			fmt.Fprintln(w, say("status.peer", p.Name, say(state)))
 		}
 		for _, st := range s.Studies {

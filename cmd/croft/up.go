@@ -162,32 +162,51 @@ func (c *cli) config(o upOptions) (cfg node.Config, err error) {
 			return cfg, err
 		}
 	}
-	if cfg.Page, err = loopback(o.page, usualPage, "up.badpage", "up.badpage.fix"); err != nil {
-		return cfg, err
-	}
-	cfg.Serve, err = loopback(o.api, usualAPI, "up.badapi", "up.badapi.fix")
-	return cfg, err
+	return cfg, errors.Join(o.open(&cfg), shut(cfg.Page), shut(cfg.Serve))
 }
 
-// loopback returns where to serve: at the address that somebody gave, which must be
-// free and this machine's own; else at the usual one, or, where a second node of this
-// machine has that, anywhere. "" stands for "none".
-func loopback(given, usual, bad, fix string) (string, error) {
+// open listens for the status page and the API for programs.
+func (o upOptions) open(cfg *node.Config) (err error) {
+	if cfg.Page, err = loopback(o.page, usualPage, "up.badpage", "up.badpage.fix"); err != nil {
+		return err
+	}
+	cfg.Serve, err = loopback(o.api, usualAPI, "up.badapi", "up.badapi.fix")
+	return err
+}
+
+func shut(l net.Listener) error {
+	if l == nil {
+		return nil
+	}
+	return l.Close()
+}
+
+func at(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}
+
+// loopback listens at the address that somebody gave, which must be free and this
+// machine's own; else at the usual one, or, where a second node of this machine has
+// that, anywhere. It returns nil for "none".
+func loopback(given, usual, bad, fix string) (net.Listener, error) {
 	if given == "none" {
-		return "", nil
+		return nil, nil
 	}
 	address := cmp.Or(given, usual)
 	if where, err := netip.ParseAddrPort(address); err != nil || !where.Addr().IsLoopback() { // the node looks again
-		return "", croft.E(croft.ErrUsage, say(bad, fmt.Sprintf("%.80q", address)), say(fix))
+		return nil, croft.E(croft.ErrUsage, say(bad, fmt.Sprintf("%.80q", address)), say(fix))
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil && given == "" {
 		l, err = net.Listen("tcp", "127.0.0.1:0")
 	}
 	if err != nil {
-		return "", croft.E(croft.ErrPortUsed, address, err)
+		return nil, croft.E(croft.ErrPortUsed, address, err)
 	}
-	return l.Addr().String(), l.Close()
+	return l, nil
 }
 
 // usualPage is where the status page answers if nobody says otherwise.
@@ -214,9 +233,12 @@ func (c *cli) foreground(ctx context.Context, o upOptions, cfg node.Config) (err
 		}
 		return err
 	}
+	if err := o.open(&cfg); err != nil { // held from here on, or two nodes might find the same port free
+		return errors.Join(err, shut(cfg.Page))
+	}
 	n, err := node.Open(cfg)
 	if err != nil {
-		return err
+		return errors.Join(err, shut(cfg.Page), shut(cfg.Serve))
 	}
 	defer func() {
 		c.progress("up.stopping")
@@ -232,7 +254,7 @@ func (c *cli) foreground(ctx context.Context, o upOptions, cfg node.Config) (err
 	if !up {
 		return err
 	}
-	r := upResult{Dir: c.dir, Name: n.Member.Name, Socket: filepath.Join(c.dir, "api.sock"), Page: cfg.Page, API: cfg.Serve, Listen: n.Host.Addrs(),
+	r := upResult{Dir: c.dir, Name: n.Member.Name, Socket: filepath.Join(c.dir, "api.sock"), Page: at(cfg.Page), API: at(cfg.Serve), Listen: n.Host.Addrs(),
 		Height: status.Height, Orderers: status.Orderers, PID: os.Getpid()}
 	err = c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("up.title", croft.EngineVersion, r.Name))

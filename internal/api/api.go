@@ -85,6 +85,7 @@ type Peer struct {
 	Member    croft.MemberID `json:"member"`
 	PeerID    string         `json:"peer_id"`
 	Connected bool           `json:"connected"`
+	Relayed   bool           `json:"relayed,omitempty"` // through another member's node
 	Addrs     []string       `json:"addrs,omitempty"`
 }
 

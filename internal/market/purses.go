@@ -31,6 +31,13 @@ type purse struct {
 	shown   croft.Credits // the highest credit that the ledger was shown
 }
 
+// terms returns the channel as it stands.
+func (p *purse) terms() croft.Channel {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.channel
+}
+
 const purseKind = "purse"
 
 func newPurse(c croft.Channel) *purse {

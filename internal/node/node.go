@@ -43,9 +43,9 @@ type Config struct {
 	// Relay offers members whose nodes cannot be dialled to be reached through this
 	// one: up to 64 of them, each circuit for two hours or a gigabyte.
 	Relay bool
-	// Page is the address of the read-only status page; empty: none. Only loopback
-	// addresses are accepted.
-	Page string
+	// Page is where the read-only status page answers; nil: nowhere. Only loopback is
+	// accepted. The node closes it.
+	Page net.Listener
 	// Quiet are the hours of the day in which the node takes no part in the rounds of
 	// studies; zero: none.
 	Quiet study.Hours
@@ -55,9 +55,10 @@ type Config struct {
 	Log *slog.Logger
 	// Events is told of each step of each study; may be nil.
 	Events func(study.Event)
-	// Serve is the address of the API for programs on this machine (OpenAI's /v1, the
-	// Open Inference Protocol's /v2); empty: none. Only loopback addresses are accepted.
-	Serve string
+	// Serve is where the API for programs on this machine (OpenAI's /v1, the Open
+	// Inference Protocol's /v2) answers; nil: nowhere. Only loopback is accepted. The
+	// node closes it.
+	Serve net.Listener
 	// MinWindow is the shortest time, in seconds, for objections to a settlement that a
 	// channel must have for this node to serve it; 0: an hour.
 	MinWindow uint32
@@ -238,17 +239,30 @@ func Open(cfg Config) (n *Node, err error) {
 	return n, nil
 }
 
-// openFolder claims the folder and opens what in it needs no network.
-func (n *Node) openFolder() (k *keys.Keys, err error) {
+// claim makes the folder this process' alone.
+func (n *Node) claim() error {
+	release, err := store.Lock(n.cfg.Dir)
+	if err == nil {
+		n.close = append(n.close, closer{"the folder's lock", release})
+	}
+	return err
+}
+
+// openFolder claims the folder and opens what in it needs no network, on the chain
+// that the folder is to be on from now.
+func (n *Node) openFolder() (*keys.Keys, error) {
+	if err := n.claim(); err != nil {
+		return nil, err
+	}
+	if err := changeOver(n.cfg.Dir); err != nil {
+		return nil, err
+	}
+	return n.readFolder()
+}
+
+// readFolder opens what in the claimed folder needs no network.
+func (n *Node) readFolder() (k *keys.Keys, err error) {
 	dir := n.cfg.Dir
-	release, err := store.Lock(dir)
-	if err != nil {
-		return nil, err
-	}
-	n.close = append(n.close, closer{"the folder's lock", release})
-	if err := changeOver(dir); err != nil {
-		return nil, err
-	}
 	if k, err = keys.LoadNode(dir); err != nil {
 		return nil, err
 	}
@@ -284,7 +298,10 @@ func Stopped(dir string) (stored audit.Node, release func() error, err error) {
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if _, err := n.openFolder(); err != nil {
+	if err := n.claim(); err != nil {
+		return stored, nil, err
+	}
+	if _, err := n.readFolder(); err != nil {
 		return stored, nil, err
 	}
 	disk, err := chain.OpenStopped(filepath.Join(dir, chainFolder), n.genesis, n.inherited)
@@ -320,15 +337,15 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.cfg.Socket {
 		parts = append(parts, part{"the local API", func(ctx context.Context) error { return api.Serve(ctx, n.cfg.Dir, n.Services()) }})
 	}
-	if n.cfg.Page != "" {
+	if n.cfg.Page != nil {
 		parts = append(parts, part{"the status page", func(ctx context.Context) error {
-			return serveHTTP(ctx, n.cfg.Page, "--page", api.StatusPage(n.Services()))
+			return serveHTTP(ctx, n.cfg.Page, api.StatusPage(n.Services()))
 		}})
 	}
-	if n.cfg.Serve != "" {
+	if n.cfg.Serve != nil {
 		dialects := serve.Dialects{Backend: n.Market.Backend(), Keys: n.apiKeys, Log: n.cfg.Log}
 		parts = append(parts, part{"the API for programs", func(ctx context.Context) error {
-			return serveHTTP(ctx, n.cfg.Serve, "--api", dialects.Handler())
+			return serveHTTP(ctx, n.cfg.Serve, dialects.Handler())
 		}})
 	}
 	return n.together(ctx, parts)
@@ -342,7 +359,7 @@ func (n *Node) Services() api.Services {
 	return api.Services{Self: n.Self, Dir: n.cfg.Dir, Name: n.Member.Name, Ledger: n.Chain, Study: n.Study,
 		Successor: n.successor, Believe: func(g croft.Genesis) error { return CheckRescue(n.cfg.Dir, g, n.members()) },
 		Data: n.Data, Peers: n.Peers, Neighbours: n.neighbours, LastBackup: func() time.Time { return LastBackup(n.cfg.Dir) },
-		Market: n.Market, APIKeys: n.apiKeys, Serve: n.cfg.Serve, Sent: n.Host.Sent, Node: n.Member.Node, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
+		Market: n.Market, APIKeys: n.apiKeys, Serve: address(n.cfg.Serve), Sent: n.Host.Sent, Node: n.Member.Node, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
 }
 
 // guard stops the node cleanly before its disk is full, and when CometBFT gave up.
@@ -363,22 +380,24 @@ func (n *Node) guard(ctx context.Context) error {
 	}
 }
 
-// serveHTTP serves a handler on a loopback address, given with a flag.
-func serveHTTP(ctx context.Context, address, flag string, h http.Handler) error {
-	host, port, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return croft.E(croft.ErrUsage, fmt.Sprintf("%s cannot be %q", flag, address), "give a loopback address such as 127.0.0.1:7420")
+func address(l net.Listener) string {
+	if l == nil {
+		return ""
 	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return croft.E(croft.ErrPortUsed, port, flag)
+	return l.Addr().String()
+}
+
+// serveHTTP serves a handler on a loopback listener.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	if on, ok := l.Addr().(*net.TCPAddr); !ok || !on.IP.IsLoopback() {
+		return errors.Join(croft.E(croft.ErrUsage, fmt.Sprintf("a page cannot be at %s", l.Addr()), "give a loopback address such as 127.0.0.1:7420"), l.Close())
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
 	done := make(chan error, 1)
 	var once sync.WaitGroup
 	once.Go(func() { done <- server.Serve(l) })
 	<-ctx.Done()
-	err = server.Close()
+	err := server.Close()
 	once.Wait()
 	<-done
 	return err

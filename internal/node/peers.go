@@ -414,11 +414,11 @@ func (n *Node) introduced() []croft.Member {
 
 // Peers says who is connected, for screens.
 func (n *Node) Peers() []api.Peer {
-	connected := n.Host.Connected()
+	connected, relayed := n.Host.Connected(), n.Host.Relayed()
 	var out []api.Peer
 	for _, m := range n.everybody() {
 		if peer := p2p.PeerOf(m.Node); m.ID != n.Self {
-			out = append(out, api.Peer{Name: m.Name, Member: m.ID, PeerID: string(peer), Connected: slices.Contains(connected, peer), Addrs: n.book(peer)})
+			out = append(out, api.Peer{Name: m.Name, Member: m.ID, PeerID: string(peer), Connected: slices.Contains(connected, peer), Relayed: slices.Contains(relayed, peer), Addrs: n.book(peer)})
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -70,11 +71,16 @@ func (l *Host) Reserve(ctx context.Context, at PeerID) (until time.Time, err err
 	defer l.mu.Unlock()
 	if err != nil {
 		delete(l.places, id)
+		if no, refused := errors.AsType[client.ReservationError](err); refused && no.Unwrap() == nil {
+			err = errNoPlace
+		}
 		return until, croft.E(croft.ErrPeer, at, why(err))
 	}
 	l.places[id] = place.Expiration
 	return place.Expiration, nil
 }
+
+var errNoPlace = errors.New("it has no place at its relay for this node")
 
 // maxWays bounds the addresses through relays that a host tells of.
 const maxWays = 8

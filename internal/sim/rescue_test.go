@@ -47,6 +47,8 @@ func TestRescue(t *testing.T) {
 		t.Errorf("without a member whose node is connected: %v", err)
 	}
 
+	backup := v.backup(cleo)
+
 	// Cleo misses the last block. Then Ada burns.
 	v.halts(cleo)
 	stale := ledger.Seal(v.Genesis.Scope(), ben.ID, 0, &ledger.Register{Name: "last", Group: croft.Sum([]byte("last")), Releases: 1}, ben.Keys.Sign)
@@ -143,8 +145,8 @@ func TestRescue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st := v.studies("after", []croft.DatasetID{sets[1], sets[2], id}); st.Status != ledger.Done && st.Reason != "" {
-		t.Logf("the study over other people than before ended: %s", st.Reason)
+	if st := v.studies("after", []croft.DatasetID{sets[1], sets[2], id}); st.Status != ledger.Stopped || st.Reason != "cohort" {
+		t.Errorf("what was in sums before is forgotten: %v %s", st.Status, st.Reason) // Ada or Dina: two sums that differ by two sites
 	}
 	if err := v.Rest(t.Context()); err != nil {
 		t.Fatal(err)
@@ -166,6 +168,20 @@ func TestRescue(t *testing.T) {
 	}
 	if r, err := audit.VerifyExport(t.Context(), &file, audit.Options{}); err != nil || r.Rescued != g.Rescue.Chain {
 		t.Errorf("%v %+v", err, r)
+	}
+	// A backup of before the rescue is of use after it.
+	v.wipes(cleo)
+	cleo.Dir = filepath.Join(v.dir, "new")
+	if err := backup.Restore(cleo.Dir, nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.CheckRescue(cleo.Dir, both, nil); err != nil {
+		t.Error(err)
+	}
+	keep(cleo, both)
+	v.returns(cleo, func(node.Recovery) {})
+	if now, at := cleo.Node.Chain.Status(), ben.Node.Chain.Status(); now.AppHash != at.AppHash {
+		t.Errorf("restored to height %d, the others are at %d", now.Height, at.Height)
 	}
 	if found, _ := filepath.Glob(filepath.Join(ben.Dir, "chain.old-1", "blockstore.db")); len(found) != 1 {
 		t.Error("the chain that ended is gone")

@@ -367,7 +367,7 @@ func (n *Node) GiveAnswers(ctx context.Context, from croft.MemberID, data []byte
 			return nil, err
 		}
 		open := st.Status == ledger.Running || st.Status == ledger.Paused
-		if !open || plan.Unproved || !f.seated(st) || !has(st.Seats, from) || !has(st.Enrolled, from) || r.Number > q.Round || r.Phase == croft.PhaseCommit {
+		if !open || plan.Unproved || !f.seated(st) || !has(st.Seats, from) || r.Number > q.Round || r.Phase == croft.PhaseCommit {
 			return nil, croft.E(croft.ErrTxOrder, "this seat has no answers for that one now")
 		}
 		if r.Number == q.Round && r.Phase == croft.PhaseSum {

@@ -209,7 +209,11 @@ func TestForgedProof(t *testing.T) {
 			round := w.study(id).Round
 			ben.cheat(n, id, forge)
 			ben.start()
-			<-elif.died
+			select {
+			case <-elif.died:
+			case <-time.After(time.Hour):
+				t.Fatal("no seat refused the proof")
+			}
 			<-elif.done
 			elif.start()
 			st := w.until(id, time.Hour, ended)
@@ -323,6 +327,30 @@ func TestLyingAnswers(t *testing.T) {
 		if _, found, err := ledger.Decode[ledger.Evidence](raw); err != nil || !found {
 			t.Errorf("no evidence: %v", err)
 		}
+	})
+}
+
+// TestTooFewAnswers: t+1 seats could open a sum, and do not while their verdict is
+// unchecked; one more, and the study goes on.
+func TestTooFewAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		id := w.propose(w.plan(4), 60)
+		for _, p := range w.people[3:] {
+			p.dieAt("answers-kept")
+		}
+		for _, p := range w.people[3:] {
+			<-p.died
+			<-p.done
+		}
+		n := w.study(id).Round
+		time.Sleep(5 * time.Minute)
+		if r := w.round(id, n); r.Phase != croft.PhaseSum || len(r.Shares) != 0 {
+			t.Errorf("three of five seats: %v, %d shares", r.Phase, len(r.Shares))
+		}
+		w.people[4].start()
+		w.until(id, 5*time.Minute, func(st ledger.Study) bool { return st.Round > n || ended(st) })
 	})
 }
 

@@ -1,0 +1,124 @@
+package market
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+	"croft/internal/serve"
+)
+
+// A provider that dies in the middle of a stream: the caller hears it and has what
+// came; once it is back the price is given back, and both ends agree.
+func TestProviderDiesMidStream(t *testing.T) {
+	w := newWorld(t, price)
+	w.open(10 * croft.Credit)
+	w.call("warm")
+	got := ""
+	_, err := w.consumer.market.Call(t.Context(), Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("abcd"), Stream: true},
+		Part: func(p []byte) error {
+			got += string(p)
+			w.provider.mu.Lock()
+			w.provider.market = nil
+			w.provider.mu.Unlock()
+			runtime.Goexit() // the goroutine is the provider's
+			return nil
+		}})
+	if !errors.Is(err, errAway) || got != "ab" {
+		t.Fatal(got, err)
+	}
+	if _, _, err := w.call("while it is away"); !errors.Is(err, errAway) {
+		t.Fatal(err)
+	}
+	w.provider.start()
+	if _, _, err := w.call("back"); err != nil {
+		t.Fatal(err)
+	}
+	b, c := w.provider.market.Balances()[0], w.consumer.market.Balances()[0]
+	if b.Earned != 2*croft.Credit || c.Bought != b.Earned || c.Lost != 0 || b.Waiting+c.Waiting != 0 {
+		t.Fatalf("%+v\n%+v", b, c)
+	}
+}
+
+// settle lets a window pass and asks to settle, as both ends do.
+func (w *world) settle(id croft.ChannelID) ledger.Channel {
+	for range 8 {
+		time.Sleep(20 * time.Second)
+		w.look()
+	}
+	return w.onLedger(id)
+}
+
+// A provider that closes and hides what it gave back, a funder that closes and hides
+// what it owes: while the window is open the other end's duty shows it.
+func TestDutyShowsWhatTheOtherHides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, croft.Price{Output: croft.Credit, Most: 5 * croft.Credit})
+		id := w.open(100 * croft.Credit)
+		w.engine.meter = croft.Meter{Output: 2}
+		for i := range 3 {
+			if _, _, err := w.call(fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		best, _ := w.provider.market.tills[id].till.State()
+		w.provider.send(&ledger.Close{Positions: []ledger.Position{{Channel: id, Voucher: best}}}) // 15 promised, 9 given back
+		if c := w.settle(id); c.Status != ledger.ChannelClosed || c.Paid != 6*croft.Credit {
+			t.Fatalf("%s, %s paid", c.Status, c.Paid)
+		}
+
+		id = w.open(101 * croft.Credit)
+		if _, _, err := w.call("again"); err != nil {
+			t.Fatal(err)
+		}
+		w.consumer.send(&ledger.Close{Positions: []ledger.Position{{Channel: id}}})
+		if c := w.settle(id); c.Status != ledger.ChannelClosed || c.Paid != 2*croft.Credit {
+			t.Fatalf("%s, %s paid", c.Status, c.Paid)
+		}
+		if sum := w.credits(w.consumer) + w.credits(w.provider); sum != 1000*croft.Credit {
+			t.Fatal(sum)
+		}
+	})
+}
+
+// What is due is claimed by itself once half of the deposit is, and calls go on.
+func TestClaimsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, price)
+		id := w.open(10 * croft.Credit)
+		for i := range 5 {
+			if _, _, err := w.call(fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.look()
+		if c := w.onLedger(id); c.Status != ledger.ChannelClaimed {
+			t.Fatal(c.Status)
+		}
+		if _, _, err := w.call("meanwhile"); err != nil {
+			t.Fatal(err)
+		}
+		if c := w.settle(id); c.Status != ledger.ChannelOpen || c.Paid < 5*croft.Credit || w.credits(w.provider) != c.Paid {
+			t.Fatalf("%s, %s paid", c.Status, c.Paid)
+		}
+		if _, _, err := w.call("after"); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A channel whose window is shorter than the provider insists on is not served.
+func TestShortWindow(t *testing.T) {
+	w := newWorld(t, price)
+	w.provider.market.MinWindow = 3600
+	w.consumer.send(&ledger.Open{Service: w.service.ID(), Payer: w.consumer.public(), Window: 60, Deposits: []croft.Credits{croft.Credit}})
+	w.look()
+	if _, _, err := w.call("x"); !errors.Is(err, croft.ErrVoucher) {
+		t.Fatal(err)
+	}
+}
