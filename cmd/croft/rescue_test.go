@@ -68,6 +68,11 @@ func TestRescueByCommands(t *testing.T) {
 		}()
 		for _, voter := range voters {
 			for code := 3; code != 0; { // until the application is in
+				select {
+				case code := <-joined:
+					t.Fatalf("%s ends with %d before it is voted for", name, code)
+				default:
+				}
 				if code, _, _ = run(voter, "member", "approve", name, "--yes"); code != 0 && code != 3 {
 					t.Fatalf("%s does not approve %s", voter, name)
 				}

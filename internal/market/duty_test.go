@@ -80,7 +80,16 @@ func TestDutyShowsWhatTheOtherHides(t *testing.T) {
 		if c := w.settle(id); c.Status != ledger.ChannelClosed || c.Paid != 2*croft.Credit {
 			t.Fatalf("%s, %s paid", c.Status, c.Paid)
 		}
-		if sum := w.credits(w.consumer) + w.credits(w.provider); sum != 1000*croft.Credit {
+		id = w.open(102 * croft.Credit)
+		if _, _, err := w.call("third"); err != nil {
+			t.Fatal(err)
+		}
+		best, _ = w.provider.market.tills[id].till.State()
+		w.provider.send(&ledger.Claim{Positions: []ledger.Position{{Channel: id, Voucher: best}}}) // 5 promised, 3 given back
+		if c := w.settle(id); c.Status != ledger.ChannelOpen || c.Paid != 2*croft.Credit {
+			t.Fatalf("%s, %s paid", c.Status, c.Paid)
+		}
+		if sum := w.credits(w.consumer) + w.credits(w.provider) + 100*croft.Credit; sum != 1000*croft.Credit {
 			t.Fatal(sum)
 		}
 	})

@@ -80,7 +80,7 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 		}
 		defer func() {
 			if number > 0 { // not settled below
-				_ = number
+				p.lose(number)
 			}
 		}()
 	}

@@ -1,6 +1,8 @@
 package market
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -241,7 +243,7 @@ func TestDeathAtEachLine(t *testing.T) {
 					w.look()
 				}
 				// What was promised for a call that never came goes back at the end at the latest.
-				if c := w.onLedger(id); c.Status.String() != "closed" || c.Paid > earned || c.Paid < croft.Credits(good-1)*croft.Credit {
+				if c := w.onLedger(id); c.Status.String() != "closed" || c.Paid > earned || c.Paid > croft.Credits(len(w.engine.calls))*croft.Credit || c.Paid < croft.Credits(good-1)*croft.Credit {
 					t.Fatalf("seed %d: %s, %s paid of %s for %d good calls", seed, c.Status, c.Paid, earned, good)
 				}
 				if sum := w.credits(w.consumer) + w.credits(w.provider); sum != 1000*croft.Credit {
@@ -250,6 +252,111 @@ func TestDeathAtEachLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forger is a provider that changes its answers after the fact.
+type forger struct {
+	*person
+	change func(*answer)
+}
+
+func (f forger) Ask(ctx context.Context, to croft.MemberID, request []byte, part func([]byte) error) ([]byte, error) {
+	raw, err := f.person.Ask(ctx, to, request, part)
+	if err != nil {
+		return nil, err
+	}
+	a, err := readAnswer(raw)
+	var q ask
+	if croft.Decode(request, &q) == nil && q.Kind == askCall {
+		f.change(&a)
+	}
+	return croft.Encode(a), err
+}
+
+// A receipt must be of this call, of this answer, and signed; else the call is given
+// up, and no more than its price is lost.
+func TestForgedAnswers(t *testing.T) {
+	for name, change := range map[string]func(*answer){
+		"another result":  func(a *answer) { a.Result = append(a.Result, 'x') },
+		"no receipt":      func(a *answer) { a.Receipt = nil },
+		"a bit of it":     func(a *answer) { a.Receipt[len(a.Receipt)/2] ^= 1 },
+		"not what it was": func(a *answer) { a.Code = croft.ErrBusy },
+	} {
+		w := newWorld(t, price)
+		w.open(10 * croft.Credit)
+		w.call("warm")
+		w.consumer.market.Peers = forger{w.consumer, change}
+		if _, _, err := w.call("forged"); !errors.Is(err, croft.ErrReceipt) && !errors.Is(err, croft.ErrEncoding) {
+			t.Errorf("%s: %v", name, err)
+		}
+		w.consumer.market.Peers = w.consumer
+		if _, _, err := w.call("after"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if b := w.consumer.market.Balances()[0]; b.Lost != croft.Credit || b.Waiting != 0 {
+			t.Errorf("%s: %+v", name, b)
+		}
+	}
+}
+
+// What a stranger sends is refused before anything is kept of it, and what was paid
+// once is answered once.
+func TestForgedAsks(t *testing.T) {
+	w := newWorld(t, price)
+	id := w.open(10 * croft.Credit)
+	w.call("warm")
+	var raw []byte
+	w.consumer.market.Peers = recorder{w.consumer, &raw}
+	if _, _, err := w.call("honest"); err != nil {
+		t.Fatal(err)
+	}
+	before := len(w.provider.log.entries)
+	serve := func(a ask) error {
+		out, err := w.provider.market.Serve(t.Context(), w.consumer.id, croft.Encode(a), nil)
+		if err == nil {
+			var got answer
+			if got, err = readAnswer(out); err == nil {
+				err = got.trouble()
+			}
+		}
+		return err
+	}
+	var good ask
+	if err := croft.Decode(raw, &good); err != nil {
+		t.Fatal(err)
+	}
+	if err := serve(good); !errors.Is(err, croft.ErrAnswered) {
+		t.Error("the same call again: ", err)
+	}
+	for name, change := range map[string]func(*ask){
+		"another request": func(a *ask) { a.Request = croft.Encode(struct{}{}) },
+		"another id":      func(a *ask) { a.ID[0]++ },
+		"another service": func(a *ask) { a.Service[0]++ },
+		"another task":    func(a *ask) { a.Request = bytes.Replace(a.Request, []byte("http"), []byte("chat"), 1) },
+		"a bit of it":     func(a *ask) { a.Voucher = slices.Clone(a.Voucher); a.Voucher[60] ^= 1 },
+		"no voucher":      func(a *ask) { a.Voucher = nil },
+		"a state":         func(a *ask) { a.Kind, a.Channel = askState, id },
+		"a model":         func(a *ask) { a.Kind = askModel },
+	} {
+		a := good
+		change(&a)
+		if err := serve(a); err == nil || errors.Is(err, croft.ErrAnswered) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := w.engine.calls["honest"]; n != 1 || len(w.provider.log.entries) != before {
+		t.Errorf("worked on %d times, %d entries more", n, len(w.provider.log.entries)-before)
+	}
+}
+
+type recorder struct {
+	*person
+	raw *[]byte
+}
+
+func (r recorder) Ask(ctx context.Context, to croft.MemberID, request []byte, part func([]byte) error) ([]byte, error) {
+	*r.raw = slices.Clone(request)
+	return r.person.Ask(ctx, to, request, part)
 }
 
 // A till whose disk fails admits nothing that it would forget.

@@ -53,6 +53,7 @@ func TestLyingSeat(t *testing.T) {
 		defer w.close()
 		away, liar := w.people[3], w.people[4]
 		liarsNode := liar.running()
+		away.slow, liar.slow = time.Second, time.Second // so that the others have their answers before they die
 		id := w.propose(w.plan(4), 60)
 		away.dieAt("share")
 		liar.dieAt("share")

@@ -55,6 +55,7 @@ type person struct {
 	lost  map[croft.Hash]bool // blobs that do not reach this person
 	rules *chain.TwinMember
 
+	slow   time.Duration               // it takes so long before it judges others' proofs; it answers about them meanwhile
 	twists func(answers []byte) []byte // what it does to its answers about proofs before they leave; nil: nothing
 }
 
@@ -100,6 +101,9 @@ func (p *person) start() {
 			p.seen = append(p.seen, e)
 		},
 		At: func(line string) {
+			if line == "verify" && p.slow > 0 {
+				time.Sleep(p.slow) // virtual
+			}
 			p.mu.Lock()
 			dies := p.crash != "" && p.crash == line && p.node != nil
 			if dies {
