@@ -207,7 +207,7 @@ func TestReadOnlyDisk(t *testing.T) {
 // here has eight gigabytes without an end of line.
 func TestEndlessLineIsBounded(t *testing.T) {
 	t.Parallel()
-	const most = 512 << 20 // of 8 GB; the kernel counts what the test itself had when it started the command
+	const most = 512 << 20                 // of 8 GB; the kernel counts what the test itself had when it started the command
 	home, err := os.MkdirTemp("", "croft") // a short path: sockets are made in it
 	if err != nil {
 		t.Fatal(err)
