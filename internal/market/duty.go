@@ -183,7 +183,7 @@ func (m *Market) duty(ctx context.Context, c ledger.Channel, now time.Time, clai
 	case due:
 		m.Log.Info("claim", "channel", c.Terms.ID.Short(), "due", mine.Voucher.Voucher.Owed-mine.Receipt.Receipt.Credited)
 		return m.Submit(ctx, &ledger.Claim{Positions: []ledger.Position{mine}})
-	case false && contested && news:
+	case contested && news:
 		m.Log.Info("show", "channel", c.Terms.ID.Short(), "status", c.Status.String())
 		return m.Submit(ctx, &ledger.Post{Positions: []ledger.Position{mine}})
 	case contested && c.Until > 0 && now.UnixMilli() > c.Until && len(c.Proposers) == 0:

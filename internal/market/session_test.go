@@ -254,6 +254,26 @@ func TestDeathAtEachLine(t *testing.T) {
 	}
 }
 
+// What a payer was told that it gets back is durable before it hears it.
+func TestStateIsDurableFirst(t *testing.T) {
+	w := newWorld(t, price)
+	w.open(10 * croft.Credit)
+	w.call("warm")
+	w.provider.crash = "serve.quote" // the next call's voucher never arrives
+	w.call("lost")
+	w.provider.start()
+	w.call("tells that more was promised") // and the till has only seen two of three
+	told, _, err := w.consumer.market.askState(t.Context(), w.provider.market.Balances()[0].Channel)
+	if err != nil || told.Body().Credited != croft.Credit {
+		t.Fatal(told.Body(), err)
+	}
+	w.provider.log.entries = w.provider.log.entries[:w.provider.log.synced] // and the power goes
+	w.provider.start()
+	if b := w.provider.market.Balances()[0]; b.Claim > 2*croft.Credit {
+		t.Fatalf("%+v", b)
+	}
+}
+
 // forger is a provider that changes its answers after the fact.
 type forger struct {
 	*person
