@@ -262,7 +262,8 @@ func TestStateIsDurableFirst(t *testing.T) {
 	w.provider.crash = "serve.quote" // the next call's voucher never arrives
 	w.call("lost")
 	w.provider.start()
-	w.call("tells that more was promised") // and the till has only seen two of three
+	w.call("tells that more was promised")     // and the till has only seen two of three
+	w.provider.log.Sync(w.provider.log.Last()) // the call's end too
 	told, _, err := w.consumer.market.askState(t.Context(), w.provider.market.Balances()[0].Channel)
 	if err != nil || told.Body().Credited != croft.Credit {
 		t.Fatal(told.Body(), err)
