@@ -138,6 +138,27 @@ func TestRoundHasOneWordAStep(t *testing.T) {
 	}
 }
 
+// And so has a step of a paid call, at both of its ends.
+func TestRequestHasOneWordAStep(t *testing.T) {
+	words := []string{"quote", "open", "voucher", "infer", "meter", "countersign", "settle"}
+	var headings []string
+	for _, m := range heading.FindAllStringSubmatch(read(t, "docs/life-of-a-request.md"), -1) {
+		if m[1] == "##" {
+			headings = append(headings, m[2])
+		}
+	}
+	if !slices.Equal(headings, words) {
+		t.Errorf("docs/life-of-a-request.md: headings %v, expected %v", headings, words)
+	}
+	var code []string
+	for _, m := range regexp.MustCompile(`(?m)^\s+// ([a-z]+): `).FindAllStringSubmatch(read(t, "internal/market/session.go"), -1) {
+		code = append(code, m[1])
+	}
+	if !slices.Equal(code, append(words, words...)) {
+		t.Errorf("internal/market/session.go: steps %v, expected %v at each end", code, words)
+	}
+}
+
 // TestStoreysArePictured holds the two pictures of the packages to layers.
 func TestStoreysArePictured(t *testing.T) {
 	var want []string
