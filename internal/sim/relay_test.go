@@ -63,7 +63,8 @@ func TestMembersWhoCannotBeDialled(t *testing.T) {
 			t.Fatalf("%s: %d peers of CometBFT; connected to %v", m.Name, m.Node.Chain.Status().Peers, m.Node.Host.Connected())
 		}
 	}
-	if r := ben.Node.Host.Relayed(); !slices.Equal(r, []p2p.PeerID{cleo.Node.Host.ID()}) {
+	// Dina may have dialled him through Ada before he dialled her; Cleo has no other way.
+	if r := ben.Node.Host.Relayed(); !slices.Contains(r, cleo.Node.Host.ID()) || slices.Contains(r, ada.Node.Host.ID()) {
 		t.Errorf("Ben reaches %v through a relay", r)
 	}
 	if addrs := ben.Node.Host.Addrs(); len(addrs) == 0 || !strings.Contains(addrs[0], string(ada.Node.Host.ID())+"/p2p-circuit/") {
