@@ -42,6 +42,8 @@ const (
 	ErrView
 	ErrResource
 	ErrNotCount
+	ErrParquet
+	ErrOtherHeader
 )
 
 // Private sums and plans (tensor, privagg, fed).
@@ -121,6 +123,8 @@ const (
 	ErrRescue
 	ErrChain
 	ErrAutostart
+	ErrLied
+	ErrLight
 )
 
 // Studies at a site.
@@ -138,6 +142,7 @@ const (
 	ErrNotSite
 	ErrNoDataset
 	ErrKeyLost
+	ErrExport
 )
 
 // Audit.
@@ -164,6 +169,7 @@ const (
 	ErrAPIKey
 	ErrSpendCap
 	ErrNotServed
+	ErrUnproven
 )
 
 type entry struct {
@@ -200,6 +206,8 @@ var catalogue = map[Code]entry{
 	ErrFileWrite:     {Invalid, "cannot write {0}: {1}", "name another file, in a folder that is there and that you may write to"},
 	ErrView:          {Invalid, "{0} is not a view that can be run: {1}", "correct it; docs/ref/fhir.md says what a view may hold"},
 	ErrResource:      {Invalid, "{0}, line {1}: {2}", "correct the resource or export it again; if the view is at fault, docs/ref/fhir.md says what its paths mean"},
+	ErrOtherHeader:   {Invalid, "{0} has other columns than {1}, or has them in another order", "the files of one dataset share one header: make them alike, or add them as two datasets"},
+	ErrParquet:       {Invalid, "{0} is not a Parquet file that can be read: {1}", "write it again, or save it as CSV UTF-8"},
 	ErrNotCount:      {Invalid, "{0}, column {1}: {2} is not a whole number, and the study counts it", "correct the value; for a measurement set family = \"linear\""},
 
 	ErrOverflow:      {Invalid, "block {0}, number {1}: {2} does not fit below the bound of {3}", "the vector would exceed its approved bound and nothing was sent; check the data's units and the declared ranges"},
@@ -221,7 +229,7 @@ var catalogue = map[Code]entry{
 	ErrReport:        {Invalid, "a report cannot be used: {0}", "the site sends it again by itself; until then it does not count"},
 	ErrEntitled:      {Denied, "seat {0} may not hold part {1}", "nothing was sent; a seat asks only for parts that it was dealt"},
 	ErrSumBound:      {Corrupt, "number {0} of the sum is {1}, more than {2} sites can add up to", "a site sent a vector outside its bound; nothing is published"},
-	ErrProof:         {Invalid, "the proof of a report does not hold: {0}", "the report is left out of the sum; its site must run the same version and keep to the approved bound"},
+	ErrProof:         {Invalid, "the proof of a report does not hold: {0}", "no sum is opened with this report, and its site is named; it must run the same version and keep to the approved bound"},
 	ErrTotal:         {Invalid, "{0}: the values of all sites add up to more than {1}", "count or weigh in a larger unit, or ask fewer sites"},
 	ErrUnbounded:     {Invalid, "column {0}: its coefficient grows for ever, for some of its values have no events", "remove the column, merge its rare levels, or set goal = \"prediction\""},
 
@@ -272,6 +280,8 @@ var catalogue = map[Code]entry{
 	ErrRescue:       {Denied, "the network cannot be rescued like this: {0}", "{1}"},
 	ErrChain:        {Conflict, "{0} is on the chain {1} and this node on {2}: the network was rescued, and one of the two has not changed over", "on the one that has not: croft network rescue CODE, with the code that croft network show prints on the other"},
 	ErrAutostart:    {Unavailable, "the system did not take the service: {0}: {1}", "do that by hand and see why; or start the node at each login with croft up --detach"},
+	ErrLied:         {Corrupt, "what {0}'s node says is not proved: {1}", "nothing of it was believed, and other members' nodes are asked first; tell {0}"},
+	ErrLight:        {Denied, "this node is light: {0}", "{1}"},
 
 	ErrNotApproved: {Pending, "{0} has not approved study {1}", "a person decides: croft study show, then croft study approve or decline"},
 	ErrDiffers:     {Denied, "the study differs from what was approved: {0}", "read it again: croft study show; approve it again if you agree"},
@@ -287,6 +297,7 @@ var catalogue = map[Code]entry{
 	ErrNotSite:   {Denied, "study {0} does not ask for your rows: you are not one of its sites", "see which sites it has: croft study show {1}"},
 	ErrNoDataset: {NotFound, "you have no dataset with all columns of study {0} in which {1} tells people apart", "see what there is: croft data ls; add one: croft data add FILE.csv --unit {1}"},
 	ErrKeyLost:   {Unavailable, "this site's key for study {0} is gone: the study had begun when the folder was lost, and no backup holds such keys", "propose the study anew"},
+	ErrExport:    {Denied, "the study {0} does not allow its model to be saved as a file", "its sites would have to agree: propose a new study with export = true under [result]"},
 
 	ErrAudit: {Corrupt, "audit: {0}", "keep this copy, and ask another member for theirs: croft audit export"},
 
@@ -307,6 +318,7 @@ var catalogue = map[Code]entry{
 	ErrAPIKey:        {Denied, "this API key cannot be used: {0}", "make one: croft apikey create NAME"},
 	ErrSpendCap:      {Exhausted, "the API key may spend {0} credits, {1} are left", "make a key with a higher cap: croft apikey create NAME --cap 50"},
 	ErrNotServed:     {Unavailable, "{0} is on the ledger and its provider's node does not serve it: {1}", "ask the provider: it starts it with croft service publish"},
+	ErrUnproven:      {Invalid, "no answer of {0} holds: {1}", "see what each provider said; what was paid is not returned"},
 }
 
 // Next returns the advice of err's code, or "" if it has none.

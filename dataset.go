@@ -16,6 +16,11 @@ type MissingRule string
 const (
 	MissingDrop  MissingRule = "drop"  // the row is left out, and counted
 	MissingValue MissingRule = "value" // the declared value is put in
+	MissingMean  MissingRule = "mean"  // the column's mean over all sites' rows to train on is put in, a private sum
+	// MissingIndicator keeps the row and adds a model column that says that there is no
+	// value; the feature itself stands at the middle of its range, or at its first level.
+	MissingIndicator MissingRule = "indicator"
+	MissingCount     MissingRule = "count" // a preflight counts it, and so a value outside of range or levels
 )
 
 // Column declares one column of a schema. The range and the levels are declared

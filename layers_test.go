@@ -21,6 +21,7 @@ var layers = []struct {
 }{
 	{[]string{"croft"}, "the words: everybody speaks them, they know nobody"},
 	{[]string{"table", "tensor", "fhir"}, "what data and vectors are, and how records become rows; pure"},
+	{[]string{"onnx"}, "a model as the programs of others know it: bytes, and what they compute; pure"},
 	{[]string{"vdaf"}, "what can be proved of numbers that nobody sees; pure"},
 	{[]string{"fed", "privagg"}, "maths: plans and private sums know nothing of each other, vectors are their common currency; pure"},
 	{[]string{"pay"}, "what the two ends of a payment channel owe each other; pure"},
@@ -49,6 +50,7 @@ var confined = map[string]string{
 	"github.com/cosmos/iavl":          "ledger chain", // chain gives it a database
 	"github.com/cosmos/ics23":         "ledger",
 	"github.com/fxamacker/cbor":       "croft",
+	"github.com/parquet-go/":          "data",
 	"github.com/pelletier/go-toml":    "study",
 	"github.com/spf13/cobra":          "cmd/croft",
 	"filippo.io/age":                  "keys",
@@ -56,6 +58,7 @@ var confined = map[string]string{
 	"github.com/syndtr/goleveldb":     "chain",
 	"github.com/prometheus/":          "p2p", // to switch libp2p's metrics off
 	"github.com/rogpeppe/go-internal": "cmd/croft",
+	"google.golang.org/protobuf":      "onnx", // the wire format, no more
 	"rsc.io/qr":                       "cmd/croft",
 }
 
@@ -68,6 +71,7 @@ var pure = map[string][]string{
 	"fed":    {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
 	"pay":    {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
 	"ledger": {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync", "math"},
+	"onnx":   {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
 	"vdaf":   {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},
 	// HPKE draws its own randomness in the standard library.
 	"privagg": {"time", "os", "net", "crypto/rand", "math/rand", "math/rand/v2", "sync"},

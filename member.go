@@ -10,6 +10,10 @@ type Member struct {
 	Seat      bool      `cbor:"6,keyasint,omitempty" json:"seat"`  // declared ready to be a seat of studies
 	Ready     bool      `cbor:"7,keyasint,omitempty" json:"ready"` // its node may order blocks
 	Revoked   bool      `cbor:"8,keyasint,omitempty" json:"revoked"`
+	// Seats of a study found out that it lied: no seat, until the members vote otherwise.
+	Unseated bool `cbor:"9,keyasint,omitempty" json:"unseated"`
+	// Its node keeps headers and no blocks, for good: no seat, and it orders no blocks.
+	Light bool `cbor:"10,keyasint,omitempty" json:"light"`
 }
 
 // IDOf returns the member id of a member key.

@@ -72,6 +72,9 @@ type HoldOut struct {
 	Key     string `cbor:"2,keyasint" json:"key"`
 }
 
+// Preflight is the family of studies that compare the sites' columns before a study.
+const Preflight = "preflight"
+
 // Model is the plan that a study runs. What a family does not know it refuses;
 // docs/ref/plans has a page for each.
 type Model struct {
@@ -92,6 +95,13 @@ type Model struct {
 	Grid     Grid   `cbor:"14,keyasint,omitzero" json:"grid,omitzero"`           // kaplan-meier; cox for its check of proportional hazards
 	Bins     uint16 `cbor:"15,keyasint,omitempty" json:"bins,omitempty"`         // describe: of each number's histogram, over its declared range
 	Classes  uint8  `cbor:"16,keyasint,omitempty" json:"label_levels,omitempty"` // describe: how many levels the label has, for tables by label
+	Cells    uint16 `cbor:"17,keyasint,omitempty" json:"cells,omitempty"`        // preflight: how many numbers a site's tally has
+
+	Means []string `cbor:"20,keyasint,omitempty" json:"means,omitempty"` // regressions: the features with MissingMean, in their order
+
+	// Of the evaluation on held-out rows.
+	Threshold Decimal `cbor:"18,keyasint,omitzero" json:"threshold,omitzero"`         // logistic, firth: the probability from which on a row is taken for positive; 0 stands for ½
+	Groups    []Group `cbor:"19,keyasint,omitempty" json:"evaluate_groups,omitempty"` // also by the levels of these columns
 }
 
 // Grid divides time since 0 into equal cells: cell j holds the times from j·Width,
@@ -102,11 +112,22 @@ type Grid struct {
 	Cells uint16  `cbor:"2,keyasint" json:"cells"`
 }
 
+// Group is a category by whose levels a model is evaluated.
+type Group struct {
+	Column string `cbor:"1,keyasint" json:"column"`
+	Levels uint8  `cbor:"2,keyasint" json:"levels"` // how many it has
+}
+
 // Columns returns the columns that the model reads, each once: the features, then
-// the label, the time, the exposure and the weight, as far as there are any.
+// the label, the time, the exposure, the weight and the groups, as far as there are
+// any.
 func (m Model) Columns() []string {
 	out := slices.Clone(m.Features)
-	for _, c := range []string{m.Label, m.Time, m.Exposure, m.Weight} {
+	others := []string{m.Label, m.Time, m.Exposure, m.Weight}
+	for _, g := range m.Groups {
+		others = append(others, g.Column)
+	}
+	for _, c := range others {
 		if c != "" && !slices.Contains(out, c) {
 			out = append(out, c)
 		}

@@ -7,14 +7,14 @@
 # the usual one. The study is that of croft demo, with its data: four sites of the
 # first four members, or three of three.
 #
-#   sudo hack/measure.sh [SECONDS [MEMBERS]]
+#   sudo hack/measure.sh [SECONDS [MEMBERS [light]]]
 #
 # SECONDS is how long the nodes are watched at rest, 600 if not said; an hour is
 # extrapolated from it. MEMBERS is 3 to 5: with fewer than four the first one orders
-# blocks and the others check. CROFT names a program that was built already. Linux.
+# blocks and the others check. With light the last one is a light member. CROFT names a program that was built already. Linux.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-rest=${1:-600} members=${2:-5}
+rest=${1:-600} members=${2:-5} light=${3:-}
 [ "$(id -u)" = 0 ] && ip netns list >/dev/null || { echo "network namespaces need Linux, root and iproute2" >&2; exit 3; }
 
 place=$(mktemp -d)
@@ -58,7 +58,9 @@ code=$(run harbour invite create --uses $((members - 1)) --auto --quiet | grep -
 for i in "${!all[@]}"; do
   if [ "$i" = 0 ]; then continue; fi
   x=${all[$i]}
-  run "$x" join "$code" --yes --quiet --name "$x" --page none --listen "10.78.0.$((i + 1)):7421" --detach --timeout 300s >/dev/null &
+  how=()
+  if [ -n "$light" ] && [ "$i" = $((members - 1)) ]; then how=(--light); fi
+  run "$x" join "$code" "${how[@]}" --yes --quiet --name "$x" --page none --listen "10.78.0.$((i + 1)):7421" --detach --timeout 300s >/dev/null &
   joining=$!
   # Whoever is a member votes for whoever comes.
   while kill -0 $joining 2>/dev/null; do
@@ -86,7 +88,8 @@ table() {
 
 height() { run harbour status --json | grep -o '"height":[0-9]*' | head -1 | cut -d: -f2; }
 orderers() { run harbour status --json | grep -o '"orderers":\[[^]]*' | grep -o '"id"' | wc -l; }
-expected=$((members < 4 ? 1 : members))
+full=$((members - ${light:+1}+0))
+expected=$((full < 4 ? 1 : full))
 until [ "$(orderers)" = "$expected" ]; do sleep 1; done
 for x in "${sites[@]}"; do run "$x" data add lesions.csv --unit row --releases 1000 --public --yes --quiet >/dev/null; done
 sleep 20 # what follows joining dies down

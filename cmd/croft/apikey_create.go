@@ -21,6 +21,7 @@ func (c *cli) apikeyCreateVerb() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&most, "cap", "0", say("apikey.create.flag.cap"))
 	cmd.Flags().StringSliceVar(&key.Services, "service", nil, say("apikey.create.flag.service"))
+	cmd.Flags().BoolVar(&key.Any, "any", false, say("apikey.create.flag.any"))
 	cmd.Flags().BoolVar(&key.Remote, "remote", false, say("apikey.create.flag.remote"))
 	return cmd
 }

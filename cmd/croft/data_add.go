@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,6 +19,8 @@ import (
 
 type dataAddOptions struct {
 	file, view       string
+	more             []string // files beside file, with the same header
+	comma            bool
 	name, unit       string
 	releases         uint32
 	public, dryRun   bool
@@ -33,8 +34,8 @@ const defaultReleases = 100
 func (c *cli) dataAddVerb() *cobra.Command {
 	var o dataAddOptions
 	var cmd *cobra.Command
-	cmd = c.verb("data.add", "add FILE.csv --unit COLUMN", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.file = args[0]
+	cmd = c.verb("data.add", "add FILE.csv --unit COLUMN", cobra.MinimumNArgs(1), func(ctx context.Context, args []string) error {
+		o.file, o.more = args[0], args[1:]
 		if o.releases == 0 && cmd.Flags().Changed("releases") {
 			return badReleases("0")
 		}
@@ -45,6 +46,7 @@ func (c *cli) dataAddVerb() *cobra.Command {
 	flags.StringVar(&o.name, "name", "", say("data.add.flag.name"))
 	flags.StringVar(&o.unit, "unit", "", say("data.add.flag.unit"))
 	flags.StringVar(&o.view, "view", "", say("data.add.flag.view"))
+	flags.BoolVar(&o.comma, "decimal-comma", false, say("flag.comma"))
 	flags.Uint32Var(&o.releases, "releases", 0, say("data.add.flag.releases"))
 	flags.BoolVar(&o.public, "public", false, say("data.add.flag.public"))
 	flags.IntVar(&o.minRows, "min-rows", policy.MinRows, say("data.add.flag.rows"))
@@ -59,8 +61,8 @@ type dataAddResult struct {
 	Added bool `json:"added"`
 }
 
-// dataAdd registers a file, or a folder of FHIR resources that a view reads: its
-// name, a commitment to its content, and how often its people may be in a sum. The
+// dataAdd registers one file or several, or a folder of FHIR resources that a view
+// reads: a name, a commitment to its content, and how often its people may be in a sum. The
 // rows stay where they are.
 func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 	path, err := absolute(o.file)
@@ -75,8 +77,13 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 			return err
 		}
 	}
+	for i := range o.more {
+		if o.more[i], err = absolute(o.more[i]); err != nil {
+			return err
+		}
+	}
 	if o.unit == "" {
-		return noUnit(path, o.view)
+		return noUnit(data.Source{Path: path, More: o.more, View: o.view, DecimalComma: o.comma})
 	}
 	p, err := c.sign(ctx)
 	if err != nil {
@@ -97,7 +104,7 @@ func nameOf(path string) string { return strings.TrimSuffix(filepath.Base(path),
 func (c *cli) register(ctx context.Context, p *person, path string, o dataAddOptions) (r dataAddResult, err error) {
 	policy := table.DefaultPolicy()
 	policy.MinRows, policy.MinCell, policy.Public, policy.Exact = o.minRows, o.minCell, o.public, o.exact
-	add := api.Add{Path: path, Name: o.name, Options: data.Options{View: o.view, Unit: o.unit, Releases: o.releases, Policy: policy}}
+	add := api.Add{Path: path, Name: o.name, Options: data.Options{More: o.more, View: o.view, DecimalComma: o.comma, Unit: o.unit, Releases: o.releases, Policy: policy}}
 	c.progress("data.add.reading", path)
 	prepared, err := p.Prepare(ctx, add)
 	if err != nil {
@@ -145,20 +152,17 @@ func (r dataAddResult) print(w io.Writer) {
 
 // noUnit says that a person has to name the column that tells people apart, and
 // which one looks like it.
-func noUnit(path, view string) error {
+func noUnit(source data.Source) error {
 	fix := say("data.add.nounit.fix")
-	if view != "" { // whose writer knows the columns
+	if source.View != "" { // whose writer knows the columns
 		return croft.E(croft.ErrUsage, say("data.add.nounit"), fix)
 	}
-	if f, err := os.Open(path); err == nil {
-		defer f.Close()
-		if draft, err := data.Guess(f, path); err != nil {
-			return err
-		} else if draft.Unit != "" {
-			fix = say("data.add.nounit.guess", draft.Unit)
-		}
-	} else {
-		return unread(path, err)
+	draft, err := source.Guess()
+	if err != nil {
+		return err
+	}
+	if draft.Unit != "" {
+		fix = say("data.add.nounit.guess", draft.Unit)
 	}
 	return croft.E(croft.ErrUsage, say("data.add.nounit"), fix)
 }

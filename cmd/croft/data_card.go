@@ -43,6 +43,9 @@ func (c *cli) dataCard(ctx context.Context, name string) error {
 		}
 		fmt.Fprintln(w, say("data.card.name", d.Name, d.ID, say(state)))
 		fmt.Fprintln(w, say("data.card.file", d.Path, day(d.AddedAt)))
+		for _, more := range d.More {
+			fmt.Fprintln(w, say("data.card.more", more))
+		}
 		if d.View != "" {
 			fmt.Fprintln(w, say("data.card.view", d.View))
 		}

@@ -22,6 +22,7 @@ import (
 type inviteCreateOptions struct {
 	uses    uint8
 	auto    bool
+	guest   bool
 	expires time.Duration
 	address []string
 	qr      bool
@@ -32,6 +33,7 @@ func (c *cli) inviteCreateVerb() *cobra.Command {
 	cmd := c.verb("invite.create", "create", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.inviteCreate(ctx, o) })
 	cmd.Flags().Uint8Var(&o.uses, "uses", 1, say("invite.create.flag.uses", ledger.MaxUses))
 	cmd.Flags().BoolVar(&o.auto, "auto", false, say("invite.create.flag.auto"))
+	cmd.Flags().BoolVar(&o.guest, "guest", false, say("invite.create.flag.guest"))
 	cmd.Flags().DurationVar(&o.expires, "expires", 24*time.Hour, say("invite.create.flag.expires"))
 	cmd.Flags().StringSliceVar(&o.address, "address", nil, say("invite.create.flag.address"))
 	cmd.Flags().BoolVar(&o.qr, "qr", false, say("invite.create.flag.qr"))
@@ -44,6 +46,7 @@ type inviteCreateResult struct {
 	Expires time.Time `json:"expires"`
 	Uses    uint8     `json:"uses"`
 	Auto    bool      `json:"auto"`
+	Guest   bool      `json:"guest,omitempty"`
 	Addrs   []string  `json:"addrs"`
 	Local   bool      `json:"local"` // the code is good on this machine only
 }
@@ -88,12 +91,12 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 	if code == "" {
 		return croft.E(croft.ErrUsage, say("invite.create.noaddress"), "croft invite create --address 192.0.2.7:7421")
 	}
-	tx := p.seal(0, &ledger.Invite{Key: v.Public(), Expires: v.Expires, Uses: o.uses, Auto: o.auto})
+	tx := p.seal(0, &ledger.Invite{Key: v.Public(), Expires: v.Expires, Uses: o.uses, Auto: o.auto, Guest: o.guest})
 	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
 		return err
 	}
 	public := v.Public()
-	r := inviteCreateResult{Code: code, Key: hex.EncodeToString(public[:]), Expires: time.Unix(v.Expires, 0).UTC(), Uses: o.uses, Auto: o.auto, Local: v.Addrs[0].Addr().IsLoopback()}
+	r := inviteCreateResult{Code: code, Key: hex.EncodeToString(public[:]), Expires: time.Unix(v.Expires, 0).UTC(), Uses: o.uses, Auto: o.auto, Guest: o.guest, Local: v.Addrs[0].Addr().IsLoopback()}
 	for _, a := range v.Addrs {
 		r.Addrs = append(r.Addrs, a.String())
 	}
@@ -106,8 +109,15 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 		if o.qr {
 			fmt.Fprint(w, picture(r.Code))
 		}
-		if r.Auto {
-			fmt.Fprintln(w, say("invite.create.auto"))
+		switch others := council.Needed - 1; {
+		case r.Guest && r.Auto:
+			fmt.Fprintln(w, say("invite.create.guest.auto"))
+		case r.Guest:
+			fmt.Fprintln(w, say("invite.create.guest"))
+		case r.Auto && others == 0:
+			fmt.Fprintln(w, say("invite.create.auto.alone"))
+		case r.Auto:
+			fmt.Fprintln(w, say("invite.create.auto", count(others, "vote", "votes")))
 		}
 		fmt.Fprintln(w, say("invite.create.next", c.dirFlag()))
 	})

@@ -9,6 +9,7 @@ import (
 
 	"croft"
 	"croft/internal/api"
+	"croft/internal/keys"
 	"croft/internal/ledger"
 	"croft/internal/node"
 )
@@ -17,6 +18,7 @@ type joinOptions struct {
 	code    string
 	run     bool
 	welcome bool
+	lock    bool      // ask for a passphrase of the member key
 	up      upOptions // the name is the newcomer's
 }
 
@@ -29,6 +31,7 @@ func (c *cli) joinVerb() *cobra.Command {
 	cmd.Flags().StringVar(&o.up.name, "name", "", say("join.flag.name"))
 	cmd.Flags().BoolVar(&o.run, "up", false, say("join.flag.up"))
 	cmd.Flags().BoolVar(&o.welcome, "welcome", false, say("join.flag.welcome"))
+	cmd.Flags().BoolVar(&o.lock, "passphrase", false, say("init.flag.passphrase"))
 	o.up.flags(cmd)
 	return cmd
 }
@@ -62,8 +65,14 @@ func (c *cli) join(ctx context.Context, o joinOptions) error {
 			return err
 		}
 	}
+	lock := node.Lock{Ask: c.asker(ctx)}
+	if o.lock && !keys.Locked(c.dir) {
+		if lock.New, err = c.newPassphrase(ctx, c.passphraseFile, say("passphrase.member")); err != nil {
+			return err
+		}
+	}
 	c.progress("join.knocking", v.Addrs[0])
-	p, err := node.Join(ctx, c.dir, v, o.up.name, func() func(node.Progress) {
+	p, err := node.Join(ctx, c.dir, v, o.up.name, o.up.light, lock, func() func(node.Progress) {
 		shown := false
 		return func(p node.Progress) {
 			if !shown {
@@ -79,8 +88,12 @@ func (c *cli) join(ctx context.Context, o joinOptions) error {
 	if err != nil {
 		return err
 	}
+	done := "join.done"
+	if p.Standing == ledger.Hosted {
+		done = "join.guest"
+	}
 	if o.run {
-		c.progress("join.done", p.Newcomer.Name, p.Network, v.Network.Short())
+		c.progress(done, p.Newcomer.Name, p.Network, v.Network.Short())
 		if err := c.up(ctx, o.up); err != nil || !o.welcome {
 			return err
 		}
@@ -88,7 +101,7 @@ func (c *cli) join(ctx context.Context, o joinOptions) error {
 	}
 	r := joinResult{Dir: c.dir, Name: p.Newcomer.Name, Member: p.Newcomer.ID, Network: v.Network, Called: p.Network, Digits: p.Digits}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("join.done", r.Name, r.Called, r.Network.Short()))
+		fmt.Fprintln(w, say(done, r.Name, r.Called, r.Network.Short()))
 		fmt.Fprintln(w, say("join.next", c.dirFlag()))
 	})
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +14,9 @@ import (
 	"time"
 
 	"croft"
+	"croft/internal/api"
+	"croft/internal/keys"
+	"croft/internal/ledger"
 )
 
 // up runs the desk's node until the end of the test, as a person does in another
@@ -53,19 +58,21 @@ func (d desk) until(text string, args ...string) string {
 	}
 }
 
+// newDesk is a desk with a folder that is not there yet.
+func newDesk(t *testing.T) desk {
+	dir, err := os.MkdirTemp("", "croft") // a short path: sockets are made in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return desk{t, dir, t.TempDir()}
+}
+
 // Two organisations become one network, with nothing but the commands: three at
 // the first desk, two at the second.
 func TestJoiningByCommands(t *testing.T) {
 	t.Parallel()
-	place := func() desk {
-		dir, err := os.MkdirTemp("", "croft") // a short path: sockets are made in it
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { os.RemoveAll(dir) })
-		return desk{t, dir, t.TempDir()}
-	}
-	a, b := place(), place()
+	a, b := newDesk(t), newDesk(t)
 	a.must([]string{"init", "--name", "Clinic A", "--network", "the valley"})
 	a.up()
 	a.must([]string{"invite", "ls"}, "No invite yet")
@@ -74,6 +81,7 @@ func TestJoiningByCommands(t *testing.T) {
 		t.Fatalf("%+v %v", made, err)
 	}
 	a.must([]string{"invite", "ls"}, made.Key[:8], "0 of 1", "open")
+	a.must([]string{"invite", "create", "--auto"}, "While you are the only member")
 
 	// Every word that is off is named, and nothing is written.
 	for _, c := range []struct {
@@ -103,15 +111,29 @@ func TestJoiningByCommands(t *testing.T) {
 	}
 
 	// The newcomer applies and waits. It may give up waiting, and go on.
-	if code, _, errs := b.croft("", "join", made.Code, "--name", "Clinic B", "--timeout", "2s"); code != 9 || !strings.Contains(errs, "Waiting: 0 of 1 votes") {
-		t.Fatalf("exit code %d: %s", code, errs)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("correct horse staple\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	waiting, stop := context.WithCancelCause(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- execute(waiting, []string{"--dir", b.dir, "join", made.Code, "--name", "Clinic B", "--passphrase", "--passphrase-file", secret}, strings.NewReader(""), io.Discard, io.Discard)
+	}()
+	a.until("Clinic B wants to join", "member", "ls")
+	stop(croft.E(croft.ErrInterrupted))
+	if code := <-ended; code == 0 {
+		t.Error("one who waits for votes was told that it is a member")
+	}
+	if !keys.Locked(b.dir) {
+		t.Error("the newcomer's member key has no passphrase")
 	}
 	if code, _, errs := b.croft("", "up", "--page", "none"); code != 5 || !strings.Contains(errs, "not admitted") {
 		t.Errorf("up before admission: exit code %d: %s", code, errs)
 	}
 	joined := make(chan string, 1)
 	go func() {
-		code, out, errs := b.croft("", "join", made.Code)
+		code, out, errs := b.croft("", "join", made.Code, "--passphrase-file", secret)
 		if code != 0 {
 			t.Errorf("exit code %d: %s", code, errs)
 		}
@@ -136,7 +158,7 @@ func TestJoiningByCommands(t *testing.T) {
 	if seen[0] == "" || len(slices.Compact(seen)) != 1 {
 		t.Errorf("the digits on the three screens are %q", seen)
 	}
-	if code, _, errs := place().croft("", "join", made.Code, "--name", "Clinic C"); code != 6 || !strings.Contains(errs, "has been used") {
+	if code, _, errs := newDesk(t).croft("", "join", made.Code, "--name", "Clinic C"); code != 6 || !strings.Contains(errs, "has been used") {
 		t.Errorf("a used code: exit code %d: %s", code, errs)
 	}
 
@@ -152,14 +174,49 @@ func TestJoiningByCommands(t *testing.T) {
 	a.must([]string{"audit", "verify"}, "every signature and link holds")
 	b.must([]string{"audit", "verify"}, "every signature and link holds")
 
+	a.must([]string{"invite", "create", "--auto"}, "Each newcomer needs 1 vote more")
+
 	// It takes both to part.
 	a.must([]string{"member", "revoke", "Clinic B", "--yes"}, "1 vote is still needed")
 	if code, _, errs := a.croft("", "member", "revoke", "Clinic B", "--yes"); code != 1 || !strings.Contains(errs, "voted for this already") {
 		t.Errorf("a second vote: exit code %d: %s", code, errs)
 	}
 	b.until("Clinic B is to leave, by Clinic A", "member", "ls")
-	b.must([]string{"member", "revoke", "Clinic B", "--yes"}, "Clinic B has left")
+	b.must([]string{"member", "revoke", "Clinic B", "--yes", "--passphrase-file", secret}, "Clinic B has left")
 	a.until("left", "member", "ls")
+}
+
+// A guest has a node of its own, sees the ledger, and goes when its host says so.
+func TestGuestByCommands(t *testing.T) {
+	t.Parallel()
+	a, b := newDesk(t), newDesk(t)
+	a.must([]string{"init", "--name", "Clinic A"})
+	a.up()
+	code := regexp.MustCompile(`croft1\w+`).FindString(a.must([]string{"invite", "create", "--guest", "--auto"}, "becomes a guest at once"))
+	b.must([]string{"join", code, "--name", "Lab"}, "Lab is a guest of")
+	b.up()
+	a.until("guest of Clinic A", "member", "ls")
+	b.until("Clinic A: connected", "status")
+	b.until("guest of Clinic A", "member", "ls") // its own ledger has come so far
+	for _, args := range [][]string{{"invite", "create"}, {"member", "revoke", "Clinic A", "--yes"}, {"network", "stop", "--yes"}} {
+		if code, _, errs := b.croft("", args...); code != 6 || !strings.Contains(errs, "it is a guest, and this is for members") {
+			t.Errorf("croft %v at a guest: exit code %d: %s", args, code, errs)
+		}
+	}
+	a.must([]string{"member", "revoke", "Lab", "--yes"}, "Lab has left")
+	if out := a.must([]string{"status"}); strings.Contains(out, "Lab") {
+		t.Errorf("one that was sent away is among the nodes:\n%s", out)
+	}
+}
+
+// Only an application that can be voted for says how to.
+func TestApplicantsByStanding(t *testing.T) {
+	for standing, votable := range map[ledger.Standing]bool{ledger.Arrived: false, ledger.Pending: true, ledger.Late: false} {
+		line := applicant{Application: api.Application{Newcomer: croft.Member{Name: "Clinic E"}, Standing: standing.String()}}.line(2)
+		if strings.Contains(line, "member approve") != votable || !strings.Contains(line, "Clinic E") {
+			t.Errorf("%v: %s", standing, line)
+		}
+	}
 }
 
 // An invite names the addresses that others can use, the best ones first.

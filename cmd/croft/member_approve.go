@@ -42,6 +42,11 @@ func (c *cli) memberApprove(ctx context.Context, ref string) error {
 			found = append(found, a)
 		}
 	}
+	for _, m := range council.Unseated {
+		if len(found) == 0 && named(ref, m.Name, m.ID) {
+			return c.memberReseat(ctx, p, council, m)
+		}
+	}
 	switch {
 	case len(found) == 0:
 		return croft.E(croft.ErrNotFound, say("member.applicant"), ref, "croft member ls")
@@ -53,7 +58,11 @@ func (c *cli) memberApprove(ctx context.Context, ref string) error {
 		return croft.E(croft.ErrConflict, say("member.voted"), "croft member ls")
 	}
 	c.progress("member.approve.shows", a.Newcomer.Name, a.By.Name, croft.CheckDigits(p.genesis, a.Newcomer))
-	yes, err := c.confirm(ctx, "member.approve.ask", a.Newcomer.Name)
+	question, done := "member.approve.ask", "member.approve.done"
+	if a.Guest {
+		question, done, council.Needed = "member.approve.guest.ask", "member.approve.guest.done", 1
+	}
+	yes, err := c.confirm(ctx, question, a.Newcomer.Name)
 	if err != nil {
 		return err
 	}
@@ -67,7 +76,33 @@ func (c *cli) memberApprove(ctx context.Context, ref string) error {
 	r := voteResult{a.Newcomer.ID, a.Newcomer.Name, missing == 0, missing}
 	return c.result(r, func(w io.Writer) {
 		if r.Decided {
-			fmt.Fprintln(w, say("member.approve.done", r.Name))
+			fmt.Fprintln(w, say(done, r.Name))
+			return
+		}
+		fmt.Fprintln(w, say("member.approve.waits", r.Name, count(missing, "vote is", "votes are")))
+	})
+}
+
+// memberReseat casts this member's vote that one that lied as a seat may be one again.
+func (c *cli) memberReseat(ctx context.Context, p *person, council api.Council, m api.Revocation) error {
+	if votes(m.Yes, p.self) {
+		return croft.E(croft.ErrConflict, say("member.voted"), "croft member ls")
+	}
+	yes, err := c.confirm(ctx, "member.reseat.ask", m.Name)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		return croft.E(croft.ErrNotSigned)
+	}
+	missing, err := c.vote(ctx, p, council, &ledger.Vote{Action: ledger.Seat, Subject: m.ID}, len(m.Yes))
+	if err != nil {
+		return err
+	}
+	r := voteResult{m.ID, m.Name, missing == 0, missing}
+	return c.result(r, func(w io.Writer) {
+		if r.Decided {
+			fmt.Fprintln(w, say("member.reseat.done", r.Name))
 			return
 		}
 		fmt.Fprintln(w, say("member.approve.waits", r.Name, count(missing, "vote is", "votes are")))

@@ -19,8 +19,10 @@ func (c *cli) memberLsVerb() *cobra.Command {
 type memberLsResult struct {
 	Members      []api.Member     `json:"members"`
 	Needed       int              `json:"needed"` // votes that decide
+	Guests       []api.Guest      `json:"guests"`
 	Applications []applicant      `json:"applications"`
 	Revocations  []api.Revocation `json:"revocations"`
+	Unseated     []api.Revocation `json:"unseated"`
 }
 
 // applicant is an application with the digits to compare.
@@ -47,7 +49,7 @@ func (c *cli) memberLs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := memberLsResult{Members: members, Needed: council.Needed, Applications: []applicant{}, Revocations: council.Revocations}
+	r := memberLsResult{Members: members, Needed: council.Needed, Guests: council.Guests, Applications: []applicant{}, Revocations: council.Revocations, Unseated: council.Unseated}
 	for _, a := range council.Applications {
 		r.Applications = append(r.Applications, applicant{a, croft.CheckDigits(croft.NetworkID(g.Hash()), a.Newcomer)})
 	}
@@ -56,17 +58,33 @@ func (c *cli) memberLs(ctx context.Context) error {
 		for _, m := range r.Members {
 			fmt.Fprintln(w, say("member.ls.row", m.Name, m.ID.Short(), role(m)))
 		}
+		for _, g := range r.Guests {
+			fmt.Fprintln(w, say("member.ls.hosted", g.Name, g.ID.Short(), g.Host.Name))
+		}
 		for _, a := range r.Applications {
-			if a.Standing == ledger.Late.String() {
-				fmt.Fprintln(w, say("member.ls.late", a.Newcomer.Name, a.By.Name))
-				continue
-			}
-			fmt.Fprintln(w, say("member.ls.applies", a.Newcomer.Name, a.By.Name, a.Digits, len(a.Yes), r.Needed, a.Newcomer.ID.Short()))
+			fmt.Fprintln(w, a.line(r.Needed))
 		}
 		for _, v := range r.Revocations {
 			fmt.Fprintln(w, say("member.ls.revocation", v.Name, names(v.Yes), len(v.Yes), r.Needed, v.ID.Short()))
 		}
+		for _, v := range r.Unseated {
+			fmt.Fprintln(w, say("member.ls.unseated", v.Name, len(v.Yes), r.Needed, v.ID.Short()))
+		}
 	})
+}
+
+// line says how an application stands; so many votes decide.
+func (a applicant) line(needed int) string {
+	switch a.Standing {
+	case ledger.Arrived.String():
+		return say("member.ls.arrived", a.Newcomer.Name, a.By.Name)
+	case ledger.Late.String():
+		return say("member.ls.late", a.Newcomer.Name, a.By.Name)
+	}
+	if a.Guest {
+		return say("member.ls.guest", a.Newcomer.Name, a.By.Name, a.Digits, a.Newcomer.ID.Short())
+	}
+	return say("member.ls.applies", a.Newcomer.Name, a.By.Name, a.Digits, len(a.Yes), needed, a.Newcomer.ID.Short())
 }
 
 // role says what a member's node is for.
@@ -76,6 +94,10 @@ func role(m api.Member) string {
 		return say("member.revoked")
 	case m.Self && m.Orders:
 		return say("member.self.orders")
+	case m.Self && m.Light:
+		return say("member.self.light")
+	case m.Light:
+		return say("member.light")
 	case m.Self:
 		return say("member.self")
 	case m.Orders:

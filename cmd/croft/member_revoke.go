@@ -37,6 +37,11 @@ func (c *cli) memberRevoke(ctx context.Context, ref string) error {
 			who = &members[i]
 		}
 	}
+	for _, g := range council.Guests {
+		if who == nil && named(ref, g.Name, g.ID) {
+			return c.sendAway(ctx, p, g)
+		}
+	}
 	if who == nil {
 		return croft.E(croft.ErrNotFound, say("member.member"), ref, "croft member ls")
 	}
@@ -68,4 +73,26 @@ func (c *cli) memberRevoke(ctx context.Context, ref string) error {
 		}
 		fmt.Fprintln(w, say("member.revoke.waits", r.Name, count(missing, "vote is", "votes are")))
 	})
+}
+
+// sendAway ends a guest's stay, by the word of its host.
+func (c *cli) sendAway(ctx context.Context, p *person, g api.Guest) error {
+	if g.Host.ID != p.self {
+		return croft.E(croft.ErrUsage, say("member.revoke.host", g.Name, g.Host.Name), "croft member ls")
+	}
+	c.progress("member.revoke.guest")
+	yes, err := c.confirm(ctx, "member.revoke.ask", g.Name)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		return croft.E(croft.ErrNotSigned)
+	}
+	last := g.Record
+	last.Version, last.Gone = last.Version+1, true
+	tx := p.seal(0, &last)
+	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+		return err
+	}
+	return c.result(voteResult{g.ID, g.Name, true, 0}, func(w io.Writer) { fmt.Fprintln(w, say("member.revoke.done", g.Name)) })
 }

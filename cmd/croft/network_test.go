@@ -172,7 +172,7 @@ func TestAStudyByCommands(t *testing.T) {
 	}
 	fill := strings.NewReplacer(`name = "visits"`, `name = "anaemia"`, `purpose = ""`, `purpose = "who falls ill"`, `legal_basis = ""`, `legal_basis = "research"`,
 		`contact = ""`, `contact = "a@example.org"`, `expires = ""`, `expires = 2099-12-31`, "\nmembers = []", "\nmembers = [\"a\", \"b\", \"c\"]",
-		`label = ""`, `label = "ill"`, `positive = ""`, `positive = "yes"`, `readers = ["sites", "proposer"]`, `readers = ["sites", "seats"]`,
+		`label = ""`, `label = "ill"`, `positive = ""`, `positive = "yes"`, `readers = ["sites", "proposer"]`, `readers = ["sites", "seats"]`, "export = false", "export = true",
 		"name = \"age\"\nkind = \"number\"\nunit = \"\"  # of measurement\nlow = 20\nhigh = 79", "name = \"age\"\nkind = \"number\"\nlow = 0\nhigh = 120")
 	if err := os.WriteFile(draft, []byte(fill.Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
@@ -242,12 +242,24 @@ func TestAStudyByCommands(t *testing.T) {
 	if table, err := os.ReadFile(risks); err != nil || !strings.HasPrefix(string(table), "row,probability\n1,0.") || strings.Count(string(table), "\n") != 3 {
 		t.Errorf("%s %v", table, err)
 	}
+	saved, card := filepath.Join(a.files, "anaemia.onnx"), filepath.Join(a.files, "README.md")
+	a.must([]string{"model", "export", "anaemia", "-o", saved, "--card", card, "--intended-use", "to try croft"}, "✓ "+saved, "✓ "+card)
+	if text, err := os.ReadFile(card); err != nil || !strings.Contains(string(text), "**Intended use.** to try croft") || strings.Contains(string(text), strings.Repeat("0", 64)) {
+		t.Errorf("%v %s", err, text)
+	}
+	if text, err := os.ReadFile(saved); err != nil || !strings.Contains(string(text), "to try croft") {
+		t.Error(err)
+	}
+	a.must([]string{"model", "export", "anaemia", "--format", "json", "-o", "-"}, `"family": "logistic"`, `"intended_use": "Research use; not a medical device."`)
 	for name, f := range map[string]struct {
 		d    desk
 		args []string
 		code int
 	}{
 		"a use that is not allowed":  {d, []string{"model", "predict", "anaemia", patients}, 6},
+		"a file of such a use":       {d, []string{"model", "export", "anaemia", "-o", "-", "--format", "onnx"}, 6},
+		"a file of no format":        {a, []string{"model", "export", "anaemia", "-o", "anaemia.pkl"}, 2},
+		"nothing to write":           {a, []string{"model", "export", "anaemia"}, 2},
 		"over an old file":           {a, []string{"model", "predict", "anaemia", patients, "--out", risks}, 1},
 		"a file without the columns": {a, []string{"model", "predict", "anaemia", draft}, 4},
 		"to take part too late":      {a, []string{"study", "approve", "anaemia", "--yes"}, 1},

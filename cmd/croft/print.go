@@ -19,7 +19,7 @@ import (
 var approvalText string
 
 var approvalPage = template.Must(template.New("approval").Funcs(template.FuncMap{
-	"day": day, "size": size, "names": names, "groups": groups, "next": func(n uint8) int { return int(n) + 1 }, "others": func(n int) int { return n - 1 },
+	"day": day, "size": size, "names": names, "groups": groups, "next": func(n uint8) int { return int(n) + 1 }, "others": func(n int) int { return n - 1 }, "collusion": collusion,
 	"last": func(unix int64) string { return time.Unix(unix-1, 0).UTC().Format("2 January 2006") },
 }).Parse(approvalText))
 
@@ -107,6 +107,14 @@ func printColumn(m croft.Model, col croft.Column) printedColumn {
 		role = "print.weight"
 	case slices.Contains(m.Features, col.Name):
 		role = "print.feature"
+	}
+	if slices.ContainsFunc(m.Groups, func(g croft.Group) bool { return g.Column == col.Name }) {
+		if role == "print.unused" {
+			out.Role = say("print.group")
+			return out
+		}
+		out.Role = say("print.also", say(role), say("print.group"))
+		return out
 	}
 	out.Role = say(role)
 	return out

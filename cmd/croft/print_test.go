@@ -48,7 +48,7 @@ func asked() studyShowResult {
 			Plan: plan, PlanHash: plan.PlanHash(), Seats: []api.Party{a, b, c, d}, Threshold: 2, Quorum: 4, Readers: []api.Party{a, b, c, d},
 			Leaves: api.Leaves{Rounds: 29, Numbers: 31, AllNumbers: 412, Bytes: 6120, AllBytes: 177480},
 		},
-		Check: &api.Check{Dataset: "visits", People: 1187, Train: 903, Test: 301, Rows: 1300, Warnings: []string{"a level is rare"}, Used: 12, Cap: 100},
+		Check: &api.Check{Dataset: "visits", People: 1187, Train: 903, Test: 301, Rows: 1300, Bound: 3145728, Warnings: []string{"a level is rare"}, Used: 12, Cap: 100},
 	}
 }
 
@@ -99,6 +99,7 @@ func TestApprovalPageSaysAll(t *testing.T) {
 		"Proposed by Clinic A", "Clinic A, Clinic B, Clinic C. It starts with 3", "Not without Clinic B", "Clinic A, Clinic B, Clinic C, Town hall. They add up", "Town hall. They read the totals",
 		// who would learn what
 		"Any 2 of these 4 seats together learn nothing", "Any 3 of these seats together read every site's vector", "If all other 2 sites pool theirs", "is noticed",
+		"a chance of 1 in 2100; with 1 in 10, 1 in 270; with 1 in 5, 1 in 37", "a length of 3145728", "unaudited",
 		// what for, and how to stop
 		"For all members of the network", "It may be saved as a file", "croft study withdraw", "croft study decline", "the ledger records the member's answer, not a person",
 		// what is signed

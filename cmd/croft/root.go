@@ -66,16 +66,16 @@ func (c *cli) root() *cobra.Command {
 		c.noun("member", c.memberLsVerb(), c.memberApproveVerb(), c.memberRevokeVerb()),
 		c.noun("network", c.networkShowVerb(), c.networkStopVerb(), c.networkResumeVerb(), c.networkRescueVerb()),
 		c.noun("data", c.dataAddVerb(), c.dataLsVerb(), c.dataCardVerb()),
-		c.noun("study", c.studyNewVerb(), c.studyProposeVerb(), c.studyLsVerb(), c.studyShowVerb(), c.studyDiffVerb(), c.studyCloneVerb(), c.studyApproveVerb(),
-			c.studyDeclineVerb(), c.studyWithdrawVerb(), c.studyWatchVerb(), c.studyResultVerb()),
-		c.noun("model", c.modelShowVerb(), c.modelPredictVerb(), c.modelServeVerb()),
-		c.noun("service", c.servicePublishVerb(), c.serviceLsVerb(), c.serviceSearchVerb(), c.serviceShowVerb(), c.serviceCallVerb(), c.serviceStopVerb()),
+		c.noun("study", c.studyNewVerb(), c.studyMockVerb(), c.studyPreflightVerb(), c.studyProposeVerb(), c.studyLsVerb(), c.studyShowVerb(), c.studyDiffVerb(), c.studyCloneVerb(), c.studyApproveVerb(),
+			c.studyDeclineVerb(), c.studyWithdrawVerb(), c.studyWatchVerb(), c.studyResultVerb(), c.studyWorthVerb()),
+		c.noun("model", c.modelShowVerb(), c.modelPredictVerb(), c.modelExportVerb(), c.modelServeVerb()),
+		c.noun("service", c.servicePublishVerb(), c.serviceLsVerb(), c.serviceSearchVerb(), c.serviceShowVerb(), c.serviceCallVerb(), c.serviceCheckVerb(), c.serviceStopVerb()),
 		c.noun("wallet", c.walletShowVerb(), c.walletOpenVerb(), c.walletTopupVerb(), c.walletCloseVerb(), c.walletReceiptsVerb(), c.walletMintVerb()),
 		c.noun("apikey", c.apikeyCreateVerb(), c.apikeyLsVerb(), c.apikeyRevokeVerb()),
 		c.noun("key", c.keyPassphraseVerb(), c.keyRecoveryVerb()),
 		c.noun("backup", c.backupNowVerb(), c.backupLsVerb(), c.backupTestVerb(), c.backupRestoreVerb()),
 		c.noun("audit", c.auditLogVerb(), c.auditVerifyVerb(), c.auditExportVerb()),
-		c.noun("bench", c.benchHeartVerb(), c.benchMarketVerb(), c.benchPrivaggVerb()),
+		c.noun("bench", c.benchCompareVerb(), c.benchHeartVerb(), c.benchMarketVerb(), c.benchPrivaggVerb()),
 		c.versionVerb(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -304,12 +304,16 @@ func (c *cli) hand(ctx context.Context, p *person, send func() (api.Submitted, e
 	return done, err
 }
 
-// caughtUp waits while the node of a member that has just joined fetches the blocks
-// up to the one that admitted it: until then its ledger takes nothing from it.
+// caughtUp waits while the node of one that has just joined fetches the blocks up to
+// the one that let it in: until then its ledger takes nothing from it.
 func (c *cli) caughtUp(ctx context.Context, p *person) error {
 	for said := false; ; said = true {
 		members, err := p.Members(ctx)
 		if err != nil || slices.ContainsFunc(members, func(m api.Member) bool { return m.Self }) {
+			return err
+		}
+		council, err := p.Council(ctx)
+		if err != nil || slices.ContainsFunc(council.Guests, func(g api.Guest) bool { return g.ID == p.self }) {
 			return err
 		}
 		if !said {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -33,7 +34,7 @@ func TestScripts(t *testing.T) {
 		env.Setenv("D", dir)
 		return nil
 	}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-		"fails": fails, "up": up, "occupy": occupy, "endless": endless, "visits": visits, "recoverykey": recoveryKey, "cut": cut, "private": private, "large": large,
+		"fails": fails, "up": up, "occupy": occupy, "endless": endless, "visits": visits, "recoverykey": recoveryKey, "cut": cut, "private": private, "large": large, "begun": begun,
 	}})
 }
 
@@ -78,6 +79,18 @@ func up(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("the node did not start:\n%s", &log)
+}
+
+// begun waits until the node's ledger has its first block: up returns before.
+func begun(ts *testscript.TestScript, neg bool, args []string) {
+	first := regexp.MustCompile(`"height":[1-9]`)
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); {
+		ts.Check(ts.Exec("croft", "status", "--json"))
+		if first.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("the ledger has no block:\n%s", ts.ReadFile("stdout"))
 }
 
 // occupy VAR listens on a port and puts its address into the environment.

@@ -21,6 +21,7 @@ import (
 type serviceCallOptions struct {
 	ref, file, data, most string
 	remote, registered    bool
+	any                   bool
 }
 
 func (c *cli) serviceCallVerb() *cobra.Command {
@@ -33,67 +34,98 @@ func (c *cli) serviceCallVerb() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&o.data, "data", "", say("service.call.flag.data"))
 	cmd.Flags().StringVar(&o.most, "most", "", say("service.call.flag.most"))
+	o.flags(cmd)
+	return cmd
+}
+
+// flags are those that say where a request may go.
+func (o *serviceCallOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.remote, "remote", false, say("service.call.flag.remote"))
 	cmd.Flags().BoolVar(&o.registered, "registered", false, say("service.call.flag.registered"))
-	return cmd
+	cmd.Flags().BoolVar(&o.any, "any", false, say("service.call.flag.any"))
 }
 
 // serviceCall calls a service: at this node if it can, else, with --remote, at its
 // provider's, after saying what goes to whom.
 func (c *cli) serviceCall(ctx context.Context, o serviceCallOptions) error {
-	if (o.file == "") == (o.data == "") {
-		return croft.E(croft.ErrUsage, say("service.call.what"), say("service.call.what.fix"))
-	}
-	call := api.Calling{Ref: o.ref, Remote: o.remote, Registered: o.registered}
-	var err error
-	if o.most != "" {
-		if call.Most, err = croft.ParseCredits(o.most); err != nil {
-			return croft.E(croft.ErrUsage, err, say("service.publish.price.fix"))
-		}
-	}
-	client, err := api.Dial(c.dir)
+	client, call, rows, err := c.calling(ctx, o)
 	if err != nil {
 		return err
-	}
-	rows := 1
-	switch {
-	case o.data != "":
-		if !json.Valid([]byte(o.data)) {
-			return croft.E(croft.ErrUsage, say("service.call.json"), say("service.call.what.fix"))
-		}
-		call.Body = json.RawMessage(o.data)
-	case strings.HasSuffix(o.file, ".json"):
-		raw, err := os.ReadFile(o.file)
-		if err != nil {
-			return unread(o.file, err)
-		}
-		if !json.Valid(raw) {
-			return croft.E(croft.ErrUsage, say("service.call.json"), say("service.call.what.fix"))
-		}
-		call.Body = raw
-	default:
-		if call.Body, call.Columns, rows, err = c.rowsOf(ctx, client, o); err != nil {
-			return err
-		}
-	}
-	if o.remote {
-		to := o.ref
-		if offered, err := client.Offered(ctx); err == nil {
-			if l, err := findService(offered, o.ref); err == nil {
-				to = l.ProviderName
-			}
-		}
-		what := say("service.call.body", len(call.Body))
-		if call.Columns != nil {
-			what = say("service.call.rows", count(rows, "row", "rows"), strings.Join(call.Columns, ", "))
-		}
-		c.progress("service.call.sends", what, to)
 	}
 	r, err := client.Call(ctx, call)
 	if err != nil {
 		return err
 	}
 	return c.result(r, func(w io.Writer) { c.printCall(w, r, rows) })
+}
+
+// calling puts a call together, and says what would be sent to whom.
+func (c *cli) calling(ctx context.Context, o serviceCallOptions) (client *api.Client, call api.Calling, rows int, err error) {
+	if (o.file == "") == (o.data == "") {
+		return nil, call, 0, croft.E(croft.ErrUsage, say("service.call.what"), say("service.call.what.fix"))
+	}
+	call = api.Calling{Ref: o.ref, Any: o.any, Remote: o.remote, Registered: o.registered}
+	if o.most != "" {
+		if call.Most, err = croft.ParseCredits(o.most); err != nil {
+			return nil, call, 0, croft.E(croft.ErrUsage, err, say("service.publish.price.fix"))
+		}
+	}
+	if client, err = api.Dial(c.dir); err != nil {
+		return nil, call, 0, err
+	}
+	rows = 1
+	switch {
+	case o.data != "":
+		call.Body, err = asJSON([]byte(o.data))
+	case strings.HasSuffix(o.file, ".json"):
+		call.Body, err = jsonFile(o.file)
+	default:
+		call.Body, call.Columns, rows, err = c.rowsOf(ctx, client, o)
+	}
+	if err != nil || !o.remote {
+		return client, call, rows, err
+	}
+	what := say("service.call.body", len(call.Body))
+	if call.Columns != nil {
+		what = say("service.call.rows", count(rows, "row", "rows"), strings.Join(call.Columns, ", "))
+	}
+	offered, err := client.Offered(ctx)
+	if err != nil {
+		return client, call, rows, err
+	}
+	c.progress("service.call.sends", what, strings.Join(readers(offered, o), say("service.call.or")))
+	return client, call, rows, nil
+}
+
+// readers are the providers that a remote call may go to.
+func readers(offered api.Offered, o serviceCallOptions) (names []string) {
+	for _, l := range offered.Services {
+		if o.any && l.Name == o.ref {
+			names = append(names, l.ProviderName)
+		}
+	}
+	if l, err := findService(offered, o.ref); !o.any && err == nil {
+		names = append(names, l.ProviderName)
+	}
+	if names == nil {
+		names = []string{o.ref}
+	}
+	return names
+}
+
+func asJSON(text []byte) (json.RawMessage, error) {
+	if !json.Valid(text) {
+		return nil, croft.E(croft.ErrUsage, say("service.call.json"), say("service.call.what.fix"))
+	}
+	return text, nil
+}
+
+func jsonFile(path string) (json.RawMessage, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, unread(path, err)
+	}
+	return asJSON(raw)
 }
 
 // rowsOf makes a request from a CSV file: of its columns only those that the model
@@ -116,7 +148,15 @@ func (c *cli) rowsOf(ctx context.Context, client *api.Client, o serviceCallOptio
 	if len(all) < 2 {
 		return nil, nil, 0, croft.E(croft.ErrNoRows, o.file, 0, 1)
 	}
-	schema, err := client.Schema(ctx, o.ref)
+	ref := o.ref
+	if offered, err := client.Offered(ctx); err == nil && o.any { // one name, one model
+		for _, l := range offered.Services {
+			if l.Name == o.ref {
+				ref = l.ID.String()
+			}
+		}
+	}
+	schema, err := client.Schema(ctx, ref)
 	if err != nil {
 		return nil, nil, 0, err
 	}
@@ -139,6 +179,13 @@ func (c *cli) printCall(w io.Writer, r api.Called, rows int) {
 	}
 	if c.quiet {
 		return
+	}
+	for i, t := range r.Tried {
+		if i < len(r.Tried)-1 {
+			fmt.Fprintln(c.errs, say("service.call.tried", t.Provider, t.Why, t.Failed))
+		} else if len(r.Tried) > 1 {
+			fmt.Fprintln(c.errs, say("service.call.chosen", t.Provider, t.Why))
+		}
 	}
 	where := "service.call.here"
 	if r.Remote {

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,13 +47,16 @@ func (c *cli) serviceShow(ctx context.Context, ref string) error {
 			l.Schema = &s
 		}
 	}
-	r := serviceShowResult{Listing: l, URL: offered.URL, Snippets: snippets(l, offered.URL)}
+	r := serviceShowResult{Listing: l, URL: offered.URL, Snippets: snippets(l, programName(offered, l), offered.URL)}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("service.show.title", l.Name, l.ProviderName, l.ID.Short()))
 		if l.Description != "" {
 			fmt.Fprintln(w, say("service.show.description", l.Description))
 		}
 		fmt.Fprintln(w, say("service.show.price", priceOf(l.Price), audience(l.Use)))
+		if q := l.Quality; q.Calls > 0 {
+			fmt.Fprintln(w, say("service.show.quality", q.Calls, q.Answered, q.Took.Round(time.Millisecond), q.Wrong))
+		}
 		if !l.Model.IsZero() {
 			fmt.Fprintln(w, say("service.show.model", l.Model.Short()))
 		} else {
@@ -99,32 +105,47 @@ func findService(offered api.Offered, ref string) (market.Listing, error) {
 	return market.Listing{}, croft.E(croft.ErrUsage, say("service.several", ref), say("service.several.fix", found[0].ProviderName+"/"+ref))
 }
 
+// programName is what programs call a service: a name that two providers have takes
+// its provider's with it.
+func programName(offered api.Offered, l market.Listing) string {
+	for _, other := range offered.Services {
+		if other.Name == l.Name && other.ID != l.ID {
+			return l.ProviderName + "/" + l.Name
+		}
+	}
+	if slices.Contains(offered.Local, l.Name) {
+		return l.ProviderName + "/" + l.Name
+	}
+	return l.Name
+}
+
 // snippets are programs that call a service, with this node's address. They take the
-// key from the environment: it is shown once, when it is made.
-func snippets(l market.Listing, url string) map[string]string {
-	model, _ := json.Marshal(l.Name) // a text is always JSON
+// key from the environment: it is shown once, when it is made. The name is whatever
+// its provider chose, and people paste these lines into shells: it is quoted in each.
+func snippets(l market.Listing, name, base string) map[string]string {
+	model, _ := json.Marshal(name) // a text is always JSON
 	q := string(model)
 	switch l.Task {
 	case serve.Chat:
 		return map[string]string{
 			"curl": fmt.Sprintf("curl %s/v1/chat/completions -H \"Authorization: Bearer $CROFT_API_KEY\" \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"model\": %s, \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'",
-				url, strings.ReplaceAll(q, "'", `'\''`)),
+				base, strings.ReplaceAll(q, "'", `'\''`)),
 			"python": fmt.Sprintf("import os\nfrom openai import OpenAI\nclient = OpenAI(base_url=\"%s/v1\", api_key=os.environ[\"CROFT_API_KEY\"])\nanswer = client.chat.completions.create(model=%s, messages=[{\"role\": \"user\", \"content\": \"Hello\"}])\nprint(answer.choices[0].message.content)",
-				url, q),
+				base, q),
 			"javascript": fmt.Sprintf("import OpenAI from \"openai\";\nconst client = new OpenAI({ baseURL: \"%s/v1\", apiKey: process.env.CROFT_API_KEY });\nconst answer = await client.chat.completions.create({ model: %s, messages: [{ role: \"user\", content: \"Hello\" }] });\nconsole.log(answer.choices[0].message.content);",
-				url, q),
+				base, q),
 		}
 	case serve.Embed:
 		return map[string]string{
-			"curl":       fmt.Sprintf("curl %s/v1/embeddings -H \"Authorization: Bearer $CROFT_API_KEY\" \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"model\": %s, \"input\": \"Hello\"}'", url, strings.ReplaceAll(q, "'", `'\''`)),
-			"python":     fmt.Sprintf("import os\nfrom openai import OpenAI\nclient = OpenAI(base_url=\"%s/v1\", api_key=os.environ[\"CROFT_API_KEY\"])\nprint(client.embeddings.create(model=%s, input=\"Hello\").data[0].embedding)", url, q),
-			"javascript": fmt.Sprintf("import OpenAI from \"openai\";\nconst client = new OpenAI({ baseURL: \"%s/v1\", apiKey: process.env.CROFT_API_KEY });\nconsole.log((await client.embeddings.create({ model: %s, input: \"Hello\" })).data[0].embedding);", url, q),
+			"curl":       fmt.Sprintf("curl %s/v1/embeddings -H \"Authorization: Bearer $CROFT_API_KEY\" \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"model\": %s, \"input\": \"Hello\"}'", base, strings.ReplaceAll(q, "'", `'\''`)),
+			"python":     fmt.Sprintf("import os\nfrom openai import OpenAI\nclient = OpenAI(base_url=\"%s/v1\", api_key=os.environ[\"CROFT_API_KEY\"])\nprint(client.embeddings.create(model=%s, input=\"Hello\").data[0].embedding)", base, q),
+			"javascript": fmt.Sprintf("import OpenAI from \"openai\";\nconst client = new OpenAI({ baseURL: \"%s/v1\", apiKey: process.env.CROFT_API_KEY });\nconsole.log((await client.embeddings.create({ model: %s, input: \"Hello\" })).data[0].embedding);", base, q),
 		}
 	}
 	body := example(l.Schema)
-	path := url + "/v2/models/" + strings.ReplaceAll(l.Name, " ", "%20") + "/infer"
+	path := base + "/v2/models/" + url.PathEscape(name) + "/infer"
 	return map[string]string{
-		"curl": fmt.Sprintf("curl %s -H \"Authorization: Bearer $CROFT_API_KEY\" \\\n  -H 'Content-Type: application/json' \\\n  -d '%s'", path, strings.ReplaceAll(body, "'", `'\''`)),
+		"curl": fmt.Sprintf("curl '%s' -H \"Authorization: Bearer $CROFT_API_KEY\" \\\n  -H 'Content-Type: application/json' \\\n  -d '%s'", path, strings.ReplaceAll(body, "'", `'\''`)),
 		"python": fmt.Sprintf("import json, os, urllib.request\nbody = %s\nrequest = urllib.request.Request(\"%s\", json.dumps(body).encode(),\n  {\"Authorization\": \"Bearer \" + os.environ[\"CROFT_API_KEY\"], \"Content-Type\": \"application/json\"})\nprint(json.load(urllib.request.urlopen(request))[\"outputs\"])",
 			body, path),
 		"javascript": fmt.Sprintf("const body = %s;\nconst answer = await fetch(\"%s\", { method: \"POST\", body: JSON.stringify(body),\n  headers: { Authorization: \"Bearer \" + process.env.CROFT_API_KEY, \"Content-Type\": \"application/json\" } });\nconsole.log((await answer.json()).outputs);",

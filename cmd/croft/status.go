@@ -53,11 +53,14 @@ func (c *cli) status(ctx context.Context) error {
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("status.member", s.Member.Name, s.Member.ID.Short()))
 		fmt.Fprintln(w, say("status.network", s.NetworkName, s.Scope.Network.Short(), count(s.Members, "member", "members")))
+		if s.Light {
+			fmt.Fprintln(w, say("status.light"))
+		}
 		state := say("status.current")
 		switch {
 		case s.Stopped:
 			state = say("status.stopped")
-		case !s.Moves:
+		case !s.Moves && len(s.Orderers) > 0:
 			state = stands(s)
 		case s.CatchingUp:
 			state = say("status.catching")

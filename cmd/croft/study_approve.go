@@ -12,6 +12,7 @@ import (
 	"croft/internal/api"
 	"croft/internal/ledger"
 	"croft/internal/study"
+	"croft/internal/tensor"
 )
 
 type studyApproveOptions struct {
@@ -95,6 +96,9 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 		printCheck(w, check)
 		fmt.Fprintln(w, say("study.approve.binds", day(time.Unix(until, 0)), r.Approval.Releases))
 		fmt.Fprintln(w, say("study.approve.rows", r.Approval.Rows))
+		if check.Bound > 0 {
+			fmt.Fprintln(w, say("study.approve.bound", check.Bound, 1<<tensor.NormBits))
+		}
 		fmt.Fprintln(w, say("promise"))
 	}
 	switch {

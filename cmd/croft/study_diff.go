@@ -219,9 +219,12 @@ func traits(s croft.Study, name func(croft.MemberID) string) []trait {
 		return one(key, say("diff.no"))
 	}
 	m := s.Model
-	var columns []string
+	var columns, groupNames []string
 	for _, c := range s.Schema.Columns {
 		columns = append(columns, c.Name)
+	}
+	for _, g := range m.Groups {
+		groupNames = append(groupNames, say("diff.group", g.Column, g.Levels))
 	}
 	out := []trait{
 		one("diff.name", s.Name), one("diff.purpose", s.Purpose), one("diff.basis", s.LegalBasis), one("diff.contact", s.Contact),
@@ -232,6 +235,7 @@ func traits(s croft.Study, name func(croft.MemberID) string) []trait {
 		one("diff.label", m.Label), one("diff.positive", m.Positive), {key: "diff.features", list: m.Features}, one("diff.rounds", m.MaxRounds),
 		one("diff.time", m.Time), one("diff.ties", m.Ties), one("diff.exposure", m.Exposure), one("diff.weight", m.Weight), yes("diff.clusters", m.Clusters),
 		one("diff.width", m.Grid.Width), one("diff.cells", m.Grid.Cells), one("diff.bins", m.Bins), one("diff.classes", m.Classes),
+		one("diff.cut", m.Threshold), {key: "diff.groups", list: groupNames},
 		yes("diff.metrics", s.PerSiteMetrics), one("diff.use", uses(s.Use)), yes("diff.export", s.Export), members("diff.readers", s.Readers),
 		yes("diff.strict", s.Strict), yes("diff.unchecked", s.Unchecked), yes("diff.unproved", s.Unproved), one("diff.patience", time.Duration(s.Patience)*time.Second),
 		one("diff.engine", s.Engine), one("diff.version", s.Version),
@@ -268,6 +272,12 @@ func missingRule(c croft.Column) string {
 		return fmt.Sprint(c.Missing, " ", c.Fill)
 	case c.Missing == croft.MissingDrop:
 		return say("print.drop")
+	case c.Missing == croft.MissingMean:
+		return say("print.mean")
+	case c.Missing == croft.MissingIndicator:
+		return say("print.indicator")
+	case c.Missing == croft.MissingCount:
+		return say("print.count")
 	}
 	return cmp.Or(string(c.Missing), say("print.stops"))
 }

@@ -19,12 +19,16 @@ import (
 	"croft/internal/study"
 )
 
-type studyNewOptions struct{ from, out, family string }
+type studyNewOptions struct {
+	from, out, family string
+	comma             bool
+}
 
 func (c *cli) studyNewVerb() *cobra.Command {
 	var o studyNewOptions
 	cmd := c.verb("study.new", "new --from FILE.csv", cobra.NoArgs, func(context.Context, []string) error { return c.studyNew(o) })
 	cmd.Flags().StringVar(&o.from, "from", "", say("study.new.flag.from"))
+	cmd.Flags().BoolVar(&o.comma, "decimal-comma", false, say("flag.comma"))
 	cmd.Flags().StringVar(&o.family, "family", study.Families()[0], say("study.new.flag.family", strings.Join(study.Families(), ", ")))
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", say("study.new.flag.out"))
 	return cmd
@@ -46,19 +50,10 @@ func (c *cli) studyNew(o studyNewOptions) error {
 	if !slices.Contains(study.Families(), o.family) {
 		return croft.E(croft.ErrUsage, say("study.new.family", fmt.Sprintf("%.40q", o.family)), "use one of "+strings.Join(study.Families(), ", "))
 	}
-	info, err := os.Stat(o.from)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
+	if _, err := absolute(o.from); err != nil {
+		return err
 	}
-	if err != nil {
-		return unread(o.from, err)
-	}
-	f, err := os.Open(o.from)
-	if err != nil {
-		return unread(o.from, err)
-	}
-	defer f.Close()
-	draft, err := data.Guess(f, o.from)
+	draft, err := data.Source{Path: o.from, DecimalComma: o.comma}.Guess()
 	if err != nil {
 		return err
 	}

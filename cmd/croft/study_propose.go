@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ type studyProposeOptions struct {
 	file, dataset string
 	data          dataAddOptions // a file to register, and to approve the study for
 	dryRun, wait  bool
+	preflight     bool // propose the study's preflight in its place
 }
 
 func (c *cli) studyProposeVerb() *cobra.Command {
@@ -73,10 +75,18 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.preflight {
+		r.Plan = study.PreflightOf(r.Plan)
+	}
 	if r.Plan.Expires <= time.Now().Unix() {
 		return croft.E(croft.ErrStudyValue, o.file, "expires", say("study.propose.past"))
 	}
 	if o.dryRun {
+		if filepath.Ext(o.dataset) != "" { // a file that is not registered
+			if o.dataset, err = absolute(o.dataset); err != nil {
+				return err
+			}
+		}
 		check, err := p.CheckDraft(ctx, r.Plan, o.dataset)
 		if err != nil {
 			return err
@@ -200,7 +210,9 @@ func printCheck(w io.Writer, check api.Check) {
 		fmt.Fprintln(w, say("check.dropped", d))
 	}
 	printLeaves(w, check.Leaves)
-	fmt.Fprintln(w, say("check.budget", check.Used, check.Cap))
+	if check.Cap > 0 {
+		fmt.Fprintln(w, say("check.budget", check.Used, check.Cap))
+	}
 	if check.Public {
 		fmt.Fprintln(w, say("data.public"))
 	}

@@ -55,19 +55,7 @@ func (c *cli) studyResult(ctx context.Context, o studyResultOptions) error {
 	if files == nil {
 		return c.result(r, func(w io.Writer) { printResult(w, r) })
 	}
-	for _, f := range files {
-		if f.path == "-" {
-			return c.result(r, func(w io.Writer) { w.Write(f.text) })
-		}
-		if err := writeNew(f.path, f.text); err != nil {
-			return err
-		}
-	}
-	return c.result(r, func(w io.Writer) {
-		for _, f := range files {
-			fmt.Fprintln(w, say("study.result.wrote", f.path))
-		}
-	})
+	return c.files(r, files)
 }
 
 // resultFile is a file that the person asked for.
@@ -107,6 +95,7 @@ func printResult(w io.Writer, r api.Result) {
 	}
 	printCurves(w, r)
 	printDescription(w, r)
+	printShape(w, r.Shape)
 }
 
 // printRegression writes the terms and what the model is worth.
@@ -147,6 +136,7 @@ func printRegression(w io.Writer, r api.Result) {
 	for _, s := range r.Sites {
 		printScore(w, r.Family, s.Name, s.Score)
 	}
+	printEvaluation(w, r.Family, r.Score, r.Evaluation)
 }
 
 func printScore(w io.Writer, family, name string, s api.Score) {
@@ -154,7 +144,7 @@ func printScore(w io.Writer, family, name string, s api.Score) {
 	case "linear":
 		fmt.Fprintln(w, say("result.score.one", name, s.Rows, short(s.RMSE)))
 	case "poisson":
-		fmt.Fprintln(w, say("result.score.one", name, s.Rows, short(s.RowDeviance)))
+		fmt.Fprintln(w, say("result.score.two", name, s.Rows, short(s.RowDeviance), short(s.RMSE)))
 	case "cox":
 		fmt.Fprintln(w, say("result.score.one", name, s.Rows, short(s.Concordance)))
 	default:

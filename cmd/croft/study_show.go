@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
+	"math/big"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +13,7 @@ import (
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
+	"croft/internal/privagg"
 )
 
 type studyShowOptions struct {
@@ -73,6 +76,14 @@ func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
 		for _, round := range st.Rounds {
 			fmt.Fprintln(w, say("study.show.round", round.Number+1, round.Phase, len(round.Reports), round.Shares, round.Sum.Short()))
 		}
+		if len(st.Rounds) > 0 {
+			last := st.Rounds[len(st.Rounds)-1]
+			for _, report := range last.Reports {
+				if report.Bound > 0 {
+					fmt.Fprintln(w, say("study.show.bound", last.Number+1, report.Name, report.Bound))
+				}
+			}
+		}
 		if st.Model != nil {
 			fmt.Fprintln(w, say("study.show.model", st.Model.State, st.Model.Rounds))
 			if st.Model.Unchecked {
@@ -97,7 +108,7 @@ func printStudy(w io.Writer, st api.Study) {
 		if st.Reason != "" {
 			word = "study.without"
 		}
-		if st.Reason == ledger.ReasonProof {
+		if st.Reason == ledger.ReasonProof || st.Reason == ledger.ReasonReport {
 			word = "study.refused"
 		}
 		fmt.Fprintln(w, say("study.because", say(word, names(missing))))
@@ -119,11 +130,16 @@ func printStudy(w io.Writer, st api.Study) {
 	}
 	fmt.Fprintln(w, say(people, p.Schema.UnitColumn, p.HoldOut.Percent))
 	fmt.Fprintln(w, say("study.seats", names(st.Seats), int(st.Threshold)+1, len(st.Seats), st.Threshold))
+	if chances := collusion(len(st.Seats), st.Threshold); chances != nil {
+		fmt.Fprintln(w, say("study.collude", int(st.Threshold)+1, chances[0], chances[1], chances[2]))
+	}
 	if p.Unchecked {
 		fmt.Fprintln(w, say("study.unchecked"))
 	}
 	if p.Unproved {
 		fmt.Fprintln(w, say("study.unproved"))
+	} else {
+		fmt.Fprintln(w, say("study.proved"))
 	}
 	fmt.Fprintln(w, say("study.readers", names(st.Readers)))
 	if p.PerSiteMetrics {
@@ -134,6 +150,23 @@ func printStudy(w io.Writer, st api.Study) {
 		export = "study.export"
 	}
 	fmt.Fprintln(w, say("study.use", uses(p.Use), say(export)))
+}
+
+// collusion says how likely it is that more than the threshold of the seats are
+// corrupt and so can read every report, if each is with a chance of 1 in 20, 10 and 5.
+// Nothing for a study that has no seats yet.
+func collusion(seats int, threshold uint8) (chances []string) {
+	p := privagg.Profile{Seats: seats, Threshold: int(threshold)}
+	for _, one := range []int64{20, 10, 5} {
+		if seats < privagg.MinSeats {
+			return nil
+		}
+		lost, _ := p.PrivacyLost(big.NewRat(1, one)).Float64()
+		in := 1 / lost
+		digits := math.Pow(10, max(0, math.Floor(math.Log10(in))-1)) // two are enough
+		chances = append(chances, say("study.onein", fmt.Sprintf("%.0f", math.Round(in/digits)*digits)))
+	}
+	return chances
 }
 
 // printModel says what a study computes.
@@ -158,6 +191,13 @@ func printModel(w io.Writer, m croft.Model, goal string) {
 	}
 	if m.Time != "" && m.Grid.Cells > 0 {
 		fmt.Fprintln(w, say("study.time", m.Time, m.Grid.Cells, m.Grid.Width))
+	}
+	var groups []string
+	for _, g := range m.Groups {
+		groups = append(groups, g.Column)
+	}
+	if groups != nil {
+		fmt.Fprintln(w, say("study.groups", strings.Join(groups, ", ")))
 	}
 	for _, part := range []struct{ key, column string }{{"print.time", m.Time}, {"print.exposure", m.Exposure}, {"print.weight", m.Weight}} {
 		if part.column != "" {

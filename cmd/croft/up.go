@@ -29,6 +29,7 @@ type upOptions struct {
 	quietHours  string
 	lan, detach bool
 	relay       bool
+	light       bool // the folder must be a light member's
 
 	service, enable, print bool
 }
@@ -52,6 +53,7 @@ func (o *upOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.api, "api", "", say("up.flag.api"))
 	cmd.Flags().StringVar(&o.quietHours, "quiet-hours", "", say("up.flag.quiethours"))
 	cmd.Flags().BoolVar(&o.relay, "relay", false, say("up.flag.relay"))
+	cmd.Flags().BoolVar(&o.light, "light", false, say("up.flag.light"))
 	cmd.Flags().BoolVar(&o.lan, "lan", false, say("up.flag.lan"))
 	cmd.Flags().BoolVar(&o.detach, "detach", false, say("up.flag.detach"))
 }
@@ -87,6 +89,13 @@ func (c *cli) up(ctx context.Context, o upOptions) error {
 	}
 	if o.print {
 		return c.showAutostart(boot)
+	}
+	if o.light {
+		if light, err := node.IsLight(c.dir); err != nil {
+			return err
+		} else if !light {
+			return croft.E(croft.ErrUsage, say("up.notlight"), "croft join CODE --name \"Clinic A\" --light")
+		}
 	}
 	if _, err := c.genesis(); errors.Is(err, croft.ErrNoNode) && o.name != "" {
 		made, err := c.init(o.initOptions)

@@ -45,6 +45,7 @@ type Services struct {
 	Self   croft.MemberID
 	Dir    string // the node's folder
 	Name   string // the member's
+	Light  bool   // it keeps headers only
 	Ledger interface {
 		chain.Ledger
 		chain.Blocks
@@ -96,7 +97,10 @@ type Member struct {
 	Ready   bool `json:"ready"`   // its node may order blocks
 	Orders  bool `json:"orders"`  // its node orders blocks now
 	Revoked bool `json:"revoked"` // no member any more
-	Self    bool `json:"self"`
+	// It was found to lie as a seat, and is none until the members vote otherwise.
+	Unseated bool `json:"unseated"`
+	Self     bool `json:"self"`
+	Light    bool `json:"light"` // its node keeps headers only
 }
 
 // Status says where the node and its network stand.
@@ -105,6 +109,7 @@ type Status struct {
 	Dir         string     `json:"dir"`
 	NetworkName string     `json:"network_name"`
 	Scope       Scope      `json:"scope"`
+	Light       bool       `json:"light"` // it keeps headers only, and has what it reads proved
 	Height      int64      `json:"height"`
 	AppHash     croft.Hash `json:"app_hash"`
 	BlockTime   time.Time  `json:"block_time"` // of the last block: the past, on an idle ledger
@@ -206,13 +211,15 @@ type Round struct {
 	Next      croft.Hash `json:"next"`
 	Liars     []Party    `json:"liars,omitempty"`
 	Unchecked bool       `json:"unchecked,omitempty"`
+	Cost      croft.Cost `json:"cost"` // of all its nodes, as each declared its own
 }
 
 // Report is a site's report of a round.
 type Report struct {
 	Party
 	Bytes uint32 `json:"bytes"`
-	Acks  int    `json:"acks"` // seats that hold it durably
+	Acks  int    `json:"acks"`            // seats that hold it durably
+	Bound uint32 `json:"bound,omitempty"` // that it proves of its vector's norm; not said of the first round's
 }
 
 // Model is a finished study's model on the ledger: hashes, never numbers.
@@ -231,6 +238,7 @@ type Check struct {
 	Train    int      `json:"train"`  // rows
 	Test     int      `json:"test"`
 	Rows     uint32   `json:"rows_allowed"`       // both, rounded up: what an approval says of them on the ledger
+	Bound    uint32   `json:"bound,omitempty"`    // of the first report's norm, if every site allows as many rows; 0: none is proved
 	Dropped  []string `json:"dropped,omitempty"`  // rows left out, by column
 	Withheld string   `json:"withheld,omitempty"` // why this site would send nothing
 	Warnings []string `json:"warnings,omitempty"`

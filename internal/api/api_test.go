@@ -108,6 +108,22 @@ func TestAStudyOverTheSocket(t *testing.T) {
 		t.Errorf("age %+v, odds %+v", age, age.Odds)
 	}
 
+	// What the model is worth, over all sites and to this one.
+	if len(result.Calibration) == 0 || result.PooledAUC.Low > result.PooledAUC.High || result.Threshold != 0.4 || result.Score.Confusion == nil {
+		t.Errorf("%+v, %+v", result.Evaluation, result.Score)
+	}
+	if g := result.Groups; len(g) != 1 || g[0].Column != "sex" || g[0].Withheld != "" || len(g[0].Levels) != 2 || g[0].Levels[1].Level != "m" ||
+		g[0].Levels[0].Rows+g[0].Levels[1].Rows != result.TestRows || g[0].Fairness == nil || g[0].Fairness.Parity.Most == g[0].Fairness.Parity.Least {
+		t.Errorf("%+v", g)
+	}
+	worth, err := a.client.Worth(t.Context(), "anaemia")
+	if err != nil || worth.Alone == nil || worth.Given == nil || worth.Network.Rows != result.Sites[0].Rows || worth.Network.AUC != result.Sites[0].AUC || worth.Verdict == "" {
+		t.Errorf("%+v %v", worth, err)
+	}
+	if _, err := people[3].client.Worth(t.Context(), "anaemia"); !errors.Is(err, croft.ErrUsage) {
+		t.Error(err)
+	}
+
 	patients := filepath.Join(a.dir, "patients.csv")
 	if err := os.WriteFile(patients, []byte("age,sex\n25,f\n75,m\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -113,9 +113,20 @@ func (c *Client) CheckDraft(ctx context.Context, plan croft.Study, dataset strin
 	return tell[Check](ctx, c, "check", Draft{croft.Encode(plan), dataset})
 }
 
+// Preflight returns what looks wrong in this node's own rows beside those of the other
+// sites, by a finished preflight.
+func (c *Client) Preflight(ctx context.Context, ref string) (Preflight, error) {
+	return ask[Preflight](ctx, c, "studies/"+url.PathEscape(ref)+"/preflight")
+}
+
 // Result returns what a finished study says.
 func (c *Client) Result(ctx context.Context, ref string) (Result, error) {
 	return ask[Result](ctx, c, "studies/"+url.PathEscape(ref)+"/result")
+}
+
+// Worth returns what a finished study was worth to this site, by its own rows.
+func (c *Client) Worth(ctx context.Context, ref string) (Worth, error) {
+	return ask[Worth](ctx, c, "studies/"+url.PathEscape(ref)+"/worth")
 }
 
 // Predict gives the rows of a file to a finished study's model.

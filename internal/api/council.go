@@ -18,6 +18,8 @@ type Council struct {
 	Addrs        []string        `json:"addrs"`  // where others reach this node
 	Applications []Application   `json:"applications"`
 	Revocations  []Revocation    `json:"revocations"`
+	Unseated     []Revocation    `json:"unseated"` // who lost its seat, and who would give it back
+	Guests       []Guest         `json:"guests"`
 	Invites      []Invite        `json:"invites"`
 	Stop         []Party         `json:"stop"`   // who wants the emergency stop
 	Resume       []Party         `json:"resume"` // who wants it to end
@@ -25,17 +27,26 @@ type Council struct {
 
 // Application is a newcomer who is not admitted yet.
 type Application struct {
-	Newcomer croft.Member `json:"newcomer"` // exactly what a vote admits
-	Standing string       `json:"standing"` // arrived, pending, late
-	By       Party        `json:"by"`       // who invited
-	Invite   string       `json:"invite"`   // by which key
+	Newcomer croft.Member `json:"newcomer"`        // exactly what a vote admits
+	Standing string       `json:"standing"`        // arrived, pending, late
+	By       Party        `json:"by"`              // who invited
+	Invite   string       `json:"invite"`          // by which key
+	Guest    bool         `json:"guest,omitempty"` // one vote lets it in, and no vote is its own
 	Yes      []Party      `json:"yes"`
 }
 
-// Revocation is a member whom somebody wants to leave.
+// Revocation is a member whom somebody wants to leave, or one that lost its seat and
+// whom somebody wants to have it again.
 type Revocation struct {
 	Party
 	Yes []Party `json:"yes"`
+}
+
+// Guest is somebody whom one member lets use the market.
+type Guest struct {
+	Party
+	Host   Party       `json:"host"`
+	Record ledger.Host `json:"record"` // what its host said of it last
 }
 
 // Invite is an invite as the ledger holds it.
@@ -46,6 +57,7 @@ type Invite struct {
 	Uses    uint8     `json:"uses"`
 	Used    uint8     `json:"used"`
 	Auto    bool      `json:"auto"` // it casts its maker's vote
+	Guest   bool      `json:"guest,omitempty"`
 }
 
 func (s Services) council(r *http.Request) (Council, error) {
@@ -58,7 +70,7 @@ func (s Services) council(r *http.Request) (Council, error) {
 	if err != nil {
 		return Council{}, err
 	}
-	out := Council{Next: last + 1, Node: s.Node, Applications: []Application{}, Revocations: []Revocation{}, Invites: []Invite{}}
+	out := Council{Next: last + 1, Node: s.Node, Applications: []Application{}, Revocations: []Revocation{}, Unseated: []Revocation{}, Guests: []Guest{}, Invites: []Invite{}}
 	if s.Addrs != nil {
 		out.Addrs = s.Addrs()
 	}
@@ -88,12 +100,28 @@ func (s Services) council(r *http.Request) (Council, error) {
 		if len(against) > 0 {
 			out.Revocations = append(out.Revocations, Revocation{m.Party, against})
 		}
+		if m.Unseated && !m.Revoked {
+			again, err := yes(ledger.Vote{Action: ledger.Seat, Subject: m.ID})
+			if err != nil {
+				return Council{}, err
+			}
+			out.Unseated = append(out.Unseated, Revocation{m.Party, again})
+		}
 	}
 	if out.Stop, err = yes(ledger.Vote{Action: ledger.StopAll}); err != nil {
 		return Council{}, err
 	}
 	if out.Resume, err = yes(ledger.Vote{Action: ledger.Resume}); err != nil {
 		return Council{}, err
+	}
+	guests, err := all[ledger.Guest](s, "guest/")
+	if err != nil {
+		return Council{}, err
+	}
+	for _, g := range guests {
+		if g := g.record; !g.Gone {
+			out.Guests = append(out.Guests, Guest{Party{g.ID, g.Name}, s.party(ctx, g.Host), ledger.Host{Key: g.Key, Name: g.Name, Version: g.Version}})
+		}
 	}
 	invites, err := all[ledger.Invitation](s, "invite/")
 	if err != nil {
@@ -103,14 +131,14 @@ func (s Services) council(r *http.Request) (Council, error) {
 	for _, v := range invites {
 		by[v.key] = v.record.By
 		out.Invites = append(out.Invites, Invite{Key: v.name, By: s.party(ctx, v.record.By), Expires: time.Unix(v.record.Expires, 0).UTC(),
-			Uses: v.record.Uses, Used: v.record.Used, Auto: v.record.Auto})
+			Uses: v.record.Uses, Used: v.record.Used, Auto: v.record.Auto, Guest: v.record.Guest})
 	}
 	applications, err := all[ledger.Application](s, "application/")
 	if err != nil {
 		return Council{}, err
 	}
 	for _, a := range applications {
-		if a.record.Standing == ledger.Admitted {
+		if a.record.Standing >= ledger.Admitted {
 			continue
 		}
 		votes, err := yes(ledger.Vote{Action: ledger.Admit, Newcomer: &a.record.Newcomer})
@@ -118,7 +146,7 @@ func (s Services) council(r *http.Request) (Council, error) {
 			return Council{}, err
 		}
 		out.Applications = append(out.Applications, Application{Newcomer: a.record.Newcomer, Standing: a.record.Standing.String(),
-			By: s.party(ctx, by[ledger.InviteKey(a.record.Invite)]), Invite: croft.Hash(a.record.Invite).String(), Yes: votes})
+			By: s.party(ctx, by[ledger.InviteKey(a.record.Invite)]), Invite: croft.Hash(a.record.Invite).String(), Guest: a.record.Guest, Yes: votes})
 	}
 	return out, nil
 }

@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"croft"
+	"croft/internal/data"
 	"croft/internal/ledger"
+	"croft/internal/table"
 )
 
 func (s Services) datasets(r *http.Request) ([]Dataset, error) {
@@ -34,11 +36,10 @@ func (s Services) datasets(r *http.Request) ([]Dataset, error) {
 // prepare reads a file and says what registering it would put on the ledger. It
 // changes nothing.
 func (s Services) prepare(r *http.Request, add Add) (Prepared, error) {
-	if !filepath.IsAbs(add.Path) {
-		return Prepared{}, croft.E(croft.ErrFileOpen, add.Path, "the path must be absolute")
-	}
-	if add.View != "" && !filepath.IsAbs(add.View) {
-		return Prepared{}, croft.E(croft.ErrFileOpen, add.View, "the path must be absolute")
+	for _, path := range append([]string{add.Path, add.View}, add.More...) {
+		if path != "" && !filepath.IsAbs(path) || add.Path == "" {
+			return Prepared{}, croft.E(croft.ErrFileOpen, path, "the path must be absolute")
+		}
 	}
 	if add.Name == "" || len(add.Name) > maxName {
 		return Prepared{}, croft.E(croft.ErrUsage, "a dataset's name has 1 to 64 bytes", "choose one with --name")
@@ -97,8 +98,13 @@ func (p Prepared) Register() ledger.Register {
 }
 
 // dataset returns the dataset to use for a study: the named one, or the newest
-// with the study's columns.
+// with the study's columns. For a dry run the name may be the absolute path of a file
+// that is not registered, which the usual rules apply to.
 func (s Services) dataset(plan croft.Study, name string) (ds Dataset, err error) {
+	if filepath.IsAbs(name) {
+		ds.Entry = data.Entry{Name: filepath.Base(name), Source: data.Source{Path: name}, Unit: plan.Schema.UnitColumn, Policy: table.DefaultPolicy()}
+		return ds, nil
+	}
 	if name != "" {
 		ds.Entry, err = s.Data.Find(name)
 		return ds, err

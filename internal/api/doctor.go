@@ -104,10 +104,14 @@ func (h Health) ledger(add adder) {
 	switch {
 	case s.Stopped:
 		add("ledger", Note, "the network is stopped by vote", "members vote to go on: croft network resume")
+	case s.Light && len(s.Orderers) == 0:
+		add("ledger", Problem, "this node is light and keeps no blocks: it needs one full member's node that answers, and none does", "check this machine's network and firewall; or have a full member start its node")
 	case !s.Moves:
 		add("ledger", Problem, fmt.Sprintf("it does not move: %d of %d orderers must be up, %d are (away: %s)", s.Needed, len(s.Orderers), up, parties(s.Away)), "start the nodes of "+parties(s.Away))
 	case s.CatchingUp:
 		add("ledger", Note, "it is fetching old blocks", "wait: croft status shows the height")
+	case s.Light:
+		add("ledger", Fine, fmt.Sprintf("it moves; this node is light: it keeps headers, and has what it reads proved by the nodes of full members (ordered by %s)", parties(s.Orderers)), "")
 	case len(s.Orderers) == 1:
 		add("ledger", Fine, fmt.Sprintf("it moves; %s orders blocks alone, and while its node is away nothing moves. From four ready members on one may be away", parties(s.Orderers)), "")
 	case spare == 0:

@@ -43,7 +43,10 @@ func (s Services) status(r *http.Request) (Status, error) {
 	ctx := r.Context()
 	at, scope := s.Ledger.Status(), s.Study.Scope
 	network, _, err := record[ledger.Network](ctx, s, ledger.NetworkKey)
-	if err != nil {
+	if s.Light && errors.Is(err, croft.ErrNoQuorum) { // no more is known before a full member's node answers
+		return Status{Member: Party{s.Self, s.Name}, Dir: s.Dir, Light: true, Scope: Scope{scope.Network, scope.Chain}, Height: at.Height, AppHash: at.AppHash,
+			BlockTime: at.Time, CatchingUp: true, Orderers: []Party{}, Studies: []Summary{}, Waiting: []Summary{}, Newcomers: []string{}, Engine: croft.EngineVersion}, nil
+	} else if err != nil {
 		return Status{}, err
 	}
 	members, err := s.members(r)
@@ -55,7 +58,7 @@ func (s Services) status(r *http.Request) (Status, error) {
 		return Status{}, err
 	}
 	out := Status{
-		Member: Party{s.Self, s.Name}, Dir: s.Dir, NetworkName: network.Name, Scope: Scope{scope.Network, scope.Chain},
+		Member: Party{s.Self, s.Name}, Dir: s.Dir, Light: s.Light, NetworkName: network.Name, Scope: Scope{scope.Network, scope.Chain},
 		Height: at.Height, AppHash: at.AppHash, BlockTime: at.Time, CatchingUp: at.CatchingUp, Stopped: network.Stopped,
 		Orderers: s.parties(ctx, at.Orderers), Studies: []Summary{}, Waiting: []Summary{}, Newcomers: []string{}, Engine: croft.EngineVersion,
 	}
@@ -77,7 +80,7 @@ func (s Services) status(r *http.Request) (Status, error) {
 	out.Needed = len(out.Orderers)*2/3 + 1 // a block needs more than two thirds of them
 	out.Moves = len(out.Orderers)-len(out.Away) >= out.Needed
 	council, err := s.council(r)
-	if err != nil {
+	if err != nil && !(s.Light && errors.Is(err, croft.ErrNoQuorum)) { // a light node that is alone knows what it has read
 		return Status{}, err
 	}
 	for _, a := range council.Applications {
@@ -122,7 +125,7 @@ func (s Services) members(r *http.Request) ([]Member, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[i] = Member{Party: Party{id, m.Name}, Seat: m.Seat, Ready: m.Ready, Revoked: m.Revoked, Self: id == s.Self, Orders: slices.Contains(network.Orderers, id)}
+		out[i] = Member{Party: Party{id, m.Name}, Seat: m.Seat && !m.Unseated, Unseated: m.Unseated, Ready: m.Ready, Revoked: m.Revoked, Self: id == s.Self, Light: m.Light, Orders: slices.Contains(network.Orderers, id)}
 	}
 	return out, nil
 }
@@ -151,6 +154,9 @@ func (s Services) submit(r *http.Request, body Tx) (Submitted, error) {
 		return Submitted{}, err
 	}
 	send := func(ctx context.Context) error { return s.Study.Send(ctx, body.Tx) }
+	if _, invites := tx.Body.(*ledger.Invite); invites && s.Light {
+		return Submitted{}, croft.E(croft.ErrLight, "newcomers cannot come in through it", "have a member whose node is full invite: croft invite create there")
+	}
 	switch no := tx.Body.(type) {
 	case *ledger.Vote, *ledger.Invite, *ledger.Propose, *ledger.Publish, *ledger.Transfer, *ledger.Host:
 	case *ledger.Open, *ledger.Topup:

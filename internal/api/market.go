@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -66,6 +67,7 @@ type Calling struct {
 	Task       string          `json:"task"`
 	Body       json.RawMessage `json:"body"`
 	Columns    []string        `json:"columns,omitempty"`
+	Any        bool            `json:"any,omitempty"` // provider of a service of this name may answer
 	Remote     bool            `json:"remote,omitempty"`
 	Registered bool            `json:"registered,omitempty"`
 	Most       croft.Credits   `json:"most,omitempty"` // the caller pays no more
@@ -80,6 +82,21 @@ type Called struct {
 	Here     bool            `json:"here"`   // this member's own service: nothing was paid
 	Receipt  *croft.Receipt  `json:"receipt,omitempty"`
 	Left     croft.Credits   `json:"left"` // in the channels to this provider
+	Tried    []market.Tried  `json:"tried,omitempty"`
+}
+
+// Checking asks for a check of a service's answers.
+type Checking struct {
+	Calling
+	Want      json.RawMessage `json:"want,omitempty"` // the answer that is known; none: answers are compared with each other
+	Tolerance float64         `json:"tolerance"`      // of numbers, relative
+}
+
+// Checked is what came of it.
+type Checked struct {
+	Body     json.RawMessage  `json:"body,omitempty"` // the answer that holds
+	Verdicts []market.Verdict `json:"verdicts"`
+	Why      string           `json:"why,omitempty"` // no answer holds
 }
 
 // Receipt is a call as one of its ends remembers it.
@@ -113,6 +130,7 @@ func (s Services) trade(mux *http.ServeMux) {
 	post(mux, "/v1/services", s.publish)
 	post(mux, "/v1/services/stop", s.stopServing)
 	post(mux, "/v1/services/call", s.call)
+	post(mux, "/v1/services/check", s.checkService)
 	get(mux, "/v1/wallet", s.wallet)
 	post(mux, "/v1/wallet/close", s.closeChannel)
 	get(mux, "/v1/receipts", s.receipts)
@@ -200,12 +218,11 @@ func (s Services) stopServing(_ *http.Request, body Name) (struct{}, error) {
 }
 
 func (s Services) call(r *http.Request, body Calling) (Called, error) {
-	got, err := s.Market.Call(r.Context(), market.Wish{Ref: body.Ref, Request: serve.Request{Task: body.Task, Body: body.Body}, Columns: body.Columns,
-		Remote: body.Remote, Registered: body.Registered, Most: body.Most})
+	got, err := s.Market.Call(r.Context(), body.wish())
 	if err != nil {
 		return Called{}, err
 	}
-	out := Called{Body: got.Body, Service: got.Listing.Name, Provider: s.party(r.Context(), got.Listing.Provider).Name, Remote: got.Remote, Here: got.Listing.Serving}
+	out := Called{Tried: got.Tried, Body: got.Body, Service: got.Listing.Name, Provider: s.party(r.Context(), got.Listing.Provider).Name, Remote: got.Remote, Here: got.Listing.Serving}
 	if got.Receipt.Number > 0 {
 		out.Receipt = &got.Receipt
 	}
@@ -215,6 +232,20 @@ func (s Services) call(r *http.Request, body Calling) (Called, error) {
 		}
 	}
 	return out, nil
+}
+
+func (c Calling) wish() market.Wish {
+	return market.Wish{Ref: c.Ref, Any: c.Any, Request: serve.Request{Task: c.Task, Body: c.Body}, Columns: c.Columns,
+		Remote: c.Remote, Registered: c.Registered, Most: c.Most}
+}
+
+func (s Services) checkService(r *http.Request, body Checking) (Checked, error) {
+	got, verdicts, err := s.Market.Check(r.Context(), body.wish(), body.Want, body.Tolerance)
+	out := Checked{Body: got.Body, Verdicts: verdicts}
+	if e, is := errors.AsType[*croft.Error](err); is && e.Code == croft.ErrUnproven {
+		out.Why, err = e.Args[1], nil
+	}
+	return out, err
 }
 
 func (s Services) wallet(r *http.Request) (Wallet, error) {
@@ -341,6 +372,11 @@ func (c *Client) StopServing(ctx context.Context, name string) error {
 // Call makes a call of a service.
 func (c *Client) Call(ctx context.Context, call Calling) (Called, error) {
 	return tell[Called](ctx, c, "services/call", call)
+}
+
+// CheckService asks several providers, or one about what is known, and compares.
+func (c *Client) CheckService(ctx context.Context, check Checking) (Checked, error) {
+	return tell[Checked](ctx, c, "services/check", check)
 }
 
 // Wallet returns this member's credits.

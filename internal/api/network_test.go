@@ -177,6 +177,9 @@ unit = "id"
 goal = "inference"
 label = "ill"
 positive = "yes"
+[evaluation]
+groups = ["sex"]
+threshold = 0.4
 [may_leave]
 readers = ["sites", "proposer", "seats"]
 site_metrics = true

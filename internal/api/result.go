@@ -51,6 +51,7 @@ type Result struct {
 	Proportional  []Test      `json:"proportional_hazards,omitempty"`
 	Score         Score       `json:"score,omitzero"`
 	Sites         []SiteScore `json:"sites,omitempty"` // where the study lets them leave
+	Evaluation
 
 	// Of survival curves and descriptions.
 	Curves      []fed.Curve    `json:"curves,omitempty"`
@@ -58,6 +59,9 @@ type Result struct {
 	Numbers     []Distribution `json:"numbers,omitempty"`
 	Tables      []Table        `json:"tables,omitempty"`
 	LabelLevels []string       `json:"label_levels,omitempty"`
+
+	// Of preflights: of each column, all sites together.
+	Shape []table.Shape `json:"shape,omitempty"`
 }
 
 // Term is one coefficient in the units of the data. What a study for prediction
@@ -71,6 +75,8 @@ type Term struct {
 	Odds      *fed.Estimate `json:"odds_ratio,omitempty"`        // of one unit more, with 95 % interval; a rate or hazard ratio
 	OddsSD    *fed.Estimate `json:"odds_ratio_per_sd,omitempty"` // of one standard deviation more
 	P         *float64      `json:"p,omitempty"`
+	Mean      float64       `json:"mean,omitempty"` // of its column over the rows to train on
+	SD        float64       `json:"sd,omitempty"`   // 0 for an intercept, which has no column
 }
 
 // Test is a χ² test.
@@ -98,15 +104,17 @@ type Table struct {
 // Score says how well a model fits rows that it was not trained on, with 95 %
 // intervals; what the family has no use for is absent.
 type Score struct {
-	Rows        int64        `json:"rows"`
-	Positive    int64        `json:"positive"`
-	AUC         fed.Estimate `json:"auc,omitzero"` // within sites
-	LogLoss     fed.Estimate `json:"log_loss,omitzero"`
-	Accuracy    fed.Estimate `json:"accuracy,omitzero"`
-	Brier       float64      `json:"brier,omitzero"`
-	Concordance float64      `json:"concordance,omitzero"`  // cox: of the pairs within sites of which it is known who was first
-	RMSE        float64      `json:"rmse,omitzero"`         // linear: in the label's unit
-	RowDeviance float64      `json:"row_deviance,omitzero"` // poisson: mean of a row
+	Rows     int64        `json:"rows"`
+	Positive int64        `json:"positive"`
+	AUC      fed.Estimate `json:"auc,omitzero"` // within sites
+	LogLoss  fed.Estimate `json:"log_loss,omitzero"`
+	Accuracy fed.Estimate `json:"accuracy,omitzero"`
+	Brier    float64      `json:"brier,omitzero"`
+	// Confusion is at the threshold, as Accuracy is.
+	Confusion   *fed.Confusion `json:"confusion,omitempty"`
+	Concordance float64        `json:"concordance,omitzero"`  // cox: of the pairs within sites of which it is known who was first
+	RMSE        float64        `json:"rmse,omitzero"`         // linear: in the label's unit; poisson: in events
+	RowDeviance float64        `json:"row_deviance,omitzero"` // poisson: mean of a row
 }
 
 // SiteScore is a site's own score.
@@ -154,6 +162,9 @@ func ResultOf(plan croft.Study, of fed.Result) Result {
 		out.regression(plan, of, scales)
 	}
 	out.curves(plan, of)
+	if m.Family == croft.Preflight {
+		out.Shape = table.Shapes(plan, of.Tally)
+	}
 	for _, n := range of.In(scales).Numbers {
 		c, _ := plan.Schema.Column(n.Name)
 		d := Distribution{Summary: n, Unit: c.Unit}
@@ -185,12 +196,16 @@ func (out *Result) regression(plan croft.Study, of fed.Result, scales []fed.Scal
 		aic := finite(raw.AIC())
 		out.AIC = &aic
 	}
+	first := len(raw.Terms) - len(raw.Mean) // of a column
 	for i, t := range raw.Terms {
 		term := Term{Name: t.Name, Estimate: finite(t.Coef)}
+		if i >= first {
+			term.Mean, term.SD = finite(raw.Mean[i-first]), finite(raw.SD[i-first])
+		}
 		if t.SE > 0 && !of.Shrunk {
 			se, p, statistic := finite(t.SE), t.P(), finite(t.Statistic())
 			term.SE, term.P, term.Statistic, term.Interval = &se, &p, &statistic, interval(t.Interval())
-			if i >= len(raw.Terms)-len(raw.Mean) && !linear {
+			if i >= first && !linear {
 				term.Odds, term.OddsSD = interval(t.OddsRatio()), interval(spread.Terms[i].OddsRatio())
 			}
 		}
@@ -206,7 +221,7 @@ func (out *Result) regression(plan croft.Study, of fed.Result, scales []fed.Scal
 	for _, t := range of.Proportional {
 		out.Proportional = append(out.Proportional, *testOf(&t))
 	}
-	out.Score = scoreOf(plan, of.Score)
+	out.Score, out.Evaluation = scoreOf(plan, of.Score), evaluationOf(plan, of)
 }
 
 // curves fills in survival curves, each under the name of its level.
@@ -234,11 +249,12 @@ func scoreOf(plan croft.Study, s fed.Score) Score {
 	case "linear":
 		out.RMSE = fed.Scale(table.LabelScale(plan)).Half * math.Sqrt(s.Loss.Float())
 	case "poisson":
-		out.RowDeviance = 2 * s.Loss.Float()
+		out.RowDeviance, out.RMSE = 2*s.Loss.Float(), math.Sqrt(s.Brier.Float())
 	case "cox":
 		out.Concordance = s.AUC().Value
 	default:
-		out.AUC, out.LogLoss, out.Accuracy, out.Brier = s.AUC(), s.LogLoss(), s.Accuracy(), s.Brier.Float()
+		table := s.Confusion()
+		out.AUC, out.LogLoss, out.Accuracy, out.Brier, out.Confusion = s.AUC(), s.LogLoss(), s.Accuracy(), s.Brier.Float(), &table
 	}
 	return out
 }

@@ -143,6 +143,8 @@ func (s Services) handler() http.Handler {
 	get(mux, "/v1/studies/{study}", s.show)
 	get(mux, "/v1/studies/{study}/check", s.check)
 	get(mux, "/v1/studies/{study}/result", s.result)
+	get(mux, "/v1/studies/{study}/worth", s.worth)
+	get(mux, "/v1/studies/{study}/preflight", s.preflight)
 	post(mux, "/v1/studies/{study}/predict", s.predict)
 	post(mux, "/v1/check", s.checkDraft)
 	post(mux, "/v1/approvals", s.approve)

@@ -184,7 +184,11 @@ func (s Services) round(ctx context.Context, r ledger.Round) Round {
 	out := Round{Number: r.Number, Phase: r.Phase.String(), Reports: []Report{}, Shares: len(r.Shares), Sum: r.Sum, Next: r.Next,
 		Liars: s.parties(ctx, r.Liars), Unchecked: r.Unchecked}
 	for _, report := range r.Reports {
-		out.Reports = append(out.Reports, Report{s.party(ctx, report.Site), report.Header.Size, len(report.Acks)})
+		shown := Report{Party: s.party(ctx, report.Site), Bytes: report.Header.Size, Acks: len(report.Acks)}
+		if at := slices.Index(r.Sites, report.Site); at >= 0 && at < len(r.Bounds) {
+			shown.Bound = r.Bounds[at]
+		}
+		out.Reports = append(out.Reports, shown)
 	}
 	return out
 }
@@ -299,11 +303,12 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 	if err != nil {
 		return out, err
 	}
-	t, commitment, err := s.Data.Open(ctx, ds.ID, plan.Schema)
+	t, commitment, err := s.Data.Read(ds.Entry, plan.Schema)
 	if err != nil {
 		return out, err
 	}
-	if commitment != ds.Commitment {
+	registered := !ds.ID.IsZero()
+	if registered && commitment != ds.Commitment {
 		return out, croft.E(croft.ErrDataChanged, ds.Path)
 	}
 	site, err := study.Rows(t, plan)
@@ -316,6 +321,9 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 	}
 	out.Dataset, out.Public, out.People, out.Train, out.Test = ds.Name, ds.Policy.Public, len(t.People()), len(site.Train.Y), len(site.Test.Y)
 	out.Rows = study.RowsAllowed(len(site.Train.X) + len(site.Test.X))
+	if out.Bound, err = study.Bound(plan, out.Rows); err != nil {
+		return out, err
+	}
 	out.Used, out.Cap = group.Used, group.Cap
 	for i, n := range t.Dropped() {
 		if n > 0 {
@@ -324,15 +332,15 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 	}
 	warnings, err := study.Disclose(t, plan, site, ds.Policy)
 	out.Warnings = append(out.Warnings, warnings...)
-	if errors.Is(err, croft.ErrWithheld) {
-		out.Withheld = err.Error()
+	if withheld, ok := errors.AsType[*croft.Error](err); ok && withheld.Code == croft.ErrWithheld {
+		out.Withheld = strings.Join(withheld.Args, "; ") // the sentence is made of it where it is shown
 	} else if err != nil {
 		return out, err
 	}
 	if plan.Model.Family == "logistic" && fed.OneClass(site.Train.Y) {
 		out.Warnings = append(out.Warnings, "all rows to train on have the same label: they add nothing to the coefficients")
 	}
-	if need := uint32(out.Leaves.Rounds); out.Used+need > out.Cap {
+	if need := uint32(out.Leaves.Rounds); registered && out.Used+need > out.Cap {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the study may need %d releases of this data; you allowed %d, and %d are used", need, out.Cap, out.Used))
 	}
 	if rows := len(site.Train.Y) * len(plan.Sites); !ds.Policy.Public && ds.Policy.Detail(out.Leaves.AllNumbers, rows) != nil {
@@ -396,6 +404,14 @@ func (s Services) model(ctx context.Context, ref string) (st ledger.Study, plan 
 	return
 }
 
+// Entitled refuses, with croft.ErrUse, a member for whom a study's model is not.
+func Entitled(plan croft.Study, proposer croft.MemberID, who Party) error {
+	if plan.Use == croft.UseMembers && who.ID != proposer && !slices.Contains(plan.Sites, who.ID) {
+		return croft.E(croft.ErrUse, "its sites and its proposer", who.Name, "a new study with use = \"network\"")
+	}
+	return nil
+}
+
 // predict gives the rows of a file to a finished model. The file needs the
 // study's features and nothing else of it; no row may lack a value.
 func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
@@ -404,8 +420,8 @@ func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
 	if err != nil {
 		return Prediction{}, err
 	}
-	if site := slices.Contains(plan.Sites, s.Self); plan.Use == croft.UseMembers && !site && st.Proposer != s.Self {
-		return Prediction{}, croft.E(croft.ErrUse, "its sites and its proposer", s.Name, "a new study with use = \"network\"")
+	if err := Entitled(plan, st.Proposer, Party{s.Self, s.Name}); err != nil {
+		return Prediction{}, err
 	}
 	if !trains(plan) {
 		return Prediction{}, croft.E(croft.ErrUsage, plan.Name+" describes rows and predicts none", "croft study result "+plan.Name)
@@ -413,19 +429,7 @@ func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
 	if !filepath.IsAbs(p.Path) {
 		return Prediction{}, croft.E(croft.ErrFileOpen, p.Path, "the path must be absolute")
 	}
-	asked := plan
-	asked.HoldOut = croft.HoldOut{}
-	asked.Schema = croft.Schema{UnitColumn: table.RowUnit}
-	for _, c := range plan.Schema.Columns {
-		if !slices.Contains(plan.Model.Features, c.Name) {
-			continue
-		}
-		if c.Missing == croft.MissingDrop {
-			c.Missing = "" // a row left out would shift all answers after it
-		}
-		asked.Schema.Columns = append(asked.Schema.Columns, c)
-	}
-	asked.Model.Label, asked.Model.Positive, asked.Model.Time, asked.Model.Exposure, asked.Model.Weight = "", "", "", "", ""
+	asked := table.Asking(plan)
 	t, _, err := data.Open(p.Path, asked.Schema, data.Limits{})
 	if err != nil {
 		return Prediction{}, err
@@ -449,24 +453,19 @@ func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
 		result.Terms = slices.Clone(result.Terms)
 		result.Terms[0].Coef = own
 	}
+	if plan.Model.Family == "linear" {
+		result = result.LabelIn(fed.Scale(table.LabelScale(plan)))
+	}
 	says := make([]float64, len(rows.X))
 	for i, x := range rows.X {
 		says[i] = result.Predict(x)
 	}
 	switch plan.Model.Family {
 	case "linear":
-		label := table.LabelScale(plan)
-		for i, y := range says {
-			says[i] = label.Mid + label.Half*y
-		}
 		return Prediction{Value: says}, nil
 	case "poisson":
 		return Prediction{Rate: says}, nil
 	case "cox":
-		average := result.Predict(result.Mean)
-		for i := range says {
-			says[i] /= average
-		}
 		return Prediction{Hazard: says}, nil
 	}
 	return Prediction{Probability: says}, nil
@@ -475,22 +474,7 @@ func (s Services) predict(r *http.Request, p Predict) (Prediction, error) {
 // intercept returns this site's own base rate under the model, computed here from
 // the rows that it took part with.
 func (s Services) intercept(ctx context.Context, st ledger.Study, plan croft.Study, compiled *fed.Plan, state fed.State) (float64, error) {
-	at := slices.IndexFunc(st.Answers, func(a ledger.Answer) bool { return a.Site == s.Self && a.Approved })
-	if at < 0 {
-		return 0, croft.E(croft.ErrUsage, s.Name+" took no part in the study, so it has no intercept of its own", "leave out --own")
-	}
-	entry, err := s.Data.Get(st.Answers[at].Dataset)
-	if err != nil {
-		return 0, err
-	}
-	t, commitment, err := s.Data.Open(ctx, entry.ID, plan.Schema)
-	if err != nil {
-		return 0, err
-	}
-	if commitment != entry.Commitment {
-		return 0, croft.E(croft.ErrDataChanged, entry.Path)
-	}
-	site, err := study.Rows(t, plan)
+	site, err := s.own(ctx, st, plan)
 	if err != nil {
 		return 0, err
 	}
@@ -498,4 +482,24 @@ func (s Services) intercept(ctx context.Context, st ledger.Study, plan croft.Stu
 		return 0, croft.E(croft.ErrUsage, "all rows here have the same label: the site has no intercept of its own", "leave out --own")
 	}
 	return compiled.Intercept(state, site.Train), nil
+}
+
+// own returns the rows with which this site took part in a study.
+func (s Services) own(ctx context.Context, st ledger.Study, plan croft.Study) (site fed.Site, err error) {
+	at := slices.IndexFunc(st.Answers, func(a ledger.Answer) bool { return a.Site == s.Self && a.Approved })
+	if at < 0 {
+		return site, croft.E(croft.ErrUsage, s.Name+" took no part in the study with rows of its own", "croft study result "+plan.Name+"; to predict, leave out --own")
+	}
+	entry, err := s.Data.Get(st.Answers[at].Dataset)
+	if err != nil {
+		return site, err
+	}
+	t, commitment, err := s.Data.Open(ctx, entry.ID, plan.Schema)
+	if err != nil {
+		return site, err
+	}
+	if commitment != entry.Commitment {
+		return site, croft.E(croft.ErrDataChanged, entry.Path)
+	}
+	return study.Rows(t, plan)
 }

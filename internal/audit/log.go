@@ -150,6 +150,9 @@ func (j *journal) describe(e *Entry, raw []byte) {
 	case *ledger.Ack:
 		in(body.Study, body.Round)
 		e.Word, e.Text = "acknowledge", j.members(body.Sites)
+		if len(body.Nays) > 0 {
+			e.Text = strings.TrimPrefix(e.Text+"; cannot use the report of "+j.members(body.Nays), "; ")
+		}
 	case *ledger.Share:
 		in(body.Study, body.Round)
 		e.Word = "sum"
@@ -185,6 +188,8 @@ func (j *journal) question(v *ledger.Vote) string {
 		return "admit " + v.Newcomer.Name
 	case v.Action == ledger.Revoke:
 		return "revoke " + j.member(v.Subject)
+	case v.Action == ledger.Seat:
+		return "make " + j.member(v.Subject) + " a seat again"
 	case v.Action == ledger.StopAll:
 		return "stop the network"
 	case v.Action == ledger.Resume:

@@ -103,18 +103,41 @@ const cooperative = "cooperative"
 // its own folder, keys, ports and CometBFT node. Four clinics register their
 // files and approve; everything after that is the ordinary path of a study.
 func Demo(ctx context.Context, c DemoConfig) (*DemoReport, error) {
-	begun, cpu := time.Now(), energy.Process()
-	clinics := Clinics(c.Seed)
-	names := make([]string, len(clinics))
-	for i, clinic := range clinics {
-		names[i] = clinic.Name
+	report, _, err := perform(ctx, c, cast{Clinics(c.Seed), "lesions", StudyTOML})
+	return report, err
+}
+
+// cast is who plays a study on this machine, and which.
+type cast struct {
+	clinics []Clinic
+	dataset string // what each clinic calls its file
+	study   func(names []string, until time.Time) []byte
+}
+
+func (k cast) names() (names []string) {
+	for _, clinic := range k.clinics {
+		names = append(names, clinic.Name)
 	}
+	return names
+}
+
+// played is a study that is over: what its nodes know of the result.
+type played struct {
+	plan     croft.Study
+	compiled *fed.Plan
+	final    fed.State
+}
+
+// perform is Demo for any cast.
+func perform(ctx context.Context, c DemoConfig, k cast) (*DemoReport, *played, error) {
+	begun, cpu := time.Now(), energy.Process()
+	names := k.names()
 
 	// found: five folders, keys, one genesis.
 	c.Progress(DemoStep{Stage: "found", Text: strings.Join(append(slices.Clone(names), cooperative), ", ")})
 	network, err := sim.Found(c.Dir, "demo", begun, append(slices.Clone(names), cooperative)...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	who := map[croft.MemberID]string{}
 	for _, m := range network.Members {
@@ -126,47 +149,47 @@ func Demo(ctx context.Context, c DemoConfig) (*DemoReport, error) {
 		c.Progress(DemoStep{Stage: "round", Who: who[id], Event: e})
 	}); err != nil {
 		network.Stop()
-		return nil, err
+		return nil, nil, err
 	}
-	report, err := play(ctx, c, network, clinics, names)
+	report, over, err := play(ctx, c, network, k)
 	if stopped := network.Stop(); err == nil {
 		err = stopped
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	report.Seconds = time.Since(begun).Seconds()
 	spent := energy.Process() - cpu
 	report.CPUSeconds, report.Energy = spent.Seconds(), energy.Modelled(spent)
 	report.Ledger.Bytes = folderSize(filepath.Join(network.Members[0].Dir, "chain"))
-	return report, nil
+	return report, over, nil
 }
 
 // play is what the people do.
-func play(ctx context.Context, c DemoConfig, network *sim.Network, clinics []Clinic, names []string) (*DemoReport, error) {
-	sites := network.Members[:len(clinics)]
+func play(ctx context.Context, c DemoConfig, network *sim.Network, k cast) (*DemoReport, *played, error) {
+	sites := network.Members[:len(k.clinics)]
 
 	// register: each clinic's file stays in its own folder.
 	datasets := make([]croft.DatasetID, len(sites))
 	for i, m := range sites {
-		path := filepath.Join(m.Dir, "lesions.csv")
-		if err := os.WriteFile(path, clinics[i].CSV, 0o600); err != nil {
-			return nil, croft.E(croft.ErrFolder, m.Dir, err)
+		path := filepath.Join(m.Dir, k.dataset+".csv")
+		if err := os.WriteFile(path, k.clinics[i].CSV, 0o600); err != nil {
+			return nil, nil, croft.E(croft.ErrFolder, m.Dir, err)
 		}
 		policy := table.DefaultPolicy()
 		policy.Public = true // published research data
 		var err error
-		if datasets[i], err = m.Register(ctx, path, "lesions", data.Options{Unit: "patient", Releases: 100, Policy: policy}); err != nil {
-			return nil, err
+		if datasets[i], err = m.Register(ctx, path, k.dataset, data.Options{Unit: "patient", Releases: 100, Policy: policy}); err != nil {
+			return nil, nil, err
 		}
-		c.Progress(DemoStep{Stage: "register", Who: m.Name, Text: fmt.Sprintf("%d rows", clinics[i].Rows)})
+		c.Progress(DemoStep{Stage: "register", Who: m.Name, Text: fmt.Sprintf("%d rows", k.clinics[i].Rows)})
 	}
 
 	// propose: the first clinic asks a question of all four.
 	proposer := sites[0]
-	file, err := study.Parse(StudyTOML(names, time.Now().Add(24*time.Hour)), "demo.toml")
+	file, err := study.Parse(k.study(k.names(), time.Now().Add(24*time.Hour)), "demo.toml")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	plan, err := file.Study(proposer.ID, nil, func(name string) (croft.MemberID, bool) {
 		for _, m := range network.Members {
@@ -177,12 +200,12 @@ func play(ctx context.Context, c DemoConfig, network *sim.Network, clinics []Cli
 		return croft.MemberID{}, false
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	plan.Unproved = c.Unproved
 	tx, err := proposer.Send(ctx, &ledger.Propose{Plan: plan})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	id := croft.StudyID(tx)
 	c.Progress(DemoStep{Stage: "propose", Who: proposer.Name, Text: plan.Name})
@@ -193,10 +216,10 @@ func play(ctx context.Context, c DemoConfig, network *sim.Network, clinics []Cli
 			_, _, err := m.Study(ctx, id)
 			return err == nil, nil
 		}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := m.Approve(ctx, id, datasets[i], 60); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		c.Progress(DemoStep{Stage: "approve", Who: m.Name})
 	}
@@ -213,46 +236,47 @@ func play(ctx context.Context, c DemoConfig, network *sim.Network, clinics []Cli
 			}
 			return st.Status == ledger.Done, nil
 		}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := sites[0].Await(ctx, func(context.Context) (bool, error) {
 		_, _, err := sites[0].Node.Study.Model(ctx, plan, id)
 		return err == nil, nil
 	}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return measure(ctx, c, network, sites, id, plan)
+	return measure(ctx, c, network, k, id, plan)
 }
 
 // measure reads the result from one node, compares it with what each clinic and
 // a pooled data set would have had, and audits the ledger.
-func measure(ctx context.Context, c DemoConfig, network *sim.Network, sites []*sim.Member, id croft.StudyID, plan croft.Study) (*DemoReport, error) {
+func measure(ctx context.Context, c DemoConfig, network *sim.Network, k cast, id croft.StudyID, plan croft.Study) (*DemoReport, *played, error) {
+	sites := network.Members[:len(k.clinics)]
 	out := &DemoReport{Seed: c.Seed, Data: Attribution, Split: SplitLabel, Study: id.String(), Unproved: plan.Unproved}
 	first := sites[0]
 	compiled, final, err := first.Node.Study.Model(ctx, plan, id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	result, err := compiled.Result(final)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var rows []Site
 	for _, m := range sites {
-		t, _, err := data.Open(filepath.Join(m.Dir, "lesions.csv"), plan.Schema, data.Limits{})
+		t, _, err := data.Open(filepath.Join(m.Dir, k.dataset+".csv"), plan.Schema, data.Limits{})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		train, test, err := table.Build(t, plan)
+		site, err := study.Rows(t, plan)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		rows = append(rows, Site{Name: m.Name, Site: fed.Site{Train: fed.Rows{X: train.X, Y: train.Y}, Test: fed.Rows{X: test.X, Y: test.Y}}})
+		rows = append(rows, Site{m.Name, site})
 	}
 	comparison, err := Compare(plan, final, rows)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out.Comparison, out.Deviance, out.Rounds = *comparison, result.Deviance(), result.Rounds
 	out.Rows, out.Test = int(result.Rows+result.TestRows), int(result.TestRows)
@@ -260,17 +284,17 @@ func measure(ctx context.Context, c DemoConfig, network *sim.Network, sites []*s
 	// What left: from the ledger's own record of every round.
 	st, _, err := first.Study(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out.Profile = privagg.Profile{Seats: len(st.Seats), Threshold: int(st.Threshold)}.String()
 	for n := range st.Round + 1 {
 		raw, err := first.Node.Chain.Read(ctx, ledger.RoundKey(id, n))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		r, _, err := ledger.Decode[ledger.Round](raw)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, report := range r.Reports {
 			out.Bytes.Report = max(out.Bytes.Report, int64(report.Header.Size))
@@ -285,18 +309,18 @@ func measure(ctx context.Context, c DemoConfig, network *sim.Network, sites []*s
 	for n := uint32(0); state.Word != fed.Done; n++ {
 		out.Numbers += compiled.Layout(state, len(sites)).Numbers()
 		if state, err = first.Node.Study.State(plan, id, n+1); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	out.Breach = DemoBreach{Pooled: out.Rows, Largest: out.Sites[0].Rows, Smallest: out.Sites[len(sites)-1].Rows}
 
 	if err := network.Rest(ctx); err != nil { // what is reported is what the folders hold
-		return nil, err
+		return nil, nil, err
 	}
 	status := first.Node.Chain.Status()
 	out.Ledger.Height = status.Height
 	if out.Steps, out.BlocksRound, err = steps(first, id, status.Height, out.Rounds); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, m := range network.Members {
 		addr := m.Node.Host.Addrs()[0]
@@ -308,7 +332,7 @@ func measure(ctx context.Context, c DemoConfig, network *sim.Network, sites []*s
 	c.Progress(DemoStep{Stage: "audit", Text: fmt.Sprintf("%d blocks", status.Height)})
 	out.Audit, err = audit.Verify(ctx, network.Genesis, audit.Chain(first.Node.Chain, status.Height),
 		audit.Options{Claim: audit.Checkpoint{Network: network.Genesis.Network(), Height: status.Height, AppHash: status.AppHash}})
-	return out, err
+	return out, &played{plan, compiled, final}, err
 }
 
 // steps reads the blocks and returns the longest chain of transactions of a round

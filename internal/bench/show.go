@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"croft/internal/fed"
 )
 
 // Print writes the report for people. Its last line is the conclusion.
@@ -93,4 +95,64 @@ func decimals(values []float64, n int) string {
 		cells[i] = fmt.Sprintf("%.3f", v)
 	}
 	return strings.Join(cells, "\t")
+}
+
+// Print writes the report for people.
+func (r *ArmsReport) Print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+	line("Heart disease at four hospitals\trows\tpositive\ttrain\ttest")
+	for _, h := range r.Hospitals {
+		line("  %s\t%d\t%d\t%d\t%d", h.Name, h.Rows, h.Positive, h.TrainRows, h.TestRows)
+	}
+	line("Data: %s.", r.Data)
+	line("\nWorth, on rows held out\tAUC\tAUC, all rows\tlog-loss\taccuracy\tworst: log-loss")
+	for _, a := range r.Arms {
+		line("  %s\t%.3f\t%.3f\t%.3f\t%.3f\t%s: %.3f", a.Name, a.Mean.AUC, a.Together, a.Mean.LogLoss, a.Mean.Accuracy, a.Worst, a.WorstLoss)
+	}
+	heads := ""
+	for _, h := range r.Hospitals {
+		heads += "\t" + h.Name
+	}
+	line("AUC (95 %%)%s", heads)
+	for _, a := range r.Arms {
+		cells := ""
+		for _, s := range a.Sites {
+			cell := "one class"
+			if s.AUC != nil {
+				cell = fmt.Sprintf("%.3f (%.3f–%.3f)", s.AUC.Value, s.AUC.Low, s.AUC.High)
+			}
+			cells += "\t" + cell
+		}
+		line("  %s%s", a.Name, cells)
+	}
+	line("\nCost\tbytes that leave\tbytes between machines\tseconds\tCPU seconds\tenergy\trows on one stolen disk")
+	for _, a := range r.Arms {
+		line("  %s\t%d\t%d\t%.3f\t%.3f\t%.1f J\t%d", a.Name, a.Bytes, a.Wire, a.Seconds, a.CPUSeconds, a.Energy.Joules, a.Breach)
+	}
+	if len(r.Arms) > 0 {
+		line("Energy is %s.", r.Arms[0].Energy.How)
+	}
+	line("\nWho sees what")
+	for _, a := range r.Arms {
+		line("  %s: %s.", a.Name, a.Saw)
+	}
+	line("\nFederated, by sex\twomen\tmen\ttaken for ill\till ones found\tof one class taken for ill, at most")
+	for _, f := range r.Fairness {
+		cells := "\twithheld: too few of one class of either sex"
+		if of := f.Fairness; of != nil {
+			cells = ""
+			for _, g := range []fed.Gap{of.Parity, of.Opportunity, of.Odds} {
+				more := "more men"
+				if g.Most == 0 {
+					more = "more women"
+				}
+				cells += fmt.Sprintf("\t%.0f %% %s (%.0f to %.0f)", 100*g.Value, more, 100*g.Low, 100*g.High)
+			}
+		}
+		line("  %s\t%d\t%d%s", f.Where, f.Women, f.Men, cells)
+	}
+	line("The federated coefficients differ from the central ones by %.2g standard errors at most.", r.Difference)
+	line("machine %s, commit %s", cmp.Or(r.Machine, "not said"), cmp.Or(r.Commit, "not said"))
+	return w.Flush()
 }

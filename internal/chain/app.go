@@ -11,6 +11,7 @@ import (
 
 	dbm "github.com/cometbft/cometbft-db"
 	abci "github.com/cometbft/cometbft/abci/types"
+	"github.com/cometbft/cometbft/proto/tendermint/types"
 
 	"croft"
 	"croft/internal/ledger"
@@ -33,12 +34,13 @@ type app struct {
 	genesis croft.Genesis
 	admit   func() []croft.PublicKey // node keys of those who may be peers; nil: all
 	watchers
+	blocks watchers // of every block, also those without news
 
 	mu      sync.Mutex
 	closed  bool
 	machine *ledger.Machine
 	tree    *ledger.Tree
-	store   dbm.DB     // under the tree; also holds tx/HASH → height
+	store   dbm.DB     // under the tree; also holds tx/HASH → height, txs/HEIGHT → codes
 	hash    croft.Hash // of the last committed state; Machine.AppHash may not be asked between Execute and Commit
 	time    time.Time  // of the last committed block
 	pending *pending   // executed, not yet committed
@@ -169,7 +171,17 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 	if err != nil {
 		return nil, err
 	}
-	out := a.machine.Execute(ledger.Block{Height: req.Height, Time: req.Time.UnixMilli(), Proposer: proposer}, req.Txs)
+	var silent []croft.PublicKey
+	for _, vote := range req.DecidedLastCommit.Votes {
+		if vote.BlockIdFlag == types.BlockIDFlagAbsent {
+			key, err := a.validatorKey(vote.Validator.Address)
+			if err != nil {
+				return nil, err
+			}
+			silent = append(silent, key)
+		}
+	}
+	out := a.machine.Execute(ledger.Block{Height: req.Height, Time: req.Time.UnixMilli(), Proposer: proposer, Silent: silent}, req.Txs)
 	a.pending = &pending{req.Height, req.Time, out.Results, out.AppHash}
 	return &abci.ResponseFinalizeBlock{
 		TxResults: execResults(out.Results), ValidatorUpdates: validatorUpdates(out.Validators), AppHash: out.AppHash[:],
@@ -183,11 +195,17 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	defer a.mu.Unlock()
 	p := a.pending
 	// Before the state, and in the same log file: the tree's sync makes both durable.
-	for _, r := range p.results {
-		if r.Code == 0 {
+	codes := make([]croft.Code, len(p.results))
+	for i, r := range p.results {
+		if codes[i] = r.Code; r.Code == 0 {
 			if err := a.store.Set(txKey(r.Tx), binary.BigEndian.AppendUint64(nil, uint64(p.height))); err != nil {
 				return nil, err
 			}
+		}
+	}
+	if slices.Max(append(codes, 0)) > 0 {
+		if err := a.store.Set(codesKey(p.height), croft.Encode(codes)); err != nil {
+			return nil, err
 		}
 	}
 	if err := a.machine.Commit(); err != nil {
@@ -210,6 +228,7 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	if news {
 		a.wake()
 	}
+	a.blocks.wake()
 	return &abci.ResponseCommit{}, nil
 }
 
@@ -247,6 +266,11 @@ func (a *app) holds(tx croft.Hash) (bool, error) {
 }
 
 func txKey(tx croft.Hash) []byte { return append([]byte("tx/"), tx[:]...) }
+
+// codesKey holds the codes of a block's transactions, unless all are 0.
+func codesKey(height int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte("txs/"), uint64(height))
+}
 
 // validatorKey finds a member's validator key by CometBFT's address of it.
 // Members that were revoked count too: they order blocks for two heights more.

@@ -131,7 +131,7 @@ func (v *Verifier) Next(b BlockData) (ledger.Outcome, error) {
 	if err != nil {
 		return fault(err)
 	}
-	if err := checkHeader(v.head, block); err != nil {
+	if err := checkHeader(v.head, &block.Header); err != nil {
 		return fault(err)
 	}
 	id, err := blockID(block)
@@ -152,7 +152,15 @@ func (v *Verifier) Next(b BlockData) (ledger.Outcome, error) {
 
 	var key croft.PublicKey
 	copy(key[:], proposer.PubKey.Bytes())
-	out := v.machine.Execute(ledger.Block{Height: height, Time: block.Time.UnixMilli(), Proposer: key}, block.Txs.ToSliceOfBytes())
+	var silent []croft.PublicKey
+	for i, vote := range block.LastCommit.Signatures {
+		if !v.unsigned && vote.BlockIDFlag == comet.BlockIDFlagAbsent { // one for each orderer of that block: checkSignatures
+			var absent croft.PublicKey
+			copy(absent[:], v.head.LastValidators.Validators[i].PubKey.Bytes())
+			silent = append(silent, absent)
+		}
+	}
+	out := v.machine.Execute(ledger.Block{Height: height, Time: block.Time.UnixMilli(), Proposer: key, Silent: silent}, block.Txs.ToSliceOfBytes())
 	next, err := advance(v.head, block, id, out)
 	if err != nil {
 		return fault(err)
@@ -204,7 +212,7 @@ func genesisHead(g croft.Genesis, m *ledger.Machine) (cmtstate.State, error) {
 }
 
 // checkHeader compares a block's header with what the blocks before determine.
-func checkHeader(h cmtstate.State, b *comet.Block) error {
+func checkHeader(h cmtstate.State, b *comet.Header) error {
 	if b.Height != h.LastBlockHeight+1 || b.ChainID != h.ChainID || b.Version != h.Version.Consensus {
 		return fmt.Errorf("header: height %d, chain %s, version %v; expected %d, %s, %v",
 			b.Height, b.ChainID, b.Version, h.LastBlockHeight+1, h.ChainID, h.Version.Consensus)

@@ -3,6 +3,9 @@
 //
 //	chain.go   what the flows see of a ledger
 //	full.go    a member's node: CometBFT in this process
+//	light.go   a member's node that keeps headers, and has the rest proved to it
+//	source.go  a full member's node as a light one sees it
+//	answer.go  what a full node answers light ones
 //	stored.go  what a node has on its disk, for it and for readers without it
 //	app.go     the state machine as CometBFT calls it
 //	twin.go    the same ledger in memory, one sequencer, for tests and simulation
@@ -28,9 +31,8 @@ import (
 	"croft/internal/ledger"
 )
 
-// Ledger is what the flows see of a network's ledger. A full node, the in-memory
-// twin and (later) a light node implement it, and one suite of tests holds them
-// to it.
+// Ledger is what the flows see of a network's ledger. A full node, a light node and
+// the in-memory twin implement it, and one suite of tests holds them to it.
 type Ledger interface {
 	// Submit hands in a signed transaction and returns when it is in a committed
 	// block: nil if it holds, else the refusal (errors.Is with a croft.Code). The
@@ -51,7 +53,7 @@ type Ledger interface {
 	Status() Status
 }
 
-// Blocks is what an auditor reads. Full nodes and the twin have it.
+// Blocks is what an auditor reads.
 type Blocks interface {
 	// Block returns a committed block; croft.ErrNotFound if there is none of this
 	// height.

@@ -20,6 +20,7 @@ import (
 	"github.com/cometbft/cometbft/p2p"
 	cmtstate "github.com/cometbft/cometbft/proto/tendermint/state"
 	"github.com/cometbft/cometbft/proxy"
+	cmtstates "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
 
 	"croft"
@@ -47,8 +48,9 @@ type Config struct {
 // names its member an orderer. It implements Ledger and Blocks.
 type Node struct {
 	stored
-	addr  string
-	comet *node.Node
+	addr     string
+	comet    *node.Node
+	orderers orderersAt
 
 	closing atomic.Bool // CometBFT's logger is quiet from here on
 	failed  chan error
@@ -136,6 +138,7 @@ func open(cfg Config, addr string) (n *Node, err error) {
 		return n, croft.E(croft.ErrStoreCorrupt, cfg.Dir, err)
 	}
 	n.openBlocks(n.comet.BlockStore())
+	n.orderers = cmtstates.NewStore(n.dbs.open["state"], cmtstates.StoreOptions{}).(orderersAt)
 	signer.blocks = n.blocks
 	if err := n.comet.Start(); err != nil {
 		if _, busy := errors.AsType[*net.OpError](err); busy {

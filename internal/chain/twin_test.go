@@ -70,7 +70,7 @@ func TestTwinFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, twin := twin(t, 4)
 		m, other := twin.Member(), twin.Member()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 
 		tx, key := w.dataset(0, "cut")

@@ -37,6 +37,20 @@ var schema = croft.Schema{UnitColumn: "id", Columns: []croft.Column{
 // study has every column of the schema in its design: age, sex=m and the label.
 var study = croft.Study{Schema: schema, Model: croft.Model{Label: "ill", Positive: "yes", Features: []string{"age", "sex"}}}
 
+// guessText guesses from a file that holds the text.
+func guessText(text string) (Draft, error) {
+	f, err := os.CreateTemp("", "croft*.csv")
+	if err != nil {
+		return Draft{}, err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return Draft{}, err
+	}
+	return Source{Path: f.Name()}.Guess()
+}
+
 func read(text string) (*table.Table, error) {
 	return Read(strings.NewReader(text), "a.csv", schema, Limits{})
 }
@@ -211,7 +225,7 @@ func TestOpen(t *testing.T) {
 	if err != nil || len(people.People()) != 2 {
 		t.Errorf("without columns: %v", err)
 	}
-	for _, bad := range []string{dir, filepath.Join(dir, "no.csv"), os.DevNull} {
+	for _, bad := range []string{t.TempDir(), filepath.Join(dir, "no.csv"), os.DevNull} {
 		if _, _, err := Open(bad, schema, Limits{}); !errors.Is(err, croft.ErrFileOpen) || strings.Count(err.Error(), bad) != 1 {
 			t.Errorf("%s: %v", bad, err)
 		}
@@ -256,7 +270,7 @@ func TestGuess(t *testing.T) {
 		fmt.Fprintf(&b, "X%d;Ada %d;1970-01-01;%02d.%02d.2024;%d;%.1f;%s;%s;%d;text %d;1;;%d;%d,5;%d;%s\n",
 			i, i, i%28+1, i%12+1, 18+i*31%70, 48.7+float64(i%55), []string{"m", "f"}[i%2], []string{"b", "a", "c", "a b"}[i%4], i%5, i%40, i+1, i%9, i*7919%1000, bmi)
 	}
-	d, err := Guess(strings.NewReader(b.String()), "a.csv")
+	d, err := guessText(b.String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +296,7 @@ bmi change number -0.9..0.8 [] ["NA"] drop 23 of 200 rows have no value
 - constant: it has the same value in every row
 - empty: it has no values
 - index: it identifies people
-- comma: its numbers have a decimal comma: write them with a point
+- comma: its numbers have a decimal comma: say so with --decimal-comma
 `
 	if got.String() != want || d.Unit != "patientId" || d.Rows != 200 {
 		t.Errorf("unit %q, %d rows, got\n%s", d.Unit, d.Rows, got.String())
@@ -294,7 +308,7 @@ bmi change number -0.9..0.8 [] ["NA"] drop 23 of 200 rows have no value
 		"a,a\n1,2\n":                       croft.ErrHeader,
 		strings.Repeat("a,", 2000) + "a\n": croft.ErrHeader,
 	} {
-		if _, err := Guess(strings.NewReader(text), "a.csv"); !errors.Is(err, code) {
+		if _, err := guessText(text); !errors.Is(err, code) {
 			t.Errorf("%.20q: %v", text, err)
 		}
 	}
@@ -303,7 +317,7 @@ bmi change number -0.9..0.8 [] ["NA"] drop 23 of 200 rows have no value
 // Few whole numbers are codes only if they come again and again.
 func TestGuessCodes(t *testing.T) {
 	for rows, want := range map[int]croft.ColumnKind{14: croft.Number, 15: croft.Category} {
-		d, err := Guess(strings.NewReader("grade,x\n"+strings.Repeat("1,0\n2,0\n3,0\n", 5)[:4*rows]), "a.csv")
+		d, err := guessText("grade,x\n" + strings.Repeat("1,0\n2,0\n3,0\n", 5)[:4*rows])
 		if err != nil || len(d.Columns) != 1 || d.Columns[0].Kind != want {
 			t.Errorf("%d rows: %+v, %v", rows, d.Columns, err)
 		}
@@ -368,7 +382,7 @@ func TestGuessReadsItsOwnFile(t *testing.T) {
 			}
 			b.WriteString("\n")
 		}
-		d, err := Guess(bytes.NewReader(b.Bytes()), "a.csv")
+		d, err := guessText(b.String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -404,7 +418,7 @@ func TestGuessWisconsin(t *testing.T) {
 		names[i] = fmt.Sprintf("x%d", i)
 	}
 	text := strings.Join(names, ",") + "\n" + rows
-	d, err := Guess(strings.NewReader(text), "wdbc.csv")
+	d, err := guessText(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -449,7 +463,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil && croft.CodeOf(err) == croft.ErrInternal {
 			t.Fatalf("%T %v", err, err)
 		}
-		d, err := Guess(bytes.NewReader(text), "f")
+		d, err := guessText(string(text))
 		if err != nil {
 			return
 		}

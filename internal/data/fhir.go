@@ -43,7 +43,7 @@ func OpenFHIR(folder, view string, schema croft.Schema, limits Limits) (*table.T
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
-	f := feed{view: v, builder: b, of: view, left: limits.rows(len(schema.Columns)), line: cmp.Or(max(limits.Line, 0), fhir.MaxResource)}
+	f := feed{view: v, builder: b, left: limits.rows(len(schema.Columns)), line: cmp.Or(max(limits.Line, 0), fhir.MaxResource)}
 	f.most = f.left
 	pins := []string{definition.String()}
 	for _, name := range names {
@@ -53,6 +53,7 @@ func OpenFHIR(folder, view string, schema croft.Schema, limits Limits) (*table.T
 		}
 		pins = append(pins, name, content.String())
 	}
+	b.In(view)
 	t := b.Table()
 	if t.Rows() == 0 {
 		return nil, croft.Hash{}, croft.E(croft.ErrNoRows, folder, 0, 1)
@@ -112,10 +113,9 @@ func resourceFiles(folder string) (names []string, err error) {
 type feed struct {
 	view    *fhir.View
 	builder *table.Builder
-	of      string // what the builder calls its file
-	line    int    // bytes that a resource may have
-	left    int    // rows that may still come
-	most    int    // rows that might at the beginning
+	line    int // bytes that a resource may have
+	left    int // rows that may still come
+	most    int // rows that might at the beginning
 }
 
 // file reads one file and returns the hash of its bytes.
@@ -135,6 +135,7 @@ func (f *feed) file(path string) (croft.Hash, error) {
 	}
 	lines := bufio.NewScanner(src)
 	lines.Buffer(make([]byte, min(64<<10, f.line)), f.line)
+	f.builder.In(path)
 	cells := make([]string, len(f.view.Columns))
 	line := 0
 	for lines.Scan() {
@@ -154,7 +155,7 @@ func (f *feed) file(path string) (croft.Hash, error) {
 				cells[i] = cell(value)
 			}
 			if err := f.builder.Add(line, cells); err != nil {
-				return croft.Hash{}, f.in(path, err)
+				return croft.Hash{}, err
 			}
 		}
 	}
@@ -168,14 +169,6 @@ func (f *feed) file(path string) (croft.Hash, error) {
 		return croft.Hash{}, croft.E(croft.ErrFileOpen, path, err)
 	}
 	return croft.Hash(hash.Sum(nil)), nil
-}
-
-// in names the file of a row that the builder refused: it knows the view only.
-func (f *feed) in(path string, err error) error {
-	if e, ok := errors.AsType[*croft.Error](err); ok && len(e.Args) > 0 && e.Args[0] == f.of {
-		e.Args[0] = path
-	}
-	return err
 }
 
 // cell writes a value as a file of rows would have it.

@@ -2,7 +2,6 @@ package data
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"regexp"
 	"slices"
@@ -39,49 +38,36 @@ const (
 	rareRows     = 5    // fewer show a person
 )
 
-// Guess reads a whole file and guesses the kind of each of its columns, a range
+// Guess reads all rows and guesses the kind of each of its columns, a range
 // rounded outwards or the levels, and what stands for a missing value.
 // Identifiers, names, addresses, dates and free text are left out, with the
-// reason. Errors are those of Read that concern the file's form.
-func Guess(r io.Reader, name string) (Draft, error) {
-	rows, err := newScanner(r, name, Limits{})
-	if err != nil {
-		return Draft{}, err
-	}
-	if len(rows.header) > guessColumns {
-		return Draft{}, croft.E(croft.ErrHeader, name, fmt.Sprintf("it names %d columns; at most %d can be looked at", len(rows.header), guessColumns))
-	}
-	if !slices.ContainsFunc(rows.header, func(h string) bool { _, number := table.ParseNumber(strings.TrimSpace(h)); return !number }) {
-		return Draft{}, croft.E(croft.ErrHeader, name, "it holds only numbers, as if it were data")
-	}
-	// The builder checks the header's names and the rows' widths.
-	form, err := table.NewBuilder(name, croft.Schema{UnitColumn: table.RowUnit}, rows.header)
-	if err != nil {
-		return Draft{}, err
-	}
-	looks := make([]look, len(rows.header))
-	for {
-		line, cells, err := rows.next()
-		if err == io.EOF {
-			break
+// reason. Errors are those of Open that concern the files' form.
+func (s Source) Guess() (Draft, error) {
+	var header []string
+	var looks []look
+	count := 0
+	if _, err := s.each(Limits{}, func(path string, names []string) error {
+		header, looks = names, make([]look, len(names))
+		return guessable(path, names)
+	}, func(path string, line int, cells []string) error {
+		if len(cells) != len(header) {
+			return croft.E(croft.ErrRowWidth, path, line, len(cells), len(header))
 		}
-		if err != nil {
-			return Draft{}, err
-		}
-		if err := form.Add(line, cells); err != nil {
-			return Draft{}, err
-		}
+		count++
 		for i, cell := range cells {
-			looks[i].see(strings.TrimSpace(cell), rows.row)
+			looks[i].see(strings.TrimSpace(cell), count)
 		}
+		return nil
+	}); err != nil {
+		return Draft{}, err
 	}
-	if rows.row == 0 {
-		return Draft{}, croft.E(croft.ErrNoRows, name, 0, 1)
+	if count == 0 {
+		return Draft{}, croft.E(croft.ErrNoRows, s.Path, 0, 1)
 	}
-	d := Draft{Rows: rows.row}
+	d := Draft{Rows: count}
 	model := 0
 	for i, l := range looks {
-		column := strings.TrimSpace(rows.header[i])
+		column := strings.TrimSpace(header[i])
 		c, reason := l.guess(column)
 		width := max(1, len(c.Levels)-1)
 		if reason == "" && (len(d.Columns) == table.MaxColumns || model+width > table.MaxModel) {
@@ -100,6 +86,18 @@ func Guess(r io.Reader, name string) (Draft, error) {
 	return d, nil
 }
 
+// guessable checks that a header is one.
+func guessable(path string, header []string) error {
+	if len(header) > guessColumns {
+		return croft.E(croft.ErrHeader, path, fmt.Sprintf("it names %d columns; at most %d can be looked at", len(header), guessColumns))
+	}
+	if !slices.ContainsFunc(header, func(h string) bool { _, number := table.ParseNumber(strings.TrimSpace(h)); return !number }) {
+		return croft.E(croft.ErrHeader, path, "it holds only numbers, as if it were data")
+	}
+	_, err := table.NewBuilder(path, croft.Schema{UnitColumn: table.RowUnit}, header) // which knows what a name may be
+	return err
+}
+
 // look is what was seen of one column.
 type look struct {
 	rows, missing, numbers, whole, dates, commas int
@@ -115,10 +113,7 @@ type look struct {
 // noValue are ways to write that there is no value.
 var noValue = []string{"?", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", ".", "-"}
 
-var (
-	dateLike  = regexp.MustCompile(`^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d{1,2}:\d{2}.*)?$`)
-	commaLike = regexp.MustCompile(`^[+-]?\d+,\d+$`)
-)
+var dateLike = regexp.MustCompile(`^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d{1,2}:\d{2}.*)?$`)
 
 func (l *look) see(cell string, row int) {
 	if cell == "" || slices.Contains(noValue, cell) {
@@ -189,7 +184,7 @@ func (l *look) guess(name string) (c DraftColumn, reason string) {
 	case l.dates > 0 && l.dates+l.numbers == l.rows || has("date", "datetime", "timestamp") && !number:
 		return c, "it is a date: use a time span"
 	case l.commas > 0 && l.commas+l.numbers == l.rows:
-		return c, "its numbers have a decimal comma: write them with a point"
+		return c, "its numbers have a decimal comma: say so with --decimal-comma"
 	case l.whole == l.rows && unique && l.max-l.min == float64(l.rows-1):
 		return c, isIdentifier // 1, 2, 3 …
 	case !number && unique && l.many:

@@ -4,31 +4,218 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 
 	"croft"
 	"croft/internal/table"
 )
 
-// Open reads a file as Read does and returns the SHA-256 of its content with the
-// table: the hash is of the very bytes that the table was made from. Only regular
-// files are read (a pipe could not be read again). A schema without columns reads
-// the people only.
+// Source says where the rows of a dataset are.
+type Source struct {
+	// Path is a CSV or a Parquet file, whatever it is called; or a folder of such files,
+	// called *.csv, *.tsv or *.parquet; with a View a folder of FHIR resources.
+	Path string `json:"path"`
+	// More files hold more of the rows, under the same header.
+	More []string `json:"more,omitempty"`
+	View string   `json:"view,omitempty"` // the file of the view
+	// DecimalComma says that numbers are written 1.234,5.
+	DecimalComma bool `json:"decimal_comma,omitempty"`
+}
+
+// Open reads a file as Source.Open does.
 func Open(path string, schema croft.Schema, limits Limits) (*table.Table, croft.Hash, error) {
+	return Source{Path: path}.Open(schema, limits)
+}
+
+// Open reads the rows into a table and returns a hash of the content with it: of one
+// file the SHA-256 of the very bytes that the table was made from, of several a hash of
+// their names and hashes. Only regular files are read (a pipe could not be read again).
+// A schema without columns reads the people only. Errors are those of Read, with the
+// file's name; ErrOtherHeader where columns are not those of the first file;
+// ErrParquet; of a folder with a view those of OpenFHIR. Limits.Rows is of all files
+// together.
+func (s Source) Open(schema croft.Schema, limits Limits) (*table.Table, croft.Hash, error) {
+	if s.View != "" {
+		return OpenFHIR(s.Path, s.View, schema, limits)
+	}
+	var b *table.Builder
+	limits.Rows = limits.rows(len(schema.Columns))
+	content, err := s.each(limits, func(path string, header []string) (err error) {
+		b, err = table.NewBuilder(path, schema, header)
+		return err
+	}, func(path string, line int, cells []string) error {
+		b.In(path)
+		return b.Add(line, cells)
+	})
+	if err != nil {
+		return nil, croft.Hash{}, err
+	}
+	b.In(s.Path)
+	t := b.Table()
+	if t.Rows() == 0 {
+		return nil, croft.Hash{}, croft.E(croft.ErrNoRows, s.Path, 0, 1)
+	}
+	return t, content, nil
+}
+
+// each gives all rows of the files to a function, after the header of the first, and
+// returns the hash of the content. The cells are valid until the function returns.
+func (s Source) each(limits Limits, begin func(path string, header []string) error, row func(path string, line int, cells []string) error) (croft.Hash, error) {
+	paths, err := s.files()
+	if err != nil {
+		return croft.Hash{}, err
+	}
+	var first []string
+	var pins []string
+	left := limits.rows(0)
+	for i, path := range paths {
+		f, err := openRows(path, limits)
+		if err != nil {
+			return croft.Hash{}, err
+		}
+		defer f.close()
+		switch {
+		case i == 0:
+			first = slices.Clone(f.header)
+			err = begin(path, first)
+		case !slices.Equal(f.header, first):
+			err = croft.E(croft.ErrOtherHeader, path, filepath.Base(paths[0]))
+		}
+		if err != nil {
+			return croft.Hash{}, err
+		}
+		for {
+			line, cells, err := f.next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return croft.Hash{}, err
+			}
+			if left--; left < 0 {
+				return croft.Hash{}, croft.E(croft.ErrTooManyRows, path, limits.rows(0))
+			}
+			if s.DecimalComma {
+				for i, cell := range cells {
+					cells[i] = withPoint(cell)
+				}
+			}
+			if err := row(path, line, cells); err != nil {
+				return croft.Hash{}, err
+			}
+		}
+		content, err := f.sum()
+		if err != nil {
+			return croft.Hash{}, err
+		}
+		if f.close(); len(paths) == 1 && s.Path == path {
+			return content, nil
+		}
+		pins = append(pins, filepath.Base(path), content.String())
+	}
+	return croft.HashOf(pins), nil
+}
+
+// files returns the files that hold rows, in order.
+func (s Source) files() ([]string, error) {
+	if info, err := os.Stat(s.Path); err != nil || !info.IsDir() || len(s.More) > 0 {
+		return append([]string{s.Path}, s.More...), nil
+	}
+	entries, err := os.ReadDir(s.Path)
+	if err != nil {
+		return nil, unreadable(s.Path, err)
+	}
+	var files []string
+	for _, e := range entries {
+		if ext := strings.ToLower(filepath.Ext(e.Name())); slices.Contains([]string{".csv", ".tsv", ".parquet"}, ext) && !strings.HasPrefix(e.Name(), ".") {
+			files = append(files, filepath.Join(s.Path, e.Name()))
+		}
+	}
+	if files == nil {
+		return nil, croft.E(croft.ErrFileOpen, s.Path, "no file in this folder is called *.csv, *.tsv or *.parquet; FHIR resources take a view")
+	}
+	return files, nil
+}
+
+// columns returns the header of the first file, or the columns of the view.
+func (s Source) columns() (header []string, err error) {
+	if s.View != "" {
+		v, _, err := openView(s.View)
+		if err != nil {
+			return nil, err
+		}
+		return columnsOf(v), nil
+	}
+	paths, err := s.files()
+	if err != nil {
+		return nil, err
+	}
+	f, err := openRows(paths[0], Limits{})
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	return f.header, nil
+}
+
+// rows are the rows of one file.
+type rows struct {
+	header []string
+	next   func() (line int, cells []string, err error) // io.EOF at the end
+	sum    func() (croft.Hash, error)                   // of the file's bytes, after the end
+	close  func()
+}
+
+// openRows opens a file: Parquet if it begins as such a file does, else CSV.
+func openRows(path string, limits Limits) (rows, error) {
 	f, err := openRegular(path)
 	if err != nil {
-		return nil, croft.Hash{}, err
+		return rows{}, err
 	}
-	defer f.Close()
-	hash := sha256.New()
-	t, err := Read(io.TeeReader(f, hash), path, schema, limits)
+	var magic [len(parquetMagic)]byte
+	if _, err := f.ReadAt(magic[:], 0); err == nil && string(magic[:]) == parquetMagic {
+		p, err := newParquet(f, path)
+		if err != nil {
+			f.Close()
+			return rows{}, err
+		}
+		return rows{p.header, p.next, func() (croft.Hash, error) { return p.hash, nil }, p.close}, nil
+	}
+	content := sha256.New()
+	s, err := newScanner(io.TeeReader(f, content), path, limits)
 	if err != nil {
-		return nil, croft.Hash{}, err
+		f.Close()
+		return rows{}, err
 	}
-	return t, croft.Hash(hash.Sum(nil)), nil
+	s.most = limits.rows(0)
+	return rows{s.header, s.next, func() (croft.Hash, error) { return sumOf(content), nil }, func() { f.Close() }}, nil
+}
+
+func sumOf(h hash.Hash) croft.Hash { return croft.Hash(h.Sum(nil)) }
+
+var (
+	commaLike = regexp.MustCompile(`^[+-]?\d+,\d+$`)
+	grouped   = regexp.MustCompile(`^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$`)
+)
+
+// withPoint writes a number with a decimal comma, and perhaps points between
+// thousands, with a decimal point; other texts stay as they are.
+func withPoint(cell string) string {
+	cell = strings.TrimSpace(cell)
+	switch {
+	case grouped.MatchString(cell):
+		cell = strings.ReplaceAll(cell, ".", "")
+	case !commaLike.MatchString(cell):
+		return cell
+	}
+	return strings.Replace(cell, ",", ".", 1)
 }
 
 // openRegular opens a file to read, and nothing but a file.
@@ -36,7 +223,7 @@ func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path) // before opening, which a pipe would block
 	switch {
 	case err == nil && info.IsDir():
-		err = errors.New("it is a folder: reading one takes a view")
+		err = errors.New("it is a folder")
 	case err == nil && !info.Mode().IsRegular():
 		err = errors.New("it is not a regular file")
 	}

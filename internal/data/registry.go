@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -35,25 +34,28 @@ const (
 
 // Entry is a registered dataset version.
 type Entry struct {
-	ID         croft.DatasetID `json:"id"`
-	Name       string          `json:"name"`
-	Path       string          `json:"path"`
-	View       string          `json:"view,omitempty"` // the path is a folder of FHIR resources, read by this view
-	Rows       int             `json:"rows"`
-	Columns    []string        `json:"columns"`
-	Unit       string          `json:"unit"` // the column that identifies a person, or "row"
-	Group      croft.Hash      `json:"group"`
-	Policy     table.Policy    `json:"policy"`
-	Releases   uint32          `json:"releases"`
-	Commitment croft.Hash      `json:"commitment"`
-	AddedAt    time.Time       `json:"added_at"`
+	ID   croft.DatasetID `json:"id"`
+	Name string          `json:"name"`
+	Source
+	Rows       int          `json:"rows"`
+	Columns    []string     `json:"columns"`
+	Unit       string       `json:"unit"` // the column that identifies a person, or "row"
+	Group      croft.Hash   `json:"group"`
+	Policy     table.Policy `json:"policy"`
+	Releases   uint32       `json:"releases"`
+	Commitment croft.Hash   `json:"commitment"`
+	AddedAt    time.Time    `json:"added_at"`
 }
 
 // Options are what an owner says about a dataset.
 type Options struct {
-	View     string       `json:"view,omitempty"` // for a folder of FHIR resources: the file of the view
-	Unit     string       `json:"unit"`           // column that identifies a person; "row" if each row is one
-	Releases uint32       `json:"releases"`       // sums that its people may be in, over all studies
+	// More, View and DecimalComma are those of the Source, beside its path.
+	More         []string `json:"more,omitempty"`
+	View         string   `json:"view,omitempty"`
+	DecimalComma bool     `json:"decimal_comma,omitempty"`
+
+	Unit     string       `json:"unit"`     // column that identifies a person; "row" if each row is one
+	Releases uint32       `json:"releases"` // sums that its people may be in, over all studies
 	Policy   table.Policy `json:"policy"`
 }
 
@@ -83,9 +85,9 @@ func NewRegistry(docs *store.Docs) (*Registry, error) {
 // dataset that shares people with an older one joins its record group, and so its
 // budget.
 func (r *Registry) Prepare(path, name string, o Options) (Prepared, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return Prepared{}, croft.E(croft.ErrFileOpen, path, err)
+	source := Source{path, slices.Clone(o.More), o.View, o.DecimalComma}
+	if err := source.absolute(); err != nil {
+		return Prepared{}, err
 	}
 	if o.Policy == (table.Policy{Public: o.Policy.Public, Exact: o.Policy.Exact}) {
 		public, exact := o.Policy.Public, o.Policy.Exact
@@ -95,20 +97,15 @@ func (r *Registry) Prepare(path, name string, o Options) (Prepared, error) {
 	if floor := table.DefaultPolicy(); !o.Policy.Public && (o.Policy.MinRows < floor.MinRows || o.Policy.MinCell < floor.MinCell || o.Policy.MaxRatio > floor.MaxRatio) {
 		return Prepared{}, croft.E(croft.ErrPolicy, fmt.Sprintf("a policy can only tighten: min_rows at least %d, min_cell at least %d, parameters per row at most %g", floor.MinRows, floor.MinCell, floor.MaxRatio))
 	}
-	if o.View != "" {
-		if o.View, err = filepath.Abs(o.View); err != nil {
-			return Prepared{}, croft.E(croft.ErrFileOpen, o.View, err)
-		}
-	}
-	t, commitment, err := r.read(path, o.View, croft.Schema{UnitColumn: o.Unit})
+	t, commitment, err := r.read(source, croft.Schema{UnitColumn: o.Unit})
 	if err != nil {
 		return Prepared{}, err
 	}
-	header, err := headerOf(path, o.View)
+	header, err := source.columns()
 	if err != nil {
 		return Prepared{}, err
 	}
-	d := Prepared{People: Fingerprints(r.key, t.People()), Entry: Entry{Name: name, Path: path, View: o.View, Rows: t.Rows(), Columns: header, Unit: o.Unit,
+	d := Prepared{People: Fingerprints(r.key, t.People()), Entry: Entry{Name: name, Source: source, Rows: t.Rows(), Columns: header, Unit: o.Unit,
 		Policy: o.Policy, Releases: o.Releases, Commitment: commitment}}
 	rand.Read(d.Group[:])
 	entries, err := r.List()
@@ -131,35 +128,29 @@ func (r *Registry) Prepare(path, name string, o Options) (Prepared, error) {
 	return d, nil
 }
 
-func headerOf(path, view string) ([]string, error) {
-	if view != "" {
-		v, _, err := openView(view)
+// absolute makes the paths absolute: what is registered is found from anywhere.
+func (s *Source) absolute() error {
+	paths := []*string{&s.Path}
+	for i := range s.More {
+		paths = append(paths, &s.More[i])
+	}
+	if s.View != "" {
+		paths = append(paths, &s.View)
+	}
+	for _, p := range paths {
+		full, err := filepath.Abs(*p)
 		if err != nil {
-			return nil, err
+			return croft.E(croft.ErrFileOpen, *p, err)
 		}
-		return columnsOf(v), nil
+		*p = full
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, croft.E(croft.ErrFileOpen, path, err)
-	}
-	defer f.Close()
-	rows, err := newScanner(f, path, Limits{})
-	if err != nil {
-		return nil, err
-	}
-	return rows.header, nil
+	return nil
 }
 
-// read opens a file, or a folder by a view, and turns its content's hash into the
-// commitment: an HMAC, so that nobody can test guesses of the content against the
-// ledger.
-func (r *Registry) read(path, view string, schema croft.Schema) (t *table.Table, content croft.Hash, err error) {
-	if view != "" {
-		t, content, err = OpenFHIR(path, view, schema, Limits{})
-	} else {
-		t, content, err = Open(path, schema, Limits{})
-	}
+// read opens a source and turns its content's hash into the commitment: an HMAC, so
+// that nobody can test guesses of the content against the ledger.
+func (r *Registry) read(s Source, schema croft.Schema) (*table.Table, croft.Hash, error) {
+	t, content, err := s.Open(schema, Limits{})
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
@@ -261,5 +252,10 @@ func (r *Registry) Open(_ context.Context, id croft.DatasetID, schema croft.Sche
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
-	return r.read(e.Path, e.View, schema)
+	return r.Read(e, schema)
+}
+
+// Read is Open for an entry that need not be registered.
+func (r *Registry) Read(e Entry, schema croft.Schema) (*table.Table, croft.Hash, error) {
+	return r.read(e.Source, schema)
 }

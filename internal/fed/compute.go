@@ -12,9 +12,9 @@ func (g regression) compute(p *Plan, s State, me, sites int, train, test Rows) [
 		if !g.traits().numeric {
 			counts[1], counts[3] = total(train.Y), total(test.Y)
 		}
-		return append(counts, g.counts(p, train)...)
+		return slices.Concat(counts, g.counts(p, train), p.says(test))
 	case Centre:
-		return p.columnSums(train, func(_ int, x float64) float64 { return x })
+		return append(p.columnSums(train, func(_ int, x float64) float64 { return x }), p.given(train)...)
 	case Spread:
 		mean := floats(s.Mean)
 		return p.columnSums(train, func(j int, x float64) float64 { return (x - mean[j]) * (x - mean[j]) })
@@ -35,10 +35,25 @@ func (p *Plan) columnSums(rows Rows, of func(column int, x float64) float64) []f
 	sums := make([]float64, p.standardises())
 	for i, x := range rows.X {
 		for j, v := range x {
-			sums[j] += rows.weight(i) * of(j, v)
+			if !math.IsNaN(v) { // else it is the mean: it adds nothing to Centre's sum, and no square to Spread's
+				sums[j] += rows.weight(i) * of(j, v)
+			}
 		}
 		if label := len(x); label < len(sums) {
 			sums[label] += rows.weight(i) * of(label, rows.Y[i])
+		}
+	}
+	return sums
+}
+
+// given sums the weights of the rows that have a value, of each column of Means.
+func (p *Plan) given(rows Rows) []float64 {
+	sums := make([]float64, len(p.means))
+	for i, x := range rows.X {
+		for m, j := range p.means {
+			if !math.IsNaN(x[j]) {
+				sums[m] += rows.weight(i)
+			}
 		}
 	}
 	return sums
@@ -142,42 +157,6 @@ func curvature(p *Plan, s State, g glm, rows Rows) []float64 {
 	return report
 }
 
-// metrics returns the report of the evaluate step: the site's score on its
-// held-out rows under its own intercept, and what its intercept adds to the
-// network's mean.
-func (g regression) metrics(p *Plan, s State, me, sites int, train, test Rows) []float64 {
-	alpha, telling := 0.0, false
-	own := !p.common && g.traits().baseline
-	if own {
-		z := p.standardise(s, train)
-		alpha, telling = g.intercept(p, s, z, p.predictors(s, z, train), train)
-	}
-	eta := p.predictors(s, p.standardise(s, test), test)
-	for i := range eta {
-		eta[i] += alpha
-	}
-	score := g.tally(p, s, eta, test)
-	slots := make([][scoreLen]float64, p.slots(sites))
-	slots[0] = score
-	if p.perSite {
-		slots[1+me] = score
-	}
-	var report []float64
-	for _, block := range [][2]int{{0, 3}, {3, 5}, {5, 6}, {6, 9}} { // as in layout
-		for _, slot := range slots {
-			report = append(report, slot[block[0]:block[1]]...)
-		}
-	}
-	if own {
-		weight := float64(len(train.Y))
-		if !telling {
-			weight = 0 // its intercept says nothing of others
-		}
-		report = append(report, weight*alpha, weight)
-	}
-	return report
-}
-
 // Intercept returns the intercept of a site with these training rows under the
 // final estimate, for linear predictors Intercept + Σ Coef·x on the [−1, 1]
 // scale (of the label too, with linear). It never leaves the site. With one common
@@ -211,6 +190,9 @@ func (p *Plan) standardise(s State, rows Rows) [][]float64 {
 			z[i] = append(z[i], 1)
 		}
 		for j, v := range x {
+			if math.IsNaN(v) { // no value: the mean
+				v = mean[j]
+			}
 			z[i] = append(z[i], (v-mean[j])/sd[j])
 		}
 	}

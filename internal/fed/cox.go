@@ -31,7 +31,7 @@ func (cox) traits() traits { return traits{binary: true} }
 
 func (cox) rules(p *Plan) []rule {
 	m := p.model
-	return append(p.only("time", "ties", "grid"),
+	return append(p.only("time", "ties", "grid", "groups"),
 		rule{m.Time == "", "time", "cox needs the column of follow-up times"},
 		rule{m.Intercepts != croft.SiteIntercepts, "intercepts", "a Cox regression is stratified by site: it is site"},
 		rule{m.Ties != "" && m.Ties != "efron" && m.Ties != "breslow", "ties", fmt.Sprintf("%q is neither efron nor breslow", m.Ties)},
@@ -322,12 +322,12 @@ func (cox) tally(_ *Plan, _ State, eta []float64, rows Rows) (t [scoreLen]float6
 			}
 		}
 		for _, at := range order[first:i] {
-			t[0]++
+			t[atRows]++
 			if rows.Y[at] == 1 {
 				rank, _ := slices.BinarySearch(values, eta[at])
-				t[1]++
-				t[3] += below(rank) + below(rank+1) // twice those with less risk, and ties once
-				t[4] += later
+				t[atPositive]++
+				t[atConcordant] += below(rank) + below(rank+1) // twice those with less risk, and ties once
+				t[atPairs] += later
 			}
 		}
 		for _, at := range order[first:i] {
@@ -337,7 +337,7 @@ func (cox) tally(_ *Plan, _ State, eta []float64, rows Rows) (t [scoreLen]float6
 			}
 		}
 	}
-	t[5] = t[4] * t[0]
+	t[atPairRows] = t[atPairs] * t[atRows]
 	return t
 }
 

@@ -160,6 +160,20 @@ func (describe) compute(p *Plan, s State, _, _ int, train, test Rows) []float64 
 	return report
 }
 
+// countedAll takes in the counts of a plan that holds nobody out and has no label.
+func (p *Plan) countedAll(s *State, sum []float64) error {
+	if err := p.counted(s, sum); err != nil {
+		return err
+	}
+	if s.Positive != 0 || s.TestRows != 0 || s.TestPositive != 0 {
+		return croft.E(croft.ErrSum, Count, "held-out rows of a description")
+	}
+	if s.Rows < 2 {
+		return croft.E(croft.ErrNoRows, "the network", s.Rows, 2)
+	}
+	return nil
+}
+
 // countedIn returns which of a feature's counts a row belongs to. Bins hold their
 // lower end, the last one both.
 func (p *Plan) countedIn(f feature, x []float64, y float64) int {
@@ -182,17 +196,8 @@ func (p *Plan) countedIn(f feature, x []float64, y float64) int {
 func (describe) step(p *Plan, s *State, sum []float64) error {
 	switch s.Word {
 	case Count:
-		if err := p.counted(s, sum); err != nil {
-			return err
-		}
-		if s.Positive != 0 || s.TestRows != 0 || s.TestPositive != 0 {
-			return croft.E(croft.ErrSum, Count, "held-out rows of a description")
-		}
-		if s.Rows < 2 {
-			return croft.E(croft.ErrNoRows, "the network", s.Rows, 2)
-		}
 		s.Word = Centre
-		return nil
+		return p.countedAll(s, sum)
 	case Centre:
 		mean := make([]float64, len(sum))
 		for j, v := range sum {

@@ -114,6 +114,28 @@ func draw(rng *rand.Rand, family, shape string, sites int) (m croft.Model, colum
 		}
 		out = append(out, site)
 	}
+	if family == "kaplan-meier" || family == "describe" {
+		return m, columns, out
+	}
+	if rng.IntN(2) == 0 {
+		m.Groups = []croft.Group{{Column: "sex", Levels: 2}, {Column: "place", Levels: 3}}[:1+rng.IntN(2)]
+	}
+	if (family == "logistic" || family == "firth") && rng.IntN(2) == 0 {
+		m.Threshold = croft.Decimal{Mantissa: 1 + rng.Int64N(9), Scale: 1}
+	}
+	for i := range out {
+		for _, r := range []*Rows{&out[i].Train, &out[i].Test} {
+			for _, g := range m.Groups {
+				levels, says := make([]int, len(r.X)), rng.IntN(4) > 0
+				for i := range levels {
+					if levels[i] = -1; says {
+						levels[i] = rng.IntN(int(g.Levels))
+					}
+				}
+				r.Group = append(r.Group, levels)
+			}
+		}
+	}
 	return m, columns, out
 }
 
@@ -395,10 +417,13 @@ func TestFamiliesRefuseModels(t *testing.T) {
 		"weight": func(m *croft.Model) { m.Weight = "x" }, "clusters": func(m *croft.Model) { m.Clusters = true },
 		"grid": func(m *croft.Model) { m.Grid = croft.Grid{Width: croft.Decimal{Mantissa: 2}, Cells: 4} },
 		"bins": func(m *croft.Model) { m.Bins = 8 }, "label_levels": func(m *croft.Model) { m.Classes = 3 },
+		"threshold": func(m *croft.Model) { m.Threshold = croft.Decimal{Mantissa: 3, Scale: 1} },
+		"groups":    func(m *croft.Model) { m.Groups = []croft.Group{{Column: "sex", Levels: 2}} },
 	}
 	allowed := map[string][]string{
-		"logistic": {"clusters"}, "linear": {"weight", "clusters"}, "poisson": {"exposure", "weight", "clusters"}, "firth": nil,
-		"cox": {"time", "ties", "grid"}, "kaplan-meier": {"time", "grid"}, "describe": {"bins", "label_levels"},
+		"logistic": {"clusters", "threshold", "groups"}, "linear": {"weight", "clusters", "groups"},
+		"poisson": {"exposure", "weight", "clusters", "groups"}, "firth": {"threshold", "groups"}, "cox": {"time", "ties", "grid", "groups"},
+		"kaplan-meier": {"time", "grid"}, "describe": {"bins", "label_levels"},
 	}
 	refused := func(what string, m croft.Model, columns []string, key string) {
 		t.Helper()
@@ -458,6 +483,9 @@ func TestFamiliesRefuseRowsThatTheirBoundsDoNotCover(t *testing.T) {
 		"times missing":          {croft.Model{Family: "cox", Time: "t"}, Rows{Y: []float64{1}}},
 		"not a level": {croft.Model{Family: "kaplan-meier", Time: "t", Grid: croft.Grid{Width: croft.Decimal{Mantissa: 1}, Cells: 3}},
 			Rows{X: [][]float64{{0.5}}, Y: []float64{1}, Time: []float64{1}}},
+		"groups missing":      {croft.Model{Family: "logistic", Groups: []croft.Group{{Column: "sex", Levels: 2}}}, Rows{Y: []float64{1}}},
+		"no such group":       {croft.Model{Family: "logistic", Groups: []croft.Group{{Column: "sex", Levels: 2}}}, Rows{Y: []float64{1}, Group: [][]int{{2}}}},
+		"a group too few":     {croft.Model{Family: "logistic", Groups: []croft.Group{{Column: "sex", Levels: 2}}}, Rows{Y: []float64{1}, Group: [][]int{{}}}},
 		"no such label level": {croft.Model{Family: "describe", Features: names(1), Classes: 2}, Rows{Y: []float64{2}}},
 	} {
 		c.m.Goal, c.m.Intercepts, c.m.MaxRounds = croft.Inference, croft.SiteIntercepts, 25

@@ -44,7 +44,9 @@ const (
 // Rows is one site's rows as a plan sees them. X and Y are there always, the
 // other slices only where the model names their column; all have one entry a row.
 type Rows struct {
-	X [][]float64 // X[row][column], each column mapped to [−1, 1] by its declared range
+	// X[row][column] is mapped to [−1, 1] by the column's declared range. NaN stands for
+	// no value, where the model has the column among its Means.
+	X [][]float64
 	// Y is the label: 0 or 1 (logistic, firth); 1 where the time ended with the
 	// event (cox, kaplan-meier); a number mapped to [−1, 1] by its declared range
 	// (linear); a count (poisson); the index of a level (describe with Classes).
@@ -53,6 +55,29 @@ type Rows struct {
 	Exposure []float64 // 2⁻¹⁰ to 2²⁰; its logarithm is the offset
 	Weight   []float64 // 2⁻¹⁰ to 2¹⁰
 	Unit     []int     // whose row it is: equal numbers, one person
+	Tally    []float64 // preflight: what package table counted of all rows, which have no columns
+	// Group[g][row] is the row's level of the model's group g; −1 where the site
+	// does not say, which it says of all rows of a group or of none.
+	Group [][]int
+}
+
+// pick returns the named rows, in that order; a row may come again.
+func (r Rows) pick(which []int) Rows {
+	out := Rows{X: pick(r.X, which), Y: pick(r.Y, which), Time: pick(r.Time, which), Exposure: pick(r.Exposure, which), Weight: pick(r.Weight, which), Unit: pick(r.Unit, which)}
+	for _, g := range r.Group {
+		out.Group = append(out.Group, pick(g, which))
+	}
+	return out
+}
+
+func pick[T any](from []T, which []int) (out []T) {
+	if from == nil {
+		return nil
+	}
+	for _, i := range which {
+		out = append(out, from[i])
+	}
+	return out
 }
 
 // Site is what one site brings: the rows that train and the rows held out.
@@ -80,6 +105,7 @@ type Plan struct {
 	perSite bool     // each site's metrics are published under its name
 	common  bool     // coefficient 0 is one intercept for all
 	ridge   float64  // λ
+	means   []int    // columns whose missing values, NaN, stand for the mean
 }
 
 // family is a kind of plan. Of a state it is told only what Plan has checked.
@@ -98,13 +124,14 @@ type family interface {
 
 // families by the name that a study gives.
 var families = map[string]family{
-	"logistic":     regression{logistic{}},
-	"linear":       regression{linear{}},
-	"poisson":      regression{poisson{}},
-	"firth":        regression{firth{}},
-	"cox":          regression{cox{}},
-	"kaplan-meier": kaplanMeier{},
-	"describe":     describe{},
+	"logistic":      regression{logistic{}},
+	"linear":        regression{linear{}},
+	"poisson":       regression{poisson{}},
+	"firth":         regression{firth{}},
+	"cox":           regression{cox{}},
+	"kaplan-meier":  kaplanMeier{},
+	"describe":      describe{},
+	croft.Preflight: preflight{},
 }
 
 // rule is one reason to refuse a model: what is wrong with which of its keys.
@@ -119,10 +146,17 @@ type rule struct {
 // cannot do is ErrStudyValue.
 func Compile(m croft.Model, columns []string, perSite bool) (*Plan, error) {
 	known := slices.Sorted(maps.Keys(families))
-	p := &Plan{families[m.Family], m, slices.Clone(columns), perSite, m.Intercepts == croft.CommonIntercept, m.Ridge.Float()}
+	p := &Plan{families[m.Family], m, slices.Clone(columns), perSite, m.Intercepts == croft.CommonIntercept, m.Ridge.Float(), nil}
 	rules := []rule{{p.family == nil, "family", fmt.Sprintf("%q is not a family of this engine: use one of %s", m.Family, strings.Join(known, ", "))}}
 	if p.family != nil {
 		rules = append(p.family.rules(p), rule{len(columns) > MaxColumns, "features", fmt.Sprintf("they make %d columns; at most %d are possible", len(columns), MaxColumns)})
+	}
+	_, regresses := p.family.(regression)
+	for _, name := range m.Means {
+		at := slices.Index(columns, name)
+		p.means = append(p.means, at)
+		rules = append(rules, rule{at < 0 || slices.Contains(p.means[:len(p.means)-1], at), "means", fmt.Sprintf("%.40q is no column, or is there twice", name)},
+			rule{!regresses, "means", m.Family + " has no use for it"})
 	}
 	for _, r := range rules {
 		if r.broken {
@@ -139,6 +173,8 @@ func (p *Plan) only(keys ...string) (rules []rule) {
 	for _, r := range []rule{
 		{m.Time != "", "time", ""}, {m.Ties != "", "ties", ""}, {m.Exposure != "", "exposure", ""}, {m.Weight != "", "weight", ""},
 		{m.Clusters, "clusters", ""}, {m.Grid != croft.Grid{}, "grid", ""}, {m.Bins != 0, "bins", ""}, {m.Classes != 0, "label_levels", ""},
+		{m.Cells != 0, "cells", ""},
+		{m.Threshold != croft.Decimal{}, "threshold", ""}, {len(m.Groups) > 0, "groups", ""},
 	} {
 		r.why = m.Family + " has no use for it"
 		r.broken = r.broken && !slices.Contains(keys, r.key)
@@ -203,12 +239,25 @@ func (p *Plan) shaped(rows Rows) error {
 			return croft.E(croft.ErrShape, l.what, l.n, len(rows.X))
 		}
 	}
+	if len(rows.Group) != len(p.model.Groups) {
+		return croft.E(croft.ErrShape, "the groups", len(rows.Group), len(p.model.Groups))
+	}
+	for g, levels := range rows.Group {
+		if len(levels) != len(rows.X) {
+			return croft.E(croft.ErrShape, p.model.Groups[g].Column, len(levels), len(rows.X))
+		}
+		for i, level := range levels {
+			if most := int(p.model.Groups[g].Levels) - 1; level < -1 || level > most {
+				return croft.E(croft.ErrOverflow, p.model.Groups[g].Column, i, level, most)
+			}
+		}
+	}
 	for i, x := range rows.X {
 		if len(x) != len(p.columns) {
 			return croft.E(croft.ErrShape, "a row", len(x), len(p.columns))
 		}
 		for j, v := range x {
-			if !(math.Abs(v) <= 1) {
+			if !(math.Abs(v) <= 1) && !(math.IsNaN(v) && slices.Contains(p.means, j)) {
 				return croft.E(croft.ErrOverflow, p.columns[j], i, v, 1)
 			}
 		}

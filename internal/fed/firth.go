@@ -34,7 +34,7 @@ func (firth) traits() traits {
 }
 
 func (firth) rules(p *Plan) []rule {
-	return append(p.only(), rule{p.ridge != 0, "ridge", "firth has a penalty of its own"})
+	return append(p.only("threshold", "groups"), rule{p.ridge != 0, "ridge", "firth has a penalty of its own"})
 }
 
 // bounds: leverages count as at most 1, which the true ones are, so that a row

@@ -22,7 +22,7 @@ const (
 
 func (linear) traits() traits { return traits{baseline: true, numeric: true, totals: 3} }
 
-func (linear) rules(p *Plan) []rule { return p.only("weight", "clusters") }
+func (linear) rules(p *Plan) []rule { return p.only("weight", "clusters", "groups") }
 
 func (linear) fits(p *Plan, rows Rows) error {
 	if err := within(p.model.Label, rows.Y, -1, 1); err != nil {
@@ -134,9 +134,9 @@ func (linear) tally(p *Plan, s State, eta []float64, rows Rows) (t [scoreLen]flo
 	for i := range eta {
 		r := rows.Y[i] - s.Mean[label].Float() - s.SD[label].Float()*eta[i]
 		squared := min(r*r, maxLoss)
-		t[0]++
-		t[6] += squared
-		t[7] += squared * squared
+		t[atRows]++
+		t[atLoss] += squared
+		t[atSquare] += squared * squared
 	}
 	return t
 }

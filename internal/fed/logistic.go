@@ -14,7 +14,7 @@ func (logistic) traits() traits {
 	return traits{baseline: true, binary: true, classes: true, separable: true}
 }
 
-func (logistic) rules(p *Plan) []rule { return p.only("clusters") }
+func (logistic) rules(p *Plan) []rule { return p.only("clusters", "threshold", "groups") }
 
 func (logistic) fits(p *Plan, rows Rows) error { return p.binary(rows) }
 
@@ -72,8 +72,8 @@ func (logistic) intercept(_ *Plan, _ State, _ [][]float64, eta []float64, rows R
 	return solveIntercept(eta, rows.Y), len(rows.Y) > 0 && !OneClass(rows.Y)
 }
 
-func (logistic) tally(_ *Plan, _ State, eta []float64, rows Rows) [scoreLen]float64 {
-	return tally(eta, rows.Y)
+func (logistic) tally(p *Plan, _ State, eta []float64, rows Rows) [scoreLen]float64 {
+	return tally(eta, rows.Y, p.cut())
 }
 
 func (logistic) diverges(column string) error { return croft.E(croft.ErrSeparation, column) }

@@ -11,8 +11,23 @@ import (
 // the report a public constant.
 const maxLoss = 32
 
-// scoreLen is how many numbers a score has in a report.
-const scoreLen = 9
+// maxError is what the error of a row counts as at most where the label counts.
+const maxError = 1024
+
+// The numbers of a score in a report.
+const (
+	atRows = iota
+	atPositive
+	atCorrect
+	atFlagged
+	atConcordant
+	atPairs
+	atPairRows
+	atLoss
+	atSquare
+	atBrier
+	scoreLen
+)
 
 // Score says how well a model fitted rows that it had not seen: totals that add
 // over sites. The pairs are of two rows of the same site, one of each class, or,
@@ -22,13 +37,14 @@ const scoreLen = 9
 type Score struct {
 	Rows       int64 `cbor:"1,keyasint,omitempty"`
 	Positive   int64 `cbor:"2,keyasint,omitempty"`
-	Correct    int64 `cbor:"3,keyasint,omitempty"` // at probability 0.5
+	Correct    int64 `cbor:"3,keyasint,omitempty"` // with those taken for positive that reach the threshold
 	Concordant int64 `cbor:"4,keyasint,omitempty"` // twice the pairs with the positive above; a tie counts once
 	Pairs      int64 `cbor:"5,keyasint,omitempty"`
-	PairRows   int64 `cbor:"6,keyasint,omitempty"` // Σ over sites of pairs × rows
-	Loss       Fixed `cbor:"7,keyasint,omitempty"` // mean loss of a row, each at most 32
-	Square     Fixed `cbor:"8,keyasint,omitempty"` // mean of its square
-	Brier      Fixed `cbor:"9,keyasint,omitempty"` // mean of (probability − label)²
+	PairRows   int64 `cbor:"6,keyasint,omitempty"`  // Σ over sites of pairs × rows
+	Loss       Fixed `cbor:"7,keyasint,omitempty"`  // mean loss of a row, each at most 32
+	Square     Fixed `cbor:"8,keyasint,omitempty"`  // mean of its square
+	Brier      Fixed `cbor:"9,keyasint,omitempty"`  // mean of (probability − label)²; with poisson of (rate − count)², a row's at most 2²⁰
+	Flagged    int64 `cbor:"10,keyasint,omitempty"` // rows that reach the threshold
 }
 
 // ScoreOf scores the probabilities that a model gives to the rows of one site.
@@ -39,10 +55,17 @@ func ScoreOf(probability, y []float64) Score {
 	for i, p := range probability {
 		eta[i] = math.Log(p / (1 - p))
 	}
-	t := tally(eta, y)
-	n := max(t[0], 1)
-	mean := func(v float64) Fixed { return Fixed(math.RoundToEven(math.Ldexp(v/n, fixedBits))) }
-	return Score{int64(t[0]), int64(t[1]), int64(t[2]), int64(t[3]), int64(t[4]), int64(t[5]), mean(t[6]), mean(t[7]), mean(t[8])}
+	return scoreOf(tally(eta, y, 0))
+}
+
+// scoreOf makes a score of its numbers in the report of one site.
+func scoreOf(t [scoreLen]float64) Score {
+	mean := func(v float64) Fixed { return Fixed(math.RoundToEven(math.Ldexp(v/max(t[atRows], 1), fixedBits))) }
+	return Score{
+		Rows: int64(t[atRows]), Positive: int64(t[atPositive]), Correct: int64(t[atCorrect]), Flagged: int64(t[atFlagged]),
+		Concordant: int64(t[atConcordant]), Pairs: int64(t[atPairs]), PairRows: int64(t[atPairRows]),
+		Loss: mean(t[atLoss]), Square: mean(t[atSquare]), Brier: mean(t[atBrier]),
+	}
 }
 
 // Majority scores the model that knows the training labels' base rate and
@@ -57,20 +80,24 @@ func Majority(train, test []float64) Score {
 	return ScoreOf(probability, test)
 }
 
-// tally returns a score's numbers as they stand in a report, losses as totals.
-func tally(eta, y []float64) (t [scoreLen]float64) {
+// tally returns a score's numbers as they stand in a report, losses as totals. Rows
+// with η ≥ cut are taken for positive.
+func tally(eta, y []float64, cut float64) (t [scoreLen]float64) {
 	order := make([]int, len(eta))
 	for i := range order {
 		order[i] = i
 		l, p := min(loss(eta[i], y[i]), maxLoss), sigmoid(eta[i])
-		t[0]++
-		t[1] += y[i]
-		if (eta[i] >= 0) == (y[i] == 1) {
-			t[2]++
+		t[atRows]++
+		t[atPositive] += y[i]
+		if (eta[i] >= cut) == (y[i] == 1) {
+			t[atCorrect]++
 		}
-		t[6] += l
-		t[7] += l * l
-		t[8] += (p - y[i]) * (p - y[i])
+		if eta[i] >= cut {
+			t[atFlagged]++
+		}
+		t[atLoss] += l
+		t[atSquare] += l * l
+		t[atBrier] += (p - y[i]) * (p - y[i])
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(eta[a], eta[b]) })
 	below := 0.0 // negatives strictly below the current tie
@@ -80,11 +107,11 @@ func tally(eta, y []float64) (t [scoreLen]float64) {
 			positives += y[order[i]]
 			negatives += 1 - y[order[i]]
 		}
-		t[3] += positives * (2*below + negatives)
+		t[atConcordant] += positives * (2*below + negatives)
 		below += negatives
 	}
-	t[4] = t[1] * (t[0] - t[1])
-	t[5] = t[4] * t[0]
+	t[atPairs] = t[atPositive] * (t[atRows] - t[atPositive])
+	t[atPairRows] = t[atPairs] * t[atRows]
 	return t
 }
 
@@ -98,17 +125,36 @@ type Estimate struct {
 // z95 is the normal distribution's 97.5 % point.
 const z95 = 1.959963984540054
 
-// Accuracy returns the share of rows on the right side of 0.5, with Wilson's
-// interval. Without rows it is 0 in [0, 1].
-func (s Score) Accuracy() Estimate {
-	if s.Rows == 0 {
+// Accuracy returns the share of rows on the right side of the threshold, with
+// Wilson's interval. Without rows it is 0 in [0, 1].
+func (s Score) Accuracy() Estimate { return wilson(s.Correct, s.Rows, z95) }
+
+// wilson returns the share count/of with Wilson's interval of ±z standard errors.
+func wilson(count, of int64, z float64) Estimate {
+	if of == 0 {
 		return Estimate{0, 0, 1}
 	}
-	n := float64(s.Rows)
-	share := float64(s.Correct) / n
-	middle := (share + z95*z95/(2*n)) / (1 + z95*z95/n)
-	half := z95 / (1 + z95*z95/n) * math.Sqrt(share*(1-share)/n+z95*z95/(4*n*n))
+	n := float64(of)
+	share := float64(count) / n
+	middle := (share + z*z/(2*n)) / (1 + z*z/n)
+	half := z / (1 + z*z/n) * math.Sqrt(share*(1-share)/n+z*z/(4*n*n))
 	return Estimate{share, max(middle-half, 0), min(middle+half, 1)}
+}
+
+// Confusion says how those taken for positive and the others turned out.
+type Confusion struct {
+	TruePositive  int64 `json:"true_positive"`
+	FalsePositive int64 `json:"false_positive"`
+	FalseNegative int64 `json:"false_negative"`
+	TrueNegative  int64 `json:"true_negative"`
+}
+
+// Confusion returns the confusion matrix at the threshold. It follows from four
+// counts: of the correct rows, those not flagged are the negatives less the false
+// alarms.
+func (s Score) Confusion() Confusion {
+	hits := (s.Correct - s.Rows + s.Positive + s.Flagged) / 2
+	return Confusion{hits, s.Flagged - hits, s.Positive - hits, s.Rows - s.Positive - s.Flagged + hits}
 }
 
 // LogLoss returns the mean log-loss (natural logarithm) ± 1.96 standard errors.

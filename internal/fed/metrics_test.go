@@ -28,6 +28,9 @@ func TestScoreCountsPairs(t *testing.T) {
 			if (p[i] >= 0.5) == (y[i] == 1) {
 				want.Correct++
 			}
+			if p[i] >= 0.5 {
+				want.Flagged++
+			}
 			l := min(-math.Log(y[i]*p[i]+(1-y[i])*(1-p[i])), 32)
 			loss, square, brier = loss+l/float64(n), square+l*l/float64(n), brier+(p[i]-y[i])*(p[i]-y[i])/float64(n)
 			for j := range p {
@@ -46,6 +49,22 @@ func TestScoreCountsPairs(t *testing.T) {
 		want.Loss, want.Square, want.Brier = got.Loss, got.Square, got.Brier
 		if got != want {
 			t.Fatalf("got %+v, want %+v", got, want)
+		}
+		var table Confusion
+		for i := range p {
+			switch {
+			case p[i] >= 0.5 && y[i] == 1:
+				table.TruePositive++
+			case p[i] >= 0.5:
+				table.FalsePositive++
+			case y[i] == 1:
+				table.FalseNegative++
+			default:
+				table.TrueNegative++
+			}
+		}
+		if got.Confusion() != table {
+			t.Fatalf("confusion %+v, want %+v", got.Confusion(), table)
 		}
 		near(t, "loss", got.Loss.Float(), loss, 1e-11, 1)
 		near(t, "square", got.Square.Float(), square, 1e-9, 1)

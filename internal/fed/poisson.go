@@ -33,9 +33,9 @@ const (
 	totalRate      = 4
 )
 
-func (poisson) traits() traits { return traits{baseline: true, totals: 5} }
+func (poisson) traits() traits { return traits{baseline: true, counts: true, totals: 5} }
 
-func (poisson) rules(p *Plan) []rule { return p.only("exposure", "weight", "clusters") }
+func (poisson) rules(p *Plan) []rule { return p.only("exposure", "weight", "clusters", "groups") }
 
 func (poisson) fits(p *Plan, rows Rows) error {
 	for i, y := range rows.Y {
@@ -165,9 +165,10 @@ func (poisson) intercept(_ *Plan, _ State, _ [][]float64, eta []float64, rows Ro
 func (poisson) tally(_ *Plan, _ State, eta []float64, rows Rows) (t [scoreLen]float64) {
 	for i, y := range rows.Y {
 		half := min(logPoisson(y, math.Log(max(y, 1)), y)-logPoisson(y, eta[i], math.Exp(eta[i])), maxLoss)
-		t[0]++
-		t[6] += half
-		t[7] += half * half
+		t[atRows]++
+		t[atLoss] += half
+		t[atSquare] += half * half
+		t[atBrier] += min((y-math.Exp(eta[i]))*(y-math.Exp(eta[i])), maxError*maxError)
 	}
 	return t
 }

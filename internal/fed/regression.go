@@ -63,6 +63,7 @@ type traits struct {
 	classes   bool // it must have both
 	separable bool // and columns that separate them are a failure
 	numeric   bool // the label is standardised as the columns are: the last Mean and SD
+	counts    bool // it is a count
 	leverage  bool // sites need the Information at Base
 	totals    int  // length of State.Totals
 }
@@ -102,6 +103,7 @@ func unit(bound float64) int { return max(0, exponent(bound)-21) }
 
 func (g regression) rules(p *Plan) []rule {
 	m := p.model
+	cut := m.Threshold.Float()
 	return append([]rule{
 		{m.Goal != croft.Inference && m.Goal != croft.Prediction, "goal", fmt.Sprintf("%q is neither inference nor prediction", m.Goal)},
 		{m.Intercepts != croft.SiteIntercepts && m.Intercepts != croft.CommonIntercept, "intercepts", fmt.Sprintf("%q is neither site nor common", m.Intercepts)},
@@ -109,6 +111,8 @@ func (g regression) rules(p *Plan) []rule {
 		{m.Goal == croft.Inference && p.ridge != 0, "ridge", "inference allows none: a shrunken coefficient has no honest interval"},
 		{len(p.columns) == 0, "features", "there are none"},
 		{m.MaxRounds == 0, "max_rounds", "at least 1 is needed"},
+		{!(cut >= 0 && cut < 1), "threshold", fmt.Sprintf("%v is not between 0 and 1", m.Threshold)},
+		{len(m.Groups) > mostGroups, "groups", fmt.Sprintf("there are %d; at most %d are possible", len(m.Groups), mostGroups)},
 		{m.Clusters && m.Goal == croft.Prediction, "clusters", "a model for prediction has no standard errors"},
 	}, g.likelihood.rules(p)...)
 }
@@ -117,7 +121,7 @@ func (regression) words(*Plan) []Step { return []Step{Count, Centre, Spread, New
 
 // layout's bounds: with n = Rows and d coefficients,
 //
-//   - centre: ‖Σx‖ ≤ n·√k, as |x| ≤ 1.
+//   - centre: ‖Σx‖ ≤ n·√k, as |x| ≤ 1; and how many have a value, of columns of Means.
 //   - spread: Σ(x−mean)² ≤ n·(1−mean²) over the whole network, so ≤ n·√k.
 //   - newton: see each likelihood's bounds.
 //   - evaluate: a row's loss counts as at most maxLoss; pairs are at most n²/4
@@ -151,8 +155,14 @@ func (g regression) layout(p *Plan, s State, sites int) tensor.Layout {
 		for _, b := range g.countBlocks(p) {
 			exact(b.name, b.n, b.bound, 0)
 		}
+		if n := len(p.model.Groups); n > 0 {
+			exact("group sites", n, float64(n), 0)
+		}
 	case Centre:
 		exact("sum", k, float64(p.mass(s)*math.Sqrt(float64(k))), column)
+		if n := len(p.means); n > 0 {
+			exact("given", n, float64(p.mass(s)*math.Sqrt(float64(n))), float64(weight*math.Sqrt(float64(n))))
+		}
 	case Spread:
 		exact("squares", k, float64(p.mass(s)*math.Sqrt(float64(k))), float64(4*column))
 	case Newton:
@@ -161,17 +171,27 @@ func (g regression) layout(p *Plan, s State, sites int) tensor.Layout {
 		exact("information", d*(d+1)/2, b.information, b.row.information)
 		exact("loglik", 1, b.loglik, b.row.loglik)
 	case Evaluate:
-		// A site's own slot repeats its numbers: twice the squared norm.
-		slots, twice := p.slots(sites), math.Sqrt2
+		// A site's own slot repeats its numbers, and so do the levels of each group
+		// together: so many times the squared norm.
+		slots, times := p.slots(sites), math.Sqrt(float64(2+len(p.model.Groups)))
 		pairs := test
 		if p.model.Time != "" {
 			pairs = float64(2 * test)
 		}
 		score := func(name string, length int, bound float64) { exact(name, length, bound, bound/test) }
-		score("right", 3*slots, float64(float64(2*twice)*test)) // √3 < 2
-		score("pairs", 2*slots, float64(float64(twice*test)*pairs))
-		score("pair rows", slots, float64(float64(float64(twice*test)*test)*pairs)/4)
-		score("losses", 3*slots, float64(float64(float64(2*twice)*test)*float64(maxLoss*maxLoss)))
+		loss := float64(maxLoss * maxLoss)
+		if g.traits().counts {
+			loss = maxError * maxError
+		}
+		score("right", 4*slots, float64(float64(2*times)*test)) // √4
+		score("pairs", 2*slots, float64(float64(times*test)*pairs))
+		score("pair rows", slots, float64(float64(float64(times*test)*test)*pairs)/4)
+		score("losses", 3*slots, float64(float64(float64(2*times)*test)*loss)) // √3 < 2
+		if g.traits().classes {
+			score("bins", 2*bins, test)
+			score("chances", bins, test)
+		}
+		score("slope", d, float64(test*p.steepest(s)))
 		if !p.common && g.traits().baseline {
 			reach := p.farthest(s, g.bounds(p, s).reach)
 			exact("intercept", 1, float64(rows*reach), reach)
@@ -263,12 +283,12 @@ func (p *Plan) standardises() int {
 func (p *Plan) cells() int { return int(p.model.Grid.Cells) }
 
 // slots returns how many times the metrics stand in a report: once for the
-// network and, if they may leave, once for each site.
+// network, if they may leave once for each site, and once for each level of a group.
 func (p *Plan) slots(sites int) int {
-	if p.perSite {
-		return 1 + sites
+	if !p.perSite {
+		sites = 0
 	}
-	return 1
+	return 1 + sites + p.levels()
 }
 
 // exponent returns the least e with bound ≤ 2^e.
@@ -297,6 +317,10 @@ func (g regression) flaw(p *Plan, s State) string {
 	if t.leverage && accepted > 0 {
 		information = d * (d + 1) / 2
 	}
+	scores, histogram := p.levels(), 0
+	if t.classes {
+		histogram = length(Done, Done, bins)
+	}
 	extra := 0
 	for _, b := range p.extras(State{}) { // its lengths; s is not to be trusted yet
 		extra += b.n
@@ -308,7 +332,9 @@ func (g regression) flaw(p *Plan, s State) string {
 		return "wrong number of columns"
 	case len(s.Totals) != length(Centre, Done, t.totals), len(s.Table) != length(Centre, Done, 2*p.cells()), len(s.Extra) != length(Done, Done, extra):
 		return "wrong number of totals"
-	case s.Word < Done && len(s.Scores) > 0, s.Word == Done && len(s.Scores) == 0, len(s.Scores) > 1+MaxSites:
+	case s.Word < Done && len(s.Scores) > 0, s.Word == Done && len(s.Scores) < 1+scores, len(s.Scores) > 1+MaxSites+scores,
+		len(s.GroupSites) != length(Centre, Done, len(p.model.Groups)),
+		len(s.Bins) != 2*histogram, len(s.Chance) != histogram, len(s.Slope) != length(Done, Done, d):
 		return "wrong number of scores"
 	case t.binary && (s.Rows < s.Positive || s.TestRows < s.TestPositive),
 		s.Word > Count && (s.Rows < 2 || t.classes && (s.Positive == 0 || s.Positive == s.Rows)):

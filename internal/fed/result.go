@@ -37,6 +37,10 @@ type Result struct {
 	Condition float64
 	Score     Score   // on all held-out rows
 	Sites     []Score // by site, if the study lets them leave
+	// Groups has the score of each level of each of the model's groups; nil where
+	// fewer than three sites say which row belongs to which level.
+	Groups [][]Score
+	Bins   []Bin // logistic, firth: held-out rows by predicted probability
 
 	// Intercepts is how many were estimated: 1, one a site with rows, or 0 with
 	// cox. Of a logistic regression with site intercepts the state does not say:
@@ -53,6 +57,7 @@ type Result struct {
 	LogRank *Test      // are the curves alike; nil with one
 	Numbers []Summary  // describe
 	Tables  []Crosstab // describe
+	Tally   []float64  // preflight: the sum of the sites' tallies
 }
 
 // Term is one coefficient: what one unit of its column adds to the linear
@@ -124,13 +129,19 @@ func (r Result) AIC() float64 {
 
 // Predict returns what the model expects of a row in the units of Terms: a
 // probability; with linear the label; with poisson the rate, for an exposure of 1;
-// with cox the hazard relative to that of a row of zeros.
+// with cox the hazard relative to that of a row at the training rows' mean.
 func (r Result) Predict(x []float64) float64 {
 	eta, first := 0.0, r.first()
 	if first > 0 {
 		eta = r.Terms[0].Coef
 	}
 	for j, v := range x {
+		if math.IsNaN(v) { // no value: the mean is put in
+			v = r.Mean[j]
+		}
+		if r.Family == "cox" {
+			v -= r.Mean[j]
+		}
 		eta += r.Terms[first+j].Coef * v
 	}
 	switch r.Family {
@@ -275,7 +286,7 @@ func (g regression) result(p *Plan, s State) (Result, error) {
 		Shrunk: p.model.Goal == croft.Prediction,
 		Rows:   s.Rows, Positive: s.Positive, TestRows: s.TestRows, TestPositive: s.TestPositive,
 		Loglik: math.Ldexp(s.Loglik.Float(), unit.loglik), Condition: condition(read()),
-		Score: s.Scores[0], Sites: s.Scores[1:],
+		Score: s.Scores[0], Sites: s.Scores[1 : len(s.Scores)-p.levels()], Groups: p.byGroup(s), Bins: p.bins(s),
 	}
 	switch {
 	case p.common:

@@ -71,12 +71,21 @@ type State struct {
 
 	// At Done.
 	Intercept Fixed   `cbor:"15,keyasint,omitempty"` // site intercepts' mean, weighted by rows
-	Scores    []Score `cbor:"16,keyasint,omitempty"` // of all sites together; then each site's, if they may leave
+	Scores    []Score `cbor:"16,keyasint,omitempty"` // of all sites together; each site's, if they may leave; each level's of each group
 
 	// What only some families have; each says what stands in them.
 	Totals []Fixed `cbor:"17,keyasint,omitempty"` // from Count on: real numbers
 	Table  []int64 `cbor:"18,keyasint,omitempty"` // counts
 	Extra  []Fixed `cbor:"19,keyasint,omitempty"` // at Done: real numbers of the last sum
+
+	// GroupSites is known after Count: how many sites say of their held-out rows to
+	// which level of each group they belong.
+	GroupSites []int64 `cbor:"20,keyasint,omitempty"`
+
+	// At Done, of the held-out rows.
+	Bins   []int64 `cbor:"21,keyasint,omitempty"` // by bin of predicted probability: the negatives, then the positives
+	Chance []Fixed `cbor:"22,keyasint,omitempty"` // mean predicted probability in each bin
+	Slope  []Fixed `cbor:"23,keyasint,omitempty"` // gradient of their log-likelihood at Beta, a row, in the family's unit
 }
 
 // Start returns the state before the first sum.
@@ -112,17 +121,20 @@ func (p *Plan) flaw(s State) string {
 		s.Rows > MaxRows || s.TestRows > MaxRows || s.Rows+s.TestRows > MaxRows:
 		return "impossible counts"
 	}
-	for _, numbers := range [][]Fixed{s.Beta, s.Base, s.Move, s.Information, {s.Loglik}, s.Totals, s.Extra} {
+	for _, numbers := range [][]Fixed{s.Beta, s.Base, s.Move, s.Information, {s.Loglik}, s.Totals, s.Extra, s.Chance, s.Slope} {
 		for _, v := range numbers {
 			if v <= -maxFixed || v >= maxFixed {
 				return "a number out of range"
 			}
 		}
 	}
-	for _, n := range s.Table {
+	for _, n := range slices.Concat(s.Table, s.GroupSites, s.Bins) {
 		if n < 0 || n > MaxRows {
 			return "impossible counts"
 		}
+	}
+	if _, fits := p.family.(regression); !fits && len(s.GroupSites)+len(s.Bins)+len(s.Chance)+len(s.Slope) > 0 {
+		return "an evaluation of what predicts nothing"
 	}
 	return p.family.flaw(p, s)
 }

@@ -67,7 +67,12 @@ func (g regression) count(p *Plan, s *State, sum []float64) error {
 		return croft.E(croft.ErrOneClass, p.model.Label)
 	}
 	s.Word = Centre
-	return g.begin(p, s, sum[4:])
+	groups := len(sum) - len(p.model.Groups)
+	var err error
+	if s.GroupSites, err = p.groupSites(sum[groups:]); err != nil {
+		return err
+	}
+	return g.begin(p, s, sum[4:groups])
 }
 
 // counted takes in the four counts with which every plan begins.
@@ -84,9 +89,16 @@ func (p *Plan) counted(s *State, sum []float64) error {
 }
 
 func (g regression) centre(p *Plan, s *State, sum []float64) error {
+	sum, given := sum[:p.standardises()], sum[p.standardises():]
 	mean := make([]float64, len(sum))
 	for j, v := range sum {
-		if mean[j] = v / p.mass(*s); math.Abs(mean[j]) > 1+0x1p-30 {
+		mass := p.mass(*s)
+		if m := slices.Index(p.means, j); m >= 0 {
+			if mass = given[m]; !(mass > 0) {
+				return croft.E(croft.ErrConstant, p.standardised(j))
+			}
+		}
+		if mean[j] = v / mass; math.Abs(mean[j]) > 1+0x1p-30 {
 			return croft.E(croft.ErrSum, Centre, "the mean of "+p.standardised(j)+" is outside its range")
 		}
 	}
@@ -255,51 +267,6 @@ func (p *Plan) driver(f factor, move []float64) int {
 		}
 	}
 	return at
-}
-
-func (g regression) evaluate(p *Plan, s *State, sum []float64) error {
-	blocks, extra := p.extras(*s), 0
-	for _, b := range blocks {
-		extra += b.n
-	}
-	sum, last := sum[:len(sum)-extra], slices.Clone(sum[len(sum)-extra:])
-	slots := len(sum) / scoreLen // the two numbers of the intercepts are fewer than a score's
-	right, sum := sum[:3*slots], sum[3*slots:]
-	pairs, sum := sum[:2*slots], sum[2*slots:]
-	pairRows, sum := sum[:slots], sum[slots:]
-	losses, sum := sum[:3*slots], sum[3*slots:]
-	s.Scores = make([]Score, slots)
-	for i := range slots {
-		counts, err := whole(Evaluate, []float64{right[3*i], right[3*i+1], right[3*i+2], pairs[2*i], pairs[2*i+1], pairRows[i]})
-		if err != nil {
-			return err
-		}
-		n := counts[0]
-		if counts[1] > n || counts[2] > n || n > s.TestRows || counts[3] > 2*counts[4] {
-			return croft.E(croft.ErrSum, Evaluate, "more right than there are")
-		}
-		rows := float64(max(n, 1))
-		var means []Fixed
-		if err := fix(Evaluate, &means, []float64{losses[3*i] / rows, losses[3*i+1] / rows, losses[3*i+2] / rows}); err != nil {
-			return err
-		}
-		s.Scores[i] = Score{n, counts[1], counts[2], counts[3], counts[4], counts[5], means[0], means[1], means[2]}
-	}
-	if !p.common && g.traits().baseline {
-		var mean []Fixed
-		if err := fix(Evaluate, &mean, []float64{sum[0] / max(sum[1], 1)}); err != nil {
-			return err
-		}
-		s.Intercept = mean[0]
-	}
-	s.Word = Done
-	if extra == 0 {
-		return nil
-	}
-	for i := range last {
-		last[i] = math.Ldexp(last[i], -g.units(p, *s).extra)
-	}
-	return fix(Evaluate, &s.Extra, last)
 }
 
 // maxMove bounds a step in standard deviations. Where rows have next to no weight

@@ -76,15 +76,7 @@ func number(t testing.TB, text string) float64 {
 }
 
 // scaled maps raw rows to [−1, 1].
-func scaled(x [][]float64) [][]float64 {
-	out := make([][]float64, len(x))
-	for i, row := range x {
-		for j, v := range row {
-			out[i] = append(out[i], (v-scales[j].Mid)/scales[j].Half)
-		}
-	}
-	return out
-}
+func scaled(x [][]float64) [][]float64 { return mapped(x, scales) }
 
 // split deals rows to sites as groups says.
 func split(x [][]float64, y []float64, groups []int, sites int) []Site {
@@ -149,8 +141,12 @@ func near(t rapid.TB, what string, got, want, tolerance, unit float64) {
 
 // reference reads testdata/wdbc.csv: fit → term → coef, se, deviance.
 func reference(t testing.TB) map[string]map[string][3]float64 {
+	return readR(t, "testdata/wdbc.csv")
+}
+
+func readR(t testing.TB, path string) map[string]map[string][3]float64 {
 	t.Helper()
-	text, err := os.ReadFile("testdata/wdbc.csv")
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

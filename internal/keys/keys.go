@@ -125,10 +125,11 @@ func Use(dir string) error {
 // Ask asks a person for the passphrase of a file.
 type Ask func(path string) (Passphrase, error)
 
-// Load reads all keys below dir, of which the member key has no passphrase. It
-// fails with croft.ErrKeyFile and the file's name, or croft.ErrNoPassphrase.
-func Load(dir string) (*Keys, error) {
-	return load(dir, nil, croft.RoleMember, croft.RoleNode, croft.RoleValidator)
+// Load reads all keys below dir. ask is called if the member key has a passphrase. It
+// fails with croft.ErrKeyFile and the file's name, with croft.ErrPassphrase, or, if ask
+// is nil and needed, with croft.ErrNoPassphrase.
+func Load(dir string, ask Ask) (*Keys, error) {
+	return load(dir, ask, croft.RoleMember, croft.RoleNode, croft.RoleValidator)
 }
 
 // LoadNode reads what a node's process needs: the node and the validator key. A

@@ -35,7 +35,7 @@ func create(t *testing.T) (string, *Keys) {
 
 func TestCreateThenLoad(t *testing.T) {
 	dir, k := create(t)
-	back, err := Load(dir)
+	back, err := Load(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestCreateNeverOverwrites(t *testing.T) {
 	if _, err := Create(dir); !errors.Is(err, croft.ErrFolderUsed) {
 		t.Fatalf("got %v", err)
 	}
-	if back, err := Load(dir); err != nil || back.Public(croft.RoleMember) != k.Public(croft.RoleMember) {
+	if back, err := Load(dir, nil); err != nil || back.Public(croft.RoleMember) != k.Public(croft.RoleMember) {
 		t.Fatalf("the keys changed: %v", err)
 	}
 	// Whatever has that name is left alone.
@@ -138,7 +138,7 @@ func TestOneOfManyCreatesWins(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	k, err := Load(dir)
+	k, err := Load(dir, nil)
 	if err != nil || len(made) != 1 || <-made != k.Public(croft.RoleMember) {
 		t.Fatalf("%d winners, %v", len(made), err)
 	}

@@ -12,8 +12,9 @@ import (
 // any. What is free and what is locked always adds up to what was issued.
 //
 // A guest has an account and no vote: one member lets it in and answers for it. It
-// may move credits, offer services and use channels, within quotas of its own, and
-// signs everything with one key.
+// may move credits, offer services and use channels, within quotas of its own. A guest
+// that a member names signs everything with one key; one that joined with an invite has
+// a node, with a key of its own as a member's.
 //
 // Keys: supply → Supply · account/ID → Account · guest/ID → Guest
 
@@ -42,6 +43,9 @@ type Guest struct {
 	Host    croft.MemberID  `cbor:"4,keyasint"`
 	Version uint32          `cbor:"5,keyasint"` // counts what was said of it, from 1
 	Gone    bool            `cbor:"6,keyasint,omitempty"`
+	// Node is the key of its node, which then signs what nodes sign; none if it has
+	// only the one key.
+	Node croft.PublicKey `cbor:"7,keyasint,omitzero"`
 }
 
 // The transactions of this file.
@@ -198,7 +202,7 @@ func (s *State) transfer(from croft.MemberID, t *Transfer) error {
 func (s *State) host(by croft.MemberID, h *Host) error {
 	id := croft.IDOf(h.Key)
 	old, known := read[Guest](s, GuestKey(id))
-	now := Guest{ID: id, Name: h.Name, Key: h.Key, Host: by, Version: h.Version, Gone: h.Gone}
+	now := Guest{ID: id, Name: h.Name, Key: h.Key, Host: by, Version: h.Version, Gone: h.Gone, Node: old.Node}
 	if known && old == now {
 		return nil
 	}
@@ -230,6 +234,18 @@ func (s *State) host(by croft.MemberID, h *Host) error {
 		s.hosts(by, 1)
 	}
 	write(s, GuestKey(id), now)
+	return nil
+}
+
+// welcome makes a guest of somebody who applied and has proved its keys.
+func (s *State) welcome(by croft.MemberID, m croft.Member) error {
+	old, _ := read[Guest](s, GuestKey(m.ID))
+	if err := s.host(by, &Host{Key: m.Key, Name: m.Name, Version: old.Version + 1}); err != nil {
+		return err
+	}
+	g, _ := read[Guest](s, GuestKey(m.ID))
+	g.Node = m.Node
+	write(s, GuestKey(m.ID), g)
 	return nil
 }
 

@@ -10,14 +10,15 @@ import (
 // maxSeats bounds a committee: replicated seeds grow as a binomial coefficient.
 const maxSeats = 9
 
-// committee returns the seats of a study: all members that declared seat, or, of
+// committee returns the seats of a study: all members that declared seat, but for
+// those that were found to lie in another, or, of
 // more than nine, the nine whose hash with the study's id is lowest. The id is a
 // proposer's to grind, so above nine members the draw is not yet safe against a
 // malicious proposer; up to nine there is nothing to choose.
 func (s *State) committee(id croft.StudyID) []croft.MemberID {
 	var seats []croft.MemberID
 	for _, m := range s.members() {
-		if m.Seat {
+		if m.Seat && !m.Unseated {
 			seats = append(seats, m.ID)
 		}
 	}

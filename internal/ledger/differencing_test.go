@@ -127,6 +127,7 @@ func TestDifferencing(t *testing.T) {
 			w.now += 60_000
 			w.must("ada", &Tick{id})
 			w.block(100) // by a second proposer
+			w.block(100)
 			if st := w.study(id); st.Status != Paused {
 				w.t.Fatalf("%v", st.Status)
 			}

@@ -11,7 +11,8 @@ import (
 // key with its terms. Whoever has the secret half signs an application with it, of
 // one member record, with a proof that its three keys are at hand. Members then
 // admit that record by vote, as they admit any; an invite may cast its maker's
-// vote beforehand and does nothing more.
+// vote beforehand and does nothing more. With an invite for a guest one member's vote is
+// enough, and that member is its host.
 //
 // An application happened at the time of the next block: whether its invite had
 // expired is decided at the head of that one, before anybody can vote on it.
@@ -25,6 +26,7 @@ type Invite struct {
 	Expires int64           `cbor:"2,keyasint"` // Unix seconds
 	Uses    uint8           `cbor:"3,keyasint"` // applications it is good for, 1 to MaxUses
 	Auto    bool            `cbor:"4,keyasint,omitempty"`
+	Guest   bool            `cbor:"5,keyasint,omitempty"` // who applies becomes a guest
 }
 
 // MaxUses bounds the uses of one invite.
@@ -74,6 +76,7 @@ type Invitation struct {
 	Uses    uint8          `cbor:"3,keyasint"`
 	Used    uint8          `cbor:"4,keyasint,omitempty"`
 	Auto    bool           `cbor:"5,keyasint,omitempty"`
+	Guest   bool           `cbor:"6,keyasint,omitempty"`
 }
 
 // Application is a newcomer's record until it is admitted, and after.
@@ -81,6 +84,7 @@ type Application struct {
 	Newcomer croft.Member    `cbor:"1,keyasint"`
 	Invite   croft.PublicKey `cbor:"2,keyasint"`
 	Standing Standing        `cbor:"3,keyasint"`
+	Guest    bool            `cbor:"4,keyasint,omitempty"` // to be a guest
 }
 
 // Standing is where an application stands.
@@ -92,11 +96,12 @@ const (
 	Pending                      // in time: members vote
 	Late                         // after the invite's end; the newcomer may apply again
 	Admitted                     // a member, or one that was revoked since
+	Hosted                       // a guest, or one that was sent away since
 )
 
 // String returns the word on screens.
 func (s Standing) String() string {
-	words := [...]string{"unknown", "arrived", "pending", "late", "admitted"}
+	words := [...]string{"unknown", "arrived", "pending", "late", "admitted", "guest"}
 	return words[min(int(s), len(words)-1)%len(words)]
 }
 
@@ -113,7 +118,7 @@ func (s *State) invite(by croft.MemberID, v *Invite) error {
 	if v.Uses == 0 || v.Uses > MaxUses || v.Expires <= 0 || v.Expires >= 1<<32 || v.Key == (croft.PublicKey{}) {
 		return croft.E(croft.ErrInvite, "it needs a key, an expiry, and from 1 to 32 uses")
 	}
-	terms := Invitation{By: by, Expires: v.Expires, Uses: v.Uses, Auto: v.Auto}
+	terms := Invitation{By: by, Expires: v.Expires, Uses: v.Uses, Auto: v.Auto, Guest: v.Guest}
 	if old, known := read[Invitation](s, InviteKey(v.Key)); known {
 		if terms.Used = old.Used; terms == old {
 			return nil
@@ -140,11 +145,11 @@ func (s *State) invitation(key croft.PublicKey) (Invitation, error) {
 // same record again is the same application; a late one may be made anew.
 func (s *State) newcomer(id croft.MemberID, j *Join) error {
 	old, known := read[Application](s, ApplicationKey(id))
-	again := known && old.Standing != Late
+	again := known && old.Standing != Late && (old.Standing != Hosted || old.Invite == j.Invite) // a guest may want to be a member
 	if again && old.Newcomer == j.Newcomer {
 		return nil
 	}
-	if id != j.Newcomer.ID || j.Newcomer.Ready || j.Newcomer.Revoked || again {
+	if id != j.Newcomer.ID || j.Newcomer.Ready || j.Newcomer.Revoked || j.Newcomer.Unseated || again {
 		return croft.E(croft.ErrTxDuplicate, "an application of this member, or it is not for itself")
 	}
 	if err := s.eligible(j.Newcomer); err != nil {
@@ -159,7 +164,7 @@ func (s *State) newcomer(id croft.MemberID, j *Join) error {
 	}
 	v.Used++
 	write(s, InviteKey(j.Invite), v)
-	write(s, ApplicationKey(id), Application{j.Newcomer, j.Invite, Arrived})
+	write(s, ApplicationKey(id), Application{j.Newcomer, j.Invite, Arrived, v.Guest})
 	arrived, _ := read[[]croft.MemberID](s, arrivedKey)
 	write(s, arrivedKey, append(arrived, id))
 	return nil
@@ -229,13 +234,16 @@ func (s *State) checkInvites(t *Tree) error {
 	t.Range("application/", func(key string, raw []byte) {
 		a, _ := decodeRecord[Application](raw)
 		m, member := s.member(a.Newcomer.ID)
-		m.Ready, m.Revoked = false, false // what a member becomes after
+		m.Ready, m.Revoked, m.Unseated = false, false, false // what a member becomes after
 		used[InviteKey(a.Invite)]++
-		if key != ApplicationKey(a.Newcomer.ID) || a.Standing < Arrived || a.Standing > Admitted {
+		if key != ApplicationKey(a.Newcomer.ID) || a.Standing < Arrived || a.Standing > Hosted || a.Standing == Hosted && !a.Guest || a.Standing == Admitted && a.Guest {
 			faults = append(faults, fmt.Errorf("%s: key or standing do not agree", key))
 		}
 		if member != (a.Standing == Admitted) || member && m != a.Newcomer {
 			faults = append(faults, fmt.Errorf("%s: the member's record is not what was applied for", key))
+		}
+		if g, known := read[Guest](s, GuestKey(a.Newcomer.ID)); a.Standing == Hosted && (!known || g.Node != a.Newcomer.Node) {
+			faults = append(faults, fmt.Errorf("%s: the guest's record is not what was applied for", key))
 		}
 		if _, invited := read[Invitation](s, InviteKey(a.Invite)); !invited {
 			faults = append(faults, fmt.Errorf("%s: without an invite", key))

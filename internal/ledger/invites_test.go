@@ -82,6 +82,64 @@ func (w *world) isMember(name string) bool {
 	return ok && !m.Revoked
 }
 
+// A guest is let in by one member, has no weight in votes, and may use the market only.
+func TestGuestJoins(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo", "dina")
+	w.nonce++
+	v := croft.Invite{Network: w.m.Scope().Network, Expires: w.now/1000 + 86400, Secret: [16]byte{7}}
+	w.must("ada", &Invite{Key: v.Public(), Expires: v.Expires, Uses: 2, Guest: true})
+	fay := w.applies("fay", v)
+	if w.standing("fay") != Pending {
+		t.Fatalf("%v: nobody has let it in", w.standing("fay"))
+	}
+	w.refused(croft.ErrTxRights, "fay", &Transfer{To: w.id("ada"), Sequence: 1})
+	w.must("ben", &Vote{Action: Admit, Newcomer: &fay, Sequence: 1})
+	g, _ := decodeRecord[Guest](w.m.Get(GuestKey(fay.ID)))
+	if w.standing("fay") != Hosted || w.isMember("fay") || g.Host != w.id("ben") || g.Node != fay.Node {
+		t.Fatalf("%v, %+v", w.standing("fay"), g)
+	}
+	w.must("fay", &Transfer{To: w.id("ada"), Sequence: 1}) // of nothing: its member key counts
+	key := croft.Sum([]byte("x"))
+	for _, body := range []any{&Ready{}, &Vote{Action: Revoke, Subject: w.id("ada"), Sequence: 1}, &Invite{Key: croft.PublicKey(key), Expires: v.Expires, Uses: 1},
+		&Register{Name: "visits", Group: key, Releases: 9}, &Propose{w.plan("ada", "ben", "cleo")}, &Host{Key: croft.PublicKey(key), Name: "x", Version: 1}} {
+		w.refused(croft.ErrTxRights, "fay", body)
+	}
+	plan := w.plan("ada", "ben", "cleo")
+	plan.Sites = append(plan.Sites, fay.ID)
+	w.refused(croft.ErrTxStudy, "ada", &Propose{plan})
+	if n := len(w.m.state().members()); n != 4 || Majority(n) != 3 {
+		t.Errorf("%d members", n)
+	}
+
+	// Its node's key signs what nodes sign, and nothing else of it.
+	if _, err := w.m.Check(w.seal("fay", &Close{})); errors.Is(err, croft.ErrTxSignature) {
+		t.Errorf("its node's word: %v", err)
+	}
+	other := w.keys["fay"]
+	other[croft.RoleNode-1] = other[croft.RoleMember-1]
+	w.keys["fay"], other = other, w.keys["fay"]
+	if _, err := w.m.Check(w.seal("fay", &Close{})); !errors.Is(err, croft.ErrTxSignature) {
+		t.Errorf("its member key in place of its node's: %v", err)
+	}
+	w.keys["fay"] = other
+
+	// Its host sends it away; nobody else does. Or the members make it one of them.
+	w.refused(croft.ErrTxRights, "ada", &Host{Key: fay.Key, Name: "fay", Version: 2, Gone: true})
+	second := w.invite("ada", false)
+	if _, err := w.send(w.application("fay", second)); err != nil {
+		t.Fatal(err)
+	}
+	c := w.copy(t)
+	c.must("ben", &Host{Key: fay.Key, Name: "fay", Version: 2, Gone: true})
+	c.refused(croft.ErrTxRights, "fay", &Transfer{To: c.id("ada"), Sequence: 2})
+	for i, name := range []string{"ada", "ben", "cleo"} {
+		w.must(name, &Vote{Action: Admit, Newcomer: &fay, Sequence: []uint64{1, 2, 1}[i]})
+	}
+	if w.standing("fay") != Admitted || !w.isMember("fay") {
+		t.Errorf("the members want it: %v", w.standing("fay"))
+	}
+}
+
 // A newcomer is voted in: an application alone admits nobody.
 func TestJoining(t *testing.T) {
 	w := newWorld(t, "ada", "ben", "cleo")

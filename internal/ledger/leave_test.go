@@ -39,7 +39,8 @@ func TestRevocationDuringAStudy(t *testing.T) {
 			w.report(id, 1, "ada", "ben", "cleo")
 			w.now += 60_000
 			w.must("ada", &Tick{id})
-			w.block(100) // another proposer has had its turn
+			w.block(100)
+			w.block(100) // two proposers have had their turn
 			if w.study(id).Status != Paused {
 				w.t.Fatal(w.study(id).Status)
 			}

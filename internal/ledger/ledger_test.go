@@ -345,6 +345,7 @@ func TestMissingSitePauses(t *testing.T) {
 	w.block(60_000)
 	w.must("ben", &Tick{id})
 	w.block(10)
+	w.block(10)
 	st := w.study(id)
 	if st.Status != Paused || len(st.Missing) != 1 || st.Missing[0] != w.id("dina") {
 		t.Fatalf("%v, waits for %v", st.Status, st.Missing)

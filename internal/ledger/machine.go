@@ -9,6 +9,7 @@
 //	machine.go  a block, top to bottom: head → transactions → hash → commit
 //	tx.go       the transactions, their signatures, and the one type switch
 //	members.go  who belongs to the network, votes, validators, the emergency stop
+//	attendance.go which orderers stay away
 //	invites.go  how somebody new comes to be voted on
 //	datasets.go registered versions of data and the budget of their record groups
 //	studies.go  proposal, answers, opening, end
@@ -35,6 +36,9 @@ type Block struct {
 	// question on the due list and have it answered at the head of the next block.
 	Time     int64
 	Proposer croft.PublicKey // validator key
+	// Silent are the orderers of the block before whose signature under it is not in
+	// this one, by validator key.
+	Silent []croft.PublicKey
 }
 
 // Validator is one voting key with its power; power 0 removes it.
@@ -144,7 +148,10 @@ func (m *Machine) Execute(b Block, txs [][]byte) Outcome {
 	head(s, b) // answer what the block before could not: it did not know its own time
 	out := Outcome{Results: make([]Result, len(txs))}
 	for i, raw := range txs {
-		out.Results[i] = m.apply(s, b, raw)
+		out.Results[i] = m.apply(s, raw)
+	}
+	if s.changed() {
+		s.attend(b)
 	}
 	out.Validators = validatorDiff(before, s.validators())
 	s.flush()
@@ -153,12 +160,12 @@ func (m *Machine) Execute(b Block, txs [][]byte) Outcome {
 }
 
 // apply runs one transaction; a refused one leaves no trace in the state.
-func (m *Machine) apply(s *State, b Block, raw []byte) Result {
+func (m *Machine) apply(s *State, raw []byte) Result {
 	r := Result{Tx: croft.Sum(raw)}
 	tx, _, err := m.open(s, raw)
 	if err == nil {
 		sub := s.branch()
-		if err = Apply(sub, tx, b); err == nil {
+		if err = Apply(sub, tx); err == nil {
 			sub.merge()
 		}
 	}

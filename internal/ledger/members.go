@@ -39,19 +39,23 @@ const (
 	Resume
 	Mint // credits come into being on an account
 	Burn // and go again
+	Seat // a member that lost its place among the seats gets it back
 )
 
 // Vote casts a member's vote.
 type Vote struct {
 	Action   Action         `cbor:"1,keyasint"`
-	Subject  croft.MemberID `cbor:"2,keyasint,omitempty"` // Revoke
+	Subject  croft.MemberID `cbor:"2,keyasint,omitempty"` // Revoke, Seat
 	Newcomer *croft.Member  `cbor:"3,keyasint,omitempty"` // Admit: the whole record, so that all vote on the same keys
 	Sequence uint64         `cbor:"4,keyasint"`           // 1 more than this member's last vote
 	Issue    *Issue         `cbor:"5,keyasint,omitempty"` // Mint, Burn
 }
 
-// Ready says that the member's node has caught up and may order blocks.
-type Ready struct{}
+// Ready says that the member's node has caught up and may order blocks. What was said
+// before it was dropped for its absence does not count any more.
+type Ready struct {
+	Dropped uint32 `cbor:"1,keyasint,omitempty"` // how often it was (DroppedKey)
+}
 
 // Ballot is an open question.
 type Ballot struct {
@@ -123,7 +127,7 @@ func CheckGenesis(g croft.Genesis) error {
 	if g.Version != 1 || len(g.Members) == 0 || len(g.Members) > 1000 {
 		return croft.E(croft.ErrEncoding, "genesis", "version or number of members")
 	}
-	names := map[string]bool{}
+	names, full := map[string]bool{}, false
 	for i, m := range g.Members {
 		if err := checkMember(m); err != nil {
 			return err
@@ -132,9 +136,13 @@ func CheckGenesis(g croft.Genesis) error {
 			return croft.E(croft.ErrTxDuplicate, "the name "+m.Name)
 		}
 		names[m.Name] = true
+		full = full || !m.Light
 		if sharesKey(m, g.Members[:i]) {
 			return croft.E(croft.ErrTxDuplicate, "a key of "+m.Name)
 		}
+	}
+	if !full {
+		return croft.E(croft.ErrTxRights, g.Name, "all its members are light, and nobody orders blocks")
 	}
 	return nil
 }
@@ -165,6 +173,9 @@ func checkMember(m croft.Member) error {
 	}
 	if m.ID != croft.IDOf(m.Key) || m.Key == m.Node || m.Node == m.Validator || m.Key == m.Validator {
 		return croft.E(croft.ErrTxRights, m.Name, "its id or keys do not belong together")
+	}
+	if m.Light && (m.Seat || m.Ready) {
+		return croft.E(croft.ErrTxRights, m.Name, "a light member is no seat and orders no blocks")
 	}
 	return nil
 }
@@ -202,7 +213,11 @@ func (s *State) ballot(voter croft.MemberID, v *Vote) error {
 			yes++
 		}
 	}
-	if yes < Majority(len(voters)) {
+	needed := Majority(len(voters))
+	if application.Guest {
+		needed = 1
+	}
+	if yes < needed {
 		write(s, key, ballot)
 		return nil
 	}
@@ -211,8 +226,15 @@ func (s *State) ballot(voter croft.MemberID, v *Vote) error {
 	n := s.network()
 	switch v.Action {
 	case Admit:
-		s.admit(application.Newcomer)
-		application.Standing = Admitted
+		if application.Guest {
+			if err := s.welcome(voter, application.Newcomer); err != nil {
+				return err
+			}
+			application.Standing = Hosted
+		} else {
+			s.admit(application.Newcomer)
+			application.Standing = Admitted
+		}
 		write(s, ApplicationKey(application.Newcomer.ID), application)
 	case Revoke:
 		m, known := s.member(v.Subject)
@@ -234,6 +256,13 @@ func (s *State) ballot(voter croft.MemberID, v *Vote) error {
 		write(s, NetworkKey, n)
 	case Mint, Burn:
 		return s.issue(v.Action, v.Issue)
+	case Seat:
+		m, known := s.member(v.Subject)
+		if !known || m.Revoked || !m.Unseated {
+			return croft.E(croft.ErrTxUnknown, "member without its seat", v.Subject.Short())
+		}
+		m.Unseated = false
+		write(s, MemberKey(m.ID), m)
 	default:
 		return croft.E(croft.ErrTxUnknown, "vote", v.Action)
 	}
@@ -249,8 +278,17 @@ func (s *State) admit(m croft.Member) {
 	s.chooseOrderers()
 }
 
-func (s *State) ready(id croft.MemberID) error {
+func (s *State) ready(id croft.MemberID, r *Ready) error {
 	m, _ := s.member(id)
+	if m.Ready {
+		return nil
+	}
+	if dropped, _ := read[uint32](s, DroppedKey(id)); r.Dropped != dropped {
+		return croft.E(croft.ErrTxOrder, "it is from before the member was dropped as an orderer")
+	}
+	if m.Light {
+		return croft.E(croft.ErrTxRights, m.Name, "a light member orders no blocks")
+	}
 	m.Ready = true
 	write(s, MemberKey(id), m)
 	s.chooseOrderers()
@@ -276,7 +314,7 @@ func orderers(members []croft.Member) []croft.Member {
 		}
 	}
 	if len(ready) == 0 {
-		ready = members
+		ready = slices.DeleteFunc(slices.Clone(members), func(m croft.Member) bool { return m.Light })
 	}
 	if len(ready) < 4 {
 		return ready[:min(1, len(ready))]

@@ -40,7 +40,7 @@ var cast = []string{"ada", "ben", "cleo", "dina"}
 
 // rules is what the model runs: the product's, or a mutant.
 type rules struct {
-	apply func(*State, Tx, Block) error
+	apply func(*State, Tx) error
 	head  func(*State, Block)
 }
 
@@ -214,14 +214,13 @@ func (m *model) look(at *spot) *spot {
 func (m *model) play(before *spot, mv move) *spot {
 	after := &spot{writes: maps.Clone(before.writes), now: before.now, slept: before.slept, from: before, by: mv.name, deep: before.deep + 1}
 	s := &State{parent: m.base, writes: after.writes}
-	b := Block{Height: 2, Time: after.now, Proposer: m.keys[0]}
 	for i, tx := range mv.txs {
 		sub := s.branch()
 		id := croft.HashOf([]int{before.deep, i}) // signed anew: who changes its mind says so
 		if _, proposes := tx.body.(*Propose); proposes {
 			id = croft.Hash(m.studies[slices.IndexFunc(m.studies, func(st modelStudy) bool { return st.plan.Name == tx.body.(*Propose).Plan.Name })].id)
 		}
-		if m.apply(sub, Tx{ID: id, Member: m.ids[tx.by], Body: tx.body}, b) == nil {
+		if m.apply(sub, Tx{ID: id, Member: m.ids[tx.by], Body: tx.body}) == nil {
 			sub.merge()
 		}
 	}
@@ -569,7 +568,7 @@ func (m *model) reachable(at *spot) error {
 		s := &State{parent: m.base, writes: maps.Clone(at.writes)}
 		for _, st := range m.studies {
 			sub := s.branch()
-			if m.apply(sub, Tx{Member: m.ids[by], Body: &Tick{st.id}}, Block{Height: 2, Time: at.now}) == nil {
+			if m.apply(sub, Tx{Member: m.ids[by], Body: &Tick{st.id}}) == nil {
 				sub.merge()
 			}
 		}
@@ -996,8 +995,8 @@ func (m *model) report(t *testing.T, from *spot) {
 }
 
 // edit is Apply with the study's and the open round's records changed before it.
-func edit(change func(*Study, *Round, Tx)) func(*State, Tx, Block) error {
-	return func(s *State, tx Tx, b Block) error {
+func edit(change func(*Study, *Round, Tx)) func(*State, Tx) error {
+	return func(s *State, tx Tx) error {
 		var id croft.StudyID
 		switch body := tx.Body.(type) {
 		case *Report:
@@ -1019,7 +1018,7 @@ func edit(change func(*Study, *Round, Tx)) func(*State, Tx, Block) error {
 			s.put(st)
 			write(s, RoundKey(id, r.Number), r)
 		}
-		return Apply(s, tx, b)
+		return Apply(s, tx)
 	}
 }
 
@@ -1076,7 +1075,7 @@ func TestModelCatches(t *testing.T) {
 			}
 		}
 		return rules{
-			func(s *State, tx Tx, b Block) (err error) { around(s, func() { err = Apply(s, tx, b) }); return err },
+			func(s *State, tx Tx) (err error) { around(s, func() { err = Apply(s, tx) }); return err },
 			func(s *State, b Block) { around(s, func() { head(s, b) }) },
 		}
 	}
@@ -1095,7 +1094,7 @@ func TestModelCatches(t *testing.T) {
 			}
 		}}
 	}
-	applying := func(apply func(*State, Tx, Block) error) rules { return rules{apply, head} }
+	applying := func(apply func(*State, Tx) error) rules { return rules{apply, head} }
 
 	for name, c := range map[string]struct {
 		begin  func(testing.TB) (*model, *spot)
@@ -1121,24 +1120,24 @@ func TestModelCatches(t *testing.T) {
 				r.Results = slices.DeleteFunc(r.Results, func(s SeatResult) bool { return s.Seat == tx.Member })
 			}
 		})), "the first result did not win"},
-		"one result is enough": {frozen, applying(func(s *State, tx Tx, b Block) error {
+		"one result is enough": {frozen, applying(func(s *State, tx Tx) error {
 			p, ok := tx.Body.(*Outturn)
 			if !ok {
-				return Apply(s, tx, b)
+				return Apply(s, tx)
 			}
-			return whileLying(s, p.Study, func(st *Study) { st.Threshold = 0 }, func(st *Study) { st.Threshold = 2 }, func() error { return Apply(s, tx, b) })
+			return whileLying(s, p.Study, func(st *Study) { st.Threshold = 0 }, func(st *Study) { st.Threshold = 2 }, func() error { return Apply(s, tx) })
 		}), "a sum was agreed that no honest seat computed"},
-		"one acknowledgement less is enough": {open, applying(func(s *State, tx Tx, b Block) error {
+		"one acknowledgement less is enough": {open, applying(func(s *State, tx Tx) error {
 			p, ok := tx.Body.(*Ack)
 			if !ok {
-				return Apply(s, tx, b)
+				return Apply(s, tx)
 			}
-			return whileLying(s, p.Study, func(st *Study) { st.Quorum-- }, func(st *Study) { st.Quorum++ }, func() error { return Apply(s, tx, b) })
+			return whileLying(s, p.Study, func(st *Study) { st.Quorum-- }, func(st *Study) { st.Quorum++ }, func() error { return Apply(s, tx) })
 		}), "accepted with 2 acknowledgements"},
-		"a report whose seeds are asked for again is left out": {frozen, applying(func(s *State, tx Tx, b Block) error {
+		"a report whose seeds are asked for again is left out": {frozen, applying(func(s *State, tx Tx) error {
 			p, ok := tx.Body.(*Recover)
 			if !ok {
-				return Apply(s, tx, b)
+				return Apply(s, tx)
 			}
 			r, _ := read[Round](s, RoundKey(p.Study, p.Round))
 			r.Accepted = slices.DeleteFunc(r.Accepted, func(id croft.MemberID) bool { return id == p.Site })
@@ -1155,17 +1154,17 @@ func TestModelCatches(t *testing.T) {
 				s.freeze(st, plan, r, here)
 			}
 		}), "its sum is not over the cohort"},
-		"a withdrawal is forgotten": {open, applying(func(s *State, tx Tx, b Block) error {
+		"a withdrawal is forgotten": {open, applying(func(s *State, tx Tx) error {
 			if _, ok := tx.Body.(*Withdraw); ok {
 				return nil
 			}
-			return Apply(s, tx, b)
+			return Apply(s, tx)
 		}), "a withdrawal did not stop it"},
-		"nobody looks at deadlines": {open, applying(func(s *State, tx Tx, b Block) error {
+		"nobody looks at deadlines": {open, applying(func(s *State, tx Tx) error {
 			if _, ok := tx.Body.(*Tick); ok {
 				return nil
 			}
-			return Apply(s, tx, b)
+			return Apply(s, tx)
 		}), "neither goes on nor pauses"},
 		"a stopped study goes on": {open, applying(edit(func(st *Study, _ *Round, tx Tx) {
 			if _, ok := tx.Body.(*Report); ok && st.Status == Stopped {
@@ -1194,19 +1193,19 @@ func TestModelCatches(t *testing.T) {
 				r.Links = []Link{{tx.Member, p.Link}}
 			}
 		})), "before the reports were fixed"},
-		"two links are enough": {provedOpen, applying(func(s *State, tx Tx, b Block) error {
+		"two links are enough": {provedOpen, applying(func(s *State, tx Tx) error {
 			p, ok := tx.Body.(*Ack)
 			if !ok {
-				return Apply(s, tx, b)
+				return Apply(s, tx)
 			}
-			return whileLying(s, p.Study, func(st *Study) { st.Quorum-- }, func(st *Study) { st.Quorum++ }, func() error { return Apply(s, tx, b) })
+			return whileLying(s, p.Study, func(st *Study) { st.Quorum-- }, func(st *Study) { st.Quorum++ }, func() error { return Apply(s, tx) })
 		}), "accepted with 2 acknowledgements"},
-		"one seat may refuse a proof": {provedOpen, applying(func(s *State, tx Tx, b Block) error {
+		"one seat may refuse a proof": {provedOpen, applying(func(s *State, tx Tx) error {
 			p, ok := tx.Body.(*Reject)
 			if !ok {
-				return Apply(s, tx, b)
+				return Apply(s, tx)
 			}
-			return whileLying(s, p.Study, func(st *Study) { st.Threshold = 0 }, func(st *Study) { st.Threshold = 2 }, func() error { return Apply(s, tx, b) })
+			return whileLying(s, p.Study, func(st *Study) { st.Threshold = 0 }, func(st *Study) { st.Threshold = 2 }, func() error { return Apply(s, tx) })
 		}), "over a proof that holds"},
 		"a report is taken after patience has closed the round": {retry, applying(edit(func(_ *Study, r *Round, tx Tx) {
 			if _, ok := tx.Body.(*Report); ok {

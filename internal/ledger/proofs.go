@@ -14,6 +14,9 @@ import (
 // report of the round can change. The key is made of the first q links: more than t,
 // so at least one is of an honest seat and was secret until then.
 //
+// A report that does not even fit the round is refused before, by the seats that were
+// to acknowledge it (Ack.Nays): more than t of them end the study with the site's name.
+//
 // What the seats then find does not come here unless a proof fails: t+1 seats that
 // reject a site's report end the study with its name, and no sum was opened.
 //
@@ -168,3 +171,7 @@ func (s *State) reject(seat croft.MemberID, p *Reject) error {
 // ReasonProof is the reason of a study that ended because the proof of a site's
 // report failed; Missing names the site.
 const ReasonProof = "proof"
+
+// ReasonReport is the reason of a study that ended because more than t seats could not
+// use a site's report; Missing names the site.
+const ReasonReport = "report"

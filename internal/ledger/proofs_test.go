@@ -112,6 +112,7 @@ func TestPatienceClosesTheFirstRound(t *testing.T) {
 	w.now += 60_000
 	w.must("ada", &Tick{id})
 	w.block(100)
+	w.block(100)
 	r := w.round(id, 0)
 	if r.Phase != croft.PhaseReport || !slices.Equal(r.Closed, w.ids(sites[:3]...)) || len(r.Links) > 0 {
 		t.Fatalf("%v, closed with %d, %d links", r.Phase, len(r.Closed), len(r.Links))
@@ -121,8 +122,8 @@ func TestPatienceClosesTheFirstRound(t *testing.T) {
 	w.nonce++
 	w.must("ada", &Tick{id})
 	w.block(100)
-	if st := w.study(id); st.Status != Running {
-		t.Fatalf("%v %q", st.Status, st.Reason)
+	if st := w.study(id); st.Status != Paused || !slices.Equal(st.Missing, w.ids(w.names...)) {
+		t.Fatalf("%v %q, waits for %d", st.Status, st.Reason, len(st.Missing))
 	}
 	for _, name := range w.names[:4] {
 		w.must(name, w.ack(name, id, 0, nil))
@@ -183,6 +184,30 @@ func TestWrongAnswersAreNamed(t *testing.T) {
 	if e, ok := decodeRecord[Evidence](w.m.Get(EvidenceKey(id, 0, w.id("elif")))); !ok || !e.Share.IsZero() {
 		t.Errorf("%+v", e)
 	}
+
+	// It costs the place among the seats, in studies to come, until the members vote.
+	seated := func() bool {
+		w.nonce++
+		plan := w.plan(sites...)
+		plan.Name += croft.HashOf(w.nonce).Short()
+		next := croft.StudyID(w.must("ada", &Propose{plan}))
+		return slices.Contains(w.study(next).Seats, w.id("elif"))
+	}
+	if seated() || !slices.Contains(w.study(id).Seats, w.id("elif")) {
+		t.Error("a liar is a seat of the next study, or none of its own any more")
+	}
+	w.must("ada", &Vote{Action: Seat, Subject: w.id("elif"), Sequence: 1})
+	w.must("elif", &Vote{Action: Seat, Subject: w.id("elif"), Sequence: 1})
+	if seated() {
+		t.Error("two of five votes gave the seat back")
+	}
+	w.must("cleo", &Vote{Action: Seat, Subject: w.id("elif"), Sequence: 1})
+	if !seated() {
+		t.Error("three of five votes did not give the seat back")
+	}
+	w.must("ada", &Vote{Action: Seat, Subject: w.id("elif"), Sequence: 2})
+	w.must("ben", &Vote{Action: Seat, Subject: w.id("elif"), Sequence: 1})
+	w.refused(croft.ErrTxUnknown, "cleo", &Vote{Action: Seat, Subject: w.id("elif"), Sequence: 2}) // it has its seat
 }
 
 // What a study with proofs needs from those who take part, and one without refuses.

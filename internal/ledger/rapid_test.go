@@ -298,7 +298,7 @@ func (h *history) rare(t *rapid.T, name string) any {
 		plan.Name = fmt.Sprint("study ", rapid.IntRange(0, 1000).Draw(t, "name"))
 		plan.Patience = uint32(pick(t, "patience", []int{0, 5, 60, 3600, 3600}))
 		plan.Expires = h.now/1000 + pick(t, "expiry", slices.Concat([]int64{-1, 300, 1 << 40}, slices.Repeat([]int64{86400}, 17)))
-		plan.Unproved = rapid.IntRange(0, 2).Draw(t, "unproved") == 0
+		plan.Unproved = rapid.IntRange(0, 5).Draw(t, "unproved") == 0
 		plan.Unchecked, plan.Strict = rapid.Bool().Draw(t, "unchecked"), rapid.IntRange(0, 4).Draw(t, "strict") == 0
 		if rapid.IntRange(0, 3).Draw(t, "required") == 0 {
 			plan.Required = h.ids(pick(t, "who", h.names))
@@ -318,7 +318,7 @@ func (h *history) rare(t *rapid.T, name string) any {
 		}
 	}
 	last, _ := decodeRecord[uint64](h.m.Get(SequenceKey(h.id(name))))
-	v := &Vote{Action: pick(t, "action", []Action{Admit, Revoke, StopAll, Resume, Resume, 9}), Sequence: last + 1}
+	v := &Vote{Action: pick(t, "action", []Action{Admit, Revoke, StopAll, Resume, Resume, Seat, 9}), Sequence: last + 1}
 	switch v.Action {
 	case Admit:
 		return h.admission(name, pick(t, "for", []string{"zoe", "yan"}))

@@ -48,6 +48,7 @@ type Accepted struct {
 	Header croft.Header     `cbor:"2,keyasint"`
 	Acks   []croft.MemberID `cbor:"3,keyasint,omitempty"` // sorted
 	Cost   croft.Cost       `cbor:"4,keyasint,omitempty"`
+	Nays   []croft.MemberID `cbor:"5,keyasint,omitempty"` // seats that have it and cannot use it, sorted
 }
 
 // SeatShare names the blob with a seat's share of the sum, sealed to each reader.
@@ -103,6 +104,8 @@ type (
 		Round uint32           `cbor:"2,keyasint"`
 		Sites []croft.MemberID `cbor:"3,keyasint"`
 		Link  croft.Hash       `cbor:"4,keyasint,omitzero"`
+		// Sites whose reports it has and cannot use: they do not fit the round, or one another.
+		Nays []croft.MemberID `cbor:"5,keyasint,omitempty"`
 	}
 	// Share publishes a seat's share of the sum of the accepted reports.
 	Share struct {
@@ -266,6 +269,23 @@ func (s *State) ack(seat croft.MemberID, a *Ack) error {
 		news = news || !has(r.Reports[at].Acks, seat)
 		r.Reports[at].Acks = insert(r.Reports[at].Acks, seat)
 	}
+	var useless []croft.MemberID
+	for _, site := range a.Nays {
+		at, found := slices.BinarySearchFunc(r.Reports, site, func(x Accepted, s croft.MemberID) int { return x.Site.Compare(s) })
+		if !found || has(r.Reports[at].Acks, seat) {
+			return croft.E(croft.ErrTxOrder, "no report of that site is here, or the seat holds it")
+		}
+		news = news || !has(r.Reports[at].Nays, seat)
+		r.Reports[at].Nays = insert(r.Reports[at].Nays, seat)
+		if len(r.Reports[at].Nays) > int(st.Threshold) {
+			useless = append(useless, site)
+		}
+	}
+	if len(useless) > 0 { // one of the seats is honest, and no other report can come in its place
+		write(s, RoundKey(st.ID, r.Number), r)
+		s.stop(&st, ReasonReport, useless...)
+		return nil
+	}
 	if !a.Link.IsZero() {
 		shown, err := s.show(st, plan, &r, seat, a.Link)
 		if err != nil {
@@ -345,19 +365,22 @@ func (s *State) freeze(st *Study, plan croft.Study, r *Round, accepted []croft.M
 
 // late is what patience does to a round that waits for reports. In the first one
 // it goes on with those who came, if they are enough. Afterwards the missing
-// pause the study by name, and a second patience later end it: leaving them out
-// would show their numbers. A round that waits for seats waits until the study
-// expires.
+// pause the study by name. Sites that stay away a second patience end it: leaving
+// them out would show their numbers. Seats never do: a round that waits for seats
+// waits until the study expires.
 func (s *State) late(st *Study, plan croft.Study, b Block, patient bool) {
 	r, _ := read[Round](s, RoundKey(st.ID, st.Round))
-	accepted := r.acknowledged(int(st.Quorum))
-	if patient || r.Phase != croft.PhaseReport || len(r.Closed) > 0 || len(accepted) == len(r.Sites) {
+	if patient || r.Phase != croft.PhaseReport {
 		return
 	}
-	enough := r.Number == 0 && len(accepted) >= int(plan.MinSites)
+	accepted := r.acknowledged(int(st.Quorum))
+	enough := r.Number == 0 && len(r.Closed) == 0 && len(accepted) >= int(plan.MinSites) && len(accepted) < len(r.Sites)
 	for _, m := range plan.Required {
 		enough = enough && has(accepted, m)
 	}
+	sites, seats := r.Awaits(*st, plan)
+	seats = slices.DeleteFunc(seats, func(id croft.MemberID) bool { m, _ := s.member(id); return m.Revoked })
+	unwarned := func(site croft.MemberID) bool { return !has(st.Missing, site) }
 	switch {
 	case enough && plan.Unproved:
 		s.freeze(st, plan, &r, accepted)
@@ -365,18 +388,53 @@ func (s *State) late(st *Study, plan croft.Study, b Block, patient bool) {
 	case enough: // no report can come any more; the seats show that they hold these
 		r.Closed = accepted
 		write(s, RoundKey(st.ID, r.Number), r)
-	case st.Status == Paused:
-		s.stop(st, croft.RefusedUnavailable.String(), st.Missing...)
+	case len(sites) > 0 && st.Status == Paused && !slices.ContainsFunc(sites, unwarned):
+		s.stop(st, croft.RefusedUnavailable.String(), sites...)
+	case len(sites) == 0 && st.Status == Paused && slices.Equal(st.Missing, seats):
+		// said before; asking again does not make a new block
 	default:
 		// The pause is a window of its own: after a night in which all were off, the
 		// missing get as long to come back as anybody.
-		st.Status, st.Missing, st.News, st.Proposers = Paused, nil, b.Time, nil
-		for _, m := range r.Sites {
-			if !has(accepted, m) {
-				st.Missing = append(st.Missing, m)
+		st.Status, st.Missing, st.News, st.Proposers = Paused, append(sites, seats...), b.Time, nil
+	}
+}
+
+// Awaits says for whom the round waits now. Sites are those of whose report no seat
+// has anything, though seats may have others'. Seats are named once no site is: those that
+// do not hold all reports yet; later those that have not added their share, and then
+// those that read the sum and have not said what it is. Members that were revoked are
+// among them.
+func (r Round) Awaits(st Study, plan croft.Study) (sites, seats []croft.MemberID) {
+	held := slices.ContainsFunc(r.Reports, func(a Accepted) bool { return len(a.Acks) > 0 })
+	if r.Phase == croft.PhaseReport {
+		for _, site := range r.Expected() {
+			if a, reported := r.Report(site); !reported || held && len(a.Acks) == 0 {
+				sites = append(sites, site)
 			}
 		}
 	}
+	if len(sites) > 0 {
+		return sites, nil
+	}
+	done := func(seat croft.MemberID) bool {
+		switch {
+		case r.Phase == croft.PhaseReport && !plan.Unproved:
+			return slices.ContainsFunc(r.Links, func(l Link) bool { return l.Seat == seat })
+		case r.Phase == croft.PhaseReport:
+			return !slices.ContainsFunc(r.Reports, func(a Accepted) bool { return !has(a.Acks, seat) })
+		case r.Phase == croft.PhaseSum && len(r.Shares) < int(st.Quorum):
+			return slices.ContainsFunc(r.Shares, func(x SeatShare) bool { return x.Seat == seat })
+		case r.Phase == croft.PhaseSum:
+			return !has(plan.Readers, seat) || slices.ContainsFunc(r.Results, func(x SeatResult) bool { return x.Seat == seat })
+		}
+		return true
+	}
+	for _, seat := range st.Seats {
+		if has(st.Enrolled, seat) && !done(seat) {
+			seats = append(seats, seat)
+		}
+	}
+	return nil, seats
 }
 
 func (s *State) share(seat croft.MemberID, p *Share) error {
@@ -489,6 +547,7 @@ func (s *State) commit(st *Study, plan croft.Study, r Round, agreed SeatResult) 
 		if max(shares, answers) > int(st.Threshold) {
 			r.Liars = append(r.Liars, seat)
 			write(s, EvidenceKey(st.ID, r.Number, seat), Evidence{st.ID, r.Number, seat, lie})
+			s.unseat(seat)
 		}
 	}
 	write(s, RoundKey(st.ID, r.Number), r)
@@ -510,6 +569,14 @@ func (s *State) commit(st *Study, plan croft.Study, r Round, agreed SeatResult) 
 	}
 	write(s, ModelKey(st.ID), Model{Study: st.ID, Plan: st.Plan, State: agreed.Next,
 		Rounds: r.Number + 1, Cohort: st.Cohort, Use: plan.Use, Unchecked: unchecked})
+}
+
+// unseat keeps a seat that lied out of studies to come. In this one it stays: who
+// holds shares cannot change, and what it says is checked.
+func (s *State) unseat(seat croft.MemberID) {
+	m, _ := s.member(seat)
+	m.Unseated = true
+	write(s, MemberKey(seat), m)
 }
 
 func count(set []croft.MemberID, m croft.MemberID) int {

@@ -22,7 +22,7 @@ type Status uint8
 const (
 	Proposed Status = iota + 1 // waits for answers
 	Running                    // a round is open
-	Paused                     // a cohort site is missing; Missing names it
+	Paused                     // patience has passed; Missing names whom it waits for
 	Done                       // the model is on the ledger
 	Stopped                    // ended without a model; Reason says why
 )
@@ -48,7 +48,7 @@ type Study struct {
 	Cohort    []croft.MemberID  `cbor:"11,keyasint,omitempty"` // sorted; fixed when the first round freezes
 	Round     uint32            `cbor:"12,keyasint,omitempty"` // the open one, or the last
 	News      int64             `cbor:"13,keyasint,omitempty"` // ms: when something last arrived
-	Missing   []croft.MemberID  `cbor:"14,keyasint,omitempty"` // who keeps it paused, or on whose account it stopped
+	Missing   []croft.MemberID  `cbor:"14,keyasint,omitempty"` // for whom it is paused, sites or seats; on whose account it stopped
 	Proposers []croft.PublicKey `cbor:"15,keyasint,omitempty"` // of blocks since patience passed
 }
 
@@ -531,14 +531,17 @@ func (s *State) decide(item dueItem, b Block) {
 	s.put(st)
 }
 
-// heard collects the proposers of blocks since patience passed and says whether
-// f+1 different ones are among them: no single proposer can starve a report by
-// leaving it out of its own blocks.
+// heard says whether f+1 different proposers have made a block since patience
+// passed: no single one can starve a report by leaving it out of its own blocks. The
+// block at whose head it is asked is not one of them yet: what it brings counts still.
 func (s *State) heard(st *Study, b Block) bool {
+	if len(st.Proposers) > s.faulty() {
+		return true
+	}
 	if !has(st.Proposers, b.Proposer) {
 		st.Proposers = append(slices.Clone(st.Proposers), b.Proposer)
 	}
-	return len(st.Proposers) > s.faulty()
+	return false
 }
 
 // tryOpen is the guard proposed → running: the required sites and at least

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cosmos/iavl"
 	"github.com/cosmos/iavl/db"
@@ -124,13 +125,24 @@ type Proof struct {
 }
 
 // Prove makes a proof from the last saved version.
-func (t *Tree) Prove(key string) (Proof, error) {
-	last, err := t.tree.GetImmutable(t.Height())
+func (t *Tree) Prove(key string) (Proof, error) { return t.ProveAt(t.Height(), key) }
+
+// ProveAt makes a proof from the version of a height. It fails with
+// croft.ErrNotFound if that was pruned, or is not there yet.
+func (t *Tree) ProveAt(height int64, key string) (Proof, error) {
+	if !t.tree.VersionExists(height) {
+		return Proof{}, croft.E(croft.ErrNotFound, "state after block", height, "croft status")
+	}
+	version, err := t.tree.GetImmutable(height)
 	if err != nil {
 		return Proof{}, croft.E(croft.ErrStoreCorrupt, "the ledger's state", err)
 	}
-	p := Proof{Height: t.Height(), Root: t.Hash(), Key: key, Value: t.Get(key)}
-	proof, err := last.GetProof([]byte(key))
+	value, err := version.Get([]byte(key))
+	if err != nil {
+		return Proof{}, croft.E(croft.ErrStoreCorrupt, "the ledger's state", err)
+	}
+	p := Proof{Height: height, Root: toHash(version.Hash()), Key: key, Value: value}
+	proof, err := version.GetProof([]byte(key))
 	if err != nil {
 		return Proof{}, fmt.Errorf("prove %s: %w", key, err)
 	}
@@ -156,5 +168,44 @@ func (p Proof) Verify() error {
 	}
 	return nil
 }
+
+// Next returns what a verified proof shows of the keys from p.Key on: the first key
+// that is there, with its value; "" if there is none. An absent key is proved by its
+// two neighbours, so that a walk from proof to proof misses none.
+func (p Proof) Next() (key string, value []byte) {
+	if p.Value != nil {
+		return p.Key, p.Value
+	}
+	var proof ics23.CommitmentProof
+	if proof.Unmarshal(p.Bytes) != nil {
+		return "", nil
+	}
+	right := proof.GetNonexist().GetRight()
+	return string(right.GetKey()), right.GetValue()
+}
+
+// Walk calls yield for every key with the prefix, from one of them on ("": all), in
+// order, as the proofs that prove returns show: whoever trusts them knows that none is
+// missing. The last call has the proof that there are no more, and no key. It ends at
+// the first error, of prove or yield.
+func Walk(prefix, from string, prove func(key string) (Proof, error), yield func(p Proof, key string, value []byte) error) error {
+	for at := max(prefix, from, "\x00"); ; { // no key is empty
+		p, err := prove(at)
+		if err != nil {
+			return err
+		}
+		key, value := p.Next()
+		if key == "" || !strings.HasPrefix(key, prefix) {
+			return yield(p, "", nil)
+		}
+		if err := yield(p, key, value); err != nil {
+			return err
+		}
+		at = After(key)
+	}
+}
+
+// After is the first key that may follow another.
+func After(key string) string { return key + "\x00" }
 
 func toHash(b []byte) (h croft.Hash) { copy(h[:], b); return h }

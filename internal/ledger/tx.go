@@ -114,7 +114,7 @@ func newBody(k Kind) (any, croft.Role) {
 }
 
 // Apply is every rule of the ledger, one line a transaction.
-func Apply(s *State, tx Tx, b Block) error {
+func Apply(s *State, tx Tx) error {
 	if _, vote := tx.Body.(*Vote); s.network().Stopped && !vote {
 		return croft.E(croft.ErrTxStopped)
 	}
@@ -122,7 +122,7 @@ func Apply(s *State, tx Tx, b Block) error {
 	case *Vote:
 		return s.vote(tx.Member, body)
 	case *Ready:
-		return s.ready(tx.Member)
+		return s.ready(tx.Member, body)
 	case *Register:
 		return s.register(tx, body)
 	case *Propose:
@@ -322,17 +322,19 @@ func (m *Machine) open(s *State, raw []byte) (tx Tx, answers croft.MemberID, err
 	if !ok || member.Revoked {
 		return tx, answers, croft.E(croft.ErrTxRights, answers.Short(), "it is not a member of this network")
 	}
+	if hosted && !forGuests(tx.Body) {
+		return tx, answers, croft.E(croft.ErrTxRights, guest.Name, "it is a guest, and this is for members")
+	}
 	key := member.Node
 	switch _, role := newBody(payload.Kind); {
+	case hosted && (role == croft.RoleMember || guest.Node == croft.PublicKey{}):
+		key = guest.Key
+	case hosted:
+		key = guest.Node
 	case role == croft.RoleMember:
 		key = member.Key
 	case joins:
 		key = join.Invite
-	}
-	if hosted {
-		if key = guest.Key; !forGuests(tx.Body) {
-			return tx, answers, croft.E(croft.ErrTxRights, guest.Name, "it is a guest, and this is for members")
-		}
 	}
 	if !m.scope.Verify(key, domain, signed.Payload, signed.Signature) || joins && !join.proven(m.scope) {
 		return tx, answers, croft.E(croft.ErrTxSignature)

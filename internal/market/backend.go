@@ -2,6 +2,8 @@ package market
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"croft/internal/serve"
 )
@@ -29,6 +31,11 @@ func (b backend) Offers() (out []serve.Offer) {
 	for _, l := range listings {
 		names[l.Name]++
 	}
+	for name, n := range names {
+		if n > 1 && !slices.Contains(b.Local(), name) {
+			out = append(out, anyOf(name, listings))
+		}
+	}
 	for _, l := range listings {
 		o := serve.Offer{Name: l.Name, Task: l.Task, Provider: l.ProviderName, Version: l.Version, Most: l.Price.Most, PayTo: l.Provider,
 			Network: b.Scope.Network, Here: l.Mine && b.Serving(l.ID)}
@@ -37,19 +44,38 @@ func (b backend) Offers() (out []serve.Offer) {
 		}
 		out = append(out, o)
 	}
+	slices.SortFunc(out, func(a, b serve.Offer) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 
+// anyOf is the offer of a name that several providers have: whichever is best answers,
+// for those who agree to that.
+func anyOf(name string, listings []Listing) (o serve.Offer) {
+	var providers []string
+	for _, l := range listings {
+		if l.Name == name && (o.Task == "" || o.Task == l.Task) {
+			o = serve.Offer{Name: name, Task: l.Task, Most: max(o.Most, l.Price.Most), PayTo: l.Provider, Any: true}
+			providers = append(providers, l.ProviderName)
+		}
+	}
+	o.Provider = strings.Join(providers, ", ")
+	return o
+}
+
 func (b backend) Call(ctx context.Context, c serve.Call) (serve.Result, error) {
-	got, err := b.Desk.Call(ctx, Wish{Ref: c.Name, Request: c.Request, Columns: c.Columns, Remote: c.Remote && !b.runsHere(c.Name), Most: c.Most, Part: c.Part})
-	return serve.Result{Body: got.Body, Cost: got.Receipt.Price}, err
+	got, err := b.Desk.Call(ctx, Wish{Ref: c.Name, Any: c.Any, Request: c.Request, Columns: c.Columns, Remote: c.Remote && !b.runsHere(c.Name), Most: c.Most, Part: c.Part})
+	return serve.Result{Body: got.Body, Cost: got.Cost}, err
 }
 
 // runsHere says whether a call is of a model of the network: that runs here whatever
 // its caller would agree to.
 func (b backend) runsHere(name string) bool {
+	all := b.Listings()
 	l, err := b.Find(name)
-	return err == nil && !l.Model.IsZero()
+	if err == nil {
+		return !l.Model.IsZero()
+	}
+	return !slices.ContainsFunc(all, func(l Listing) bool { return l.Name == name && l.Model.IsZero() })
 }
 
 func (b backend) Schema(ctx context.Context, name string) (serve.Schema, error) {

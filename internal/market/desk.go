@@ -26,6 +26,8 @@ type Desk struct {
 	mu       sync.RWMutex // guards what follows: the ledger's services, as last looked at
 	listings []Listing
 	local    map[string]serve.Engine // models served at this node alone, by name
+
+	quality qualities // of services, by this node's own calls
 }
 
 // Models are the network's own models as this node can have them.
@@ -49,6 +51,7 @@ type Listing struct {
 	Mine         bool            `json:"mine"`
 	Serving      bool            `json:"serving"` // mine, and this node answers for it
 	Schema       *serve.Schema   `json:"schema,omitempty"`
+	Quality      Quality         `json:"quality"`
 }
 
 // Spec says with what a node serves something: what the ledger need not know.
@@ -255,7 +258,11 @@ func (d *Desk) nameOf(ctx context.Context, id croft.MemberID) string {
 func (d *Desk) Listings() []Listing {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return slices.Clone(d.listings)
+	all := slices.Clone(d.listings)
+	for i := range all {
+		all[i].Quality = d.quality.get(all[i].ID)
+	}
+	return all
 }
 
 // Local returns the names of what this node serves to its own programs alone.
@@ -296,24 +303,30 @@ type Wish struct {
 	Ref     string // see Find
 	Request serve.Request
 	Columns []string // of what is sent, where it has some
+	// Any agrees that every provider of a service of this name may be asked.
+	Any bool
 	// Remote agrees that the request leaves this node, Registered that it may be of a
 	// registered dataset.
 	Remote, Registered bool
 	Most               croft.Credits // see Use
 	Part               func([]byte) error
+
+	hold bool // whoever asks decides whether the answer is countersigned
 }
 
 // Got is what came of it.
 type Got struct {
 	Done
 	Listing Listing
-	Remote  bool // the request was sent to the provider's node
+	Remote  bool    // the request was sent to the provider's node
+	Tried   []Tried // which providers were asked, and why those
 }
 
 // Call makes a call the way that keeps it closest: at this node, without payment, if
 // this node serves it; at this node, paying for the use, if it is a model of the
 // network; else at its provider's, if the caller agreed to that. It fails with
-// croft.ErrRemote if not.
+// croft.ErrRemote if not. If any provider will do, the best is asked first, and the
+// next one where it does not answer.
 func (d *Desk) Call(ctx context.Context, w Wish) (g Got, err error) {
 	d.mu.RLock()
 	own := d.local[w.Ref]
@@ -323,13 +336,18 @@ func (d *Desk) Call(ctx context.Context, w Wish) (g Got, err error) {
 		g.Done, err = here(ctx, own, w)
 		return g, err
 	}
-	if g.Listing, err = d.Find(w.Ref); err != nil {
-		return g, err
-	}
+	return d.route(ctx, w)
+}
+
+// from makes a call of one provider's service.
+func (d *Desk) from(ctx context.Context, l Listing, w Wish) (g Got, err error) {
+	g.Listing = l
 	if w.Request.Task == "" {
-		w.Request.Task = g.Listing.Task
+		w.Request.Task = l.Task
 	}
-	use := Use{Service: g.Listing.Service, Request: w.Request, Most: w.Most, Part: w.Part}
+	use := Use{Service: l.Service, Request: w.Request, Most: w.Most, Part: w.Part, hold: w.hold}
+	begun := time.Now()
+	defer func() { d.quality.note(l.ID, err, time.Since(begun), time.Now()) }()
 	if o, err := d.offer(g.Listing.ID); err == nil { // one's own
 		g.Done, err = here(ctx, o.engine, w)
 		return g, err

@@ -63,10 +63,9 @@ func (m *Market) follow(ctx context.Context) error {
 	for {
 		now := time.Now()
 		old := now.Sub(claimed) >= claimAge
-		if old {
+		if err := m.duties(ctx, now, old); err == nil && old {
 			claimed = now
-		}
-		if err := m.duties(ctx, now, old); err != nil && ctx.Err() == nil {
+		} else if err != nil && ctx.Err() == nil {
 			m.Log.Warn("channels", "why", err) // the ledger is away, or was quicker: looked at again
 		}
 		if now.Sub(saved) >= saveEvery || ctx.Err() != nil {
@@ -91,7 +90,8 @@ func (m *Market) save() error {
 // Catch looks at the ledger now, for a channel that was opened or changed.
 func (m *Market) Catch(ctx context.Context) error { return m.duties(ctx, time.Now(), false) }
 
-// duties looks at every channel of this node once.
+// duties looks at every channel of this node once. One that fails keeps none of the
+// others waiting: whoever is at its other end may have made it so.
 func (m *Market) duties(ctx context.Context, now time.Time, claimAll bool) error {
 	m.onDuty.Lock()
 	defer m.onDuty.Unlock()
@@ -99,7 +99,8 @@ func (m *Market) duties(ctx context.Context, now time.Time, claimAll bool) error
 	if err != nil {
 		return err
 	}
-	for n := uint32(0); n < account.Channels; n++ {
+	var errs error
+	for n := uint32(0); n < account.Channels && ctx.Err() == nil; n++ {
 		id, found, err := read[croft.ChannelID](ctx, m, ledger.ChannelAtKey(m.Self, n))
 		if err != nil || !found {
 			return err
@@ -111,11 +112,9 @@ func (m *Market) duties(ctx context.Context, now time.Time, claimAll bool) error
 		if err != nil || !found {
 			return err
 		}
-		if err := m.duty(ctx, c, now, claimAll); err != nil {
-			return err
-		}
+		errs = errors.Join(errs, m.duty(ctx, c, now, claimAll))
 	}
-	return nil
+	return errs
 }
 
 // duty does what one channel needs.

@@ -1,6 +1,7 @@
 package market
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -119,6 +120,29 @@ func TestClaimsByItself(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A channel for which the ledger refuses everything keeps no other from its duty.
+func TestOneChannelHoldsUpNoOther(t *testing.T) {
+	w := newWorld(t, price)
+	bad, good := w.open(10*croft.Credit), w.open(11*croft.Credit)
+	for i := range 12 { // of the two, the one with the most left pays
+		if _, _, err := w.call(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.provider.market.Submit = func(ctx context.Context, body any) error {
+		if c, is := body.(*ledger.Claim); is && c.Positions[0].Channel == bad {
+			return croft.E(croft.ErrTxChannel, "the other side made it so")
+		}
+		return w.provider.submit(ctx, body)
+	}
+	if err := w.provider.market.duties(t.Context(), time.Now(), true); err == nil {
+		t.Fatal("nothing failed")
+	}
+	if c := w.onLedger(good); c.Status != ledger.ChannelClaimed {
+		t.Fatal(c.Status)
+	}
 }
 
 // A channel whose window is shorter than the provider insists on is not served.

@@ -22,13 +22,18 @@ type Use struct {
 	Most croft.Credits
 	// Part is told each part of a stream; an error ends the call.
 	Part func([]byte) error
+
+	again bool // a voucher of this call was too slow once
+	hold  bool // it is not countersigned before Done.thank
 }
 
 // Done is a call that was made.
 type Done struct {
 	Body    []byte
-	Receipt croft.Receipt // zero: it was free
+	Receipt croft.Receipt // zero: it was free, or got none
 	Most    croft.Credits // that it could have cost
+	Cost    croft.Credits // at most: of a call that got no receipt, all that was promised for it
+	thank   func()        // of a call that asked to hold it: countersigns
 }
 
 // Call makes a paid call: the consumer's end of
@@ -49,8 +54,27 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 		a.Kind, a.ID, a.Request, a.Hash = askUse, [16]byte{}, nil, hash
 	}
 
+	var parts []byte
+	collect := func(data []byte) error {
+		if len(parts)+len(data) > serve.MaxBody {
+			return croft.E(croft.ErrTooLarge, len(parts)+len(data), serve.MaxBody)
+		}
+		parts = append(parts, data...)
+		if u.Part == nil {
+			return nil
+		}
+		return u.Part(data)
+	}
+
 	// quote: the price, as this node's own ledger has it; whoever asks may want to pay less.
+	// A model that is used here works now: for rows that do not fit it nobody promises.
 	//   Crash: nothing has happened.
+	var own serve.Answer
+	if u.Here != nil {
+		if own, err = u.Here.Infer(ctx, u.Request, collect); err != nil {
+			return done, err
+		}
+	}
 	done.Most = u.Service.Price.Most
 	if free := m.taken.take(a.Service, m.Self, u.Service.Price.Free, time.Now()); free {
 		done.Most = 0
@@ -78,6 +102,7 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 		if err != nil {
 			return done, err
 		}
+		done.Cost = done.Most
 		defer func() {
 			if number > 0 { // not settled below
 				p.lose(number)
@@ -86,30 +111,17 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 	}
 	m.at("voucher")
 
-	// infer: the provider's node answers, or grants the use; then this node answers.
+	// infer: the provider's node answers, or grants the use.
 	//   Crash: the till has charged the call, and at most its price is lost.
-	var parts []byte
-	collect := func(data []byte) error {
-		if len(parts)+len(data) > serve.MaxBody {
-			return croft.E(croft.ErrTooLarge, len(parts)+len(data), serve.MaxBody)
-		}
-		parts = append(parts, data...)
-		if u.Part == nil {
-			return nil
-		}
-		return u.Part(data)
-	}
-	var own []byte
-	if u.Here != nil { // first, so that nobody pays for rows that do not fit the model
-		answer, err := u.Here.Infer(ctx, u.Request, collect)
-		if err != nil {
-			return done, err
-		}
-		own = answer.Body
-	}
+	begun := time.Now()
 	raw, err := m.Peers.Ask(ctx, u.Service.Provider, croft.Encode(a), collect)
 	if p == nil && u.Service.Price.Most > 0 && errors.Is(err, croft.ErrNoChannel) {
 		m.taken.exhaust(a.Service, m.Self, u.Service.Price.Free) // its provider counted more: from here on they are paid
+		return m.Call(ctx, u)
+	}
+	if errors.Is(err, croft.ErrCallNumber) && p != nil && len(parts) == 0 && !u.again { // a thousand others overtook it on its way: it was never admitted
+		p.lose(number)
+		number, u.again = 0, true
 		return m.Call(ctx, u)
 	}
 	if err != nil {
@@ -127,19 +139,21 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 	if p != nil {
 		r, err := pay.CheckReceipt(m.Scope, p.terms(), got.Receipt)
 		if err == nil {
-			err = fits(r.Body(), a, number, hash, got, parts)
+			err = fits(r.Body(), a, number, hash, got, parts, u.Service.Price, time.Since(begun))
 		}
 		if err != nil {
 			return done, errors.Join(got.trouble(), err)
 		}
-		done.Receipt = r.Body()
+		done.Receipt, done.Cost = r.Body(), r.Body().Price
 		m.at("meter")
 
 		// countersign: this end's word that it has the result. It is signed when nobody waits
 		// for it, and goes with a later call.
 		//   Crash: the provider's receipt stands without it; it is worth a little less to the
 		//   provider's name, and nothing to its purse.
-		m.thank(p, r, a.Service)
+		if done.thank = func() { m.thank(p, r, a.Service) }; !u.hold {
+			done.thank()
+		}
 		m.at("countersign")
 
 		// settle: in the purse now; on the ledger when the channel is claimed or closed.
@@ -156,13 +170,14 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 		return done, err
 	}
 	if u.Here != nil {
-		done.Body = own
+		done.Body = own.Body
 	}
 	return done, nil
 }
 
-// fits says whether a receipt is of this call.
-func fits(r croft.Receipt, a ask, number uint64, hash croft.Hash, got answer, parts []byte) error {
+// fits says whether a receipt is of this call, and charges what it says was used. How
+// many tokens that were only the provider knows; how long it took, both.
+func fits(r croft.Receipt, a ask, number uint64, hash croft.Hash, got answer, parts []byte, price croft.Price, took time.Duration) error {
 	var result croft.Hash
 	if a.Kind == askCall && r.Outcome != croft.Failed {
 		result = croft.RequestHash(a.ID, append(parts, got.Result...))
@@ -174,6 +189,10 @@ func fits(r croft.Receipt, a ask, number uint64, hash croft.Hash, got answer, pa
 		return croft.E(croft.ErrReceipt, "it is of another answer")
 	case r.Outcome == croft.Failed && r.Price > 0:
 		return croft.E(croft.ErrReceipt, "it charges a call that failed")
+	case r.Price > price.Of(r.Meter):
+		return croft.E(croft.ErrReceipt, "it charges more than what it says was used")
+	case r.Meter.Micros > uint64(took.Microseconds()):
+		return croft.E(croft.ErrReceipt, "it charges more time than went by")
 	case r.Outcome == croft.Answered && got.Code != 0 || r.Outcome != croft.Answered && got.Code == 0:
 		return croft.E(croft.ErrReceipt, "it says another outcome than the answer")
 	}

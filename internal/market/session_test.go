@@ -3,6 +3,7 @@ package market
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +13,8 @@ import (
 	"testing"
 
 	"croft"
+	"croft/internal/ledger"
+	"croft/internal/pay"
 	"croft/internal/serve"
 )
 
@@ -176,6 +179,52 @@ func TestFreeCalls(t *testing.T) {
 	}
 }
 
+// A guest has no vote and one key. It sells to a member all the same, and is paid on
+// the ledger. If its host sends it away first, any member can show what it is owed.
+func TestGuestSells(t *testing.T) {
+	w := newWorld(t, price)
+	guest := w.person("Gita")
+	guest.keys[1], guest.keys[2] = guest.keys[0], guest.keys[0] // it signs everything with one
+	host := ledger.Host{Key: croft.PublicKey(guest.keys[0].Public().(ed25519.PublicKey)), Name: "Gita", Version: 1}
+	w.people[2].send(&host)
+	guest.TwinMember = w.twin.Member()
+	guest.start()
+	w.service = croft.Service{Provider: guest.id, Name: "weather", Version: 1, Task: serve.HTTP, Price: price, Use: croft.UseMarket, Tills: []croft.PublicKey{guest.public()}}
+	guest.send(&ledger.Publish{Service: w.service})
+	guest.market.Offer(Offering{Service: w.service, Engine: w.engine})
+	id := w.open(10 * croft.Credit)
+	for i := range 3 {
+		if done, _, err := w.call(fmt.Sprint(i)); err != nil || done.Receipt.Price != croft.Credit {
+			t.Fatal(done, err)
+		}
+	}
+	if err := w.consumer.market.Close(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		w.look()
+	}
+	if c := w.onLedger(id); c.Status != ledger.ChannelClosed || c.Paid != 3*croft.Credit || w.credits(guest) != 3*croft.Credit {
+		t.Fatalf("%+v", c)
+	}
+
+	id = w.open(11 * croft.Credit)
+	if _, _, err := w.call("unclaimed"); err != nil {
+		t.Fatal(err)
+	}
+	host.Version, host.Gone = 2, true
+	w.people[2].send(&host)
+	best, _ := guest.market.tills[id].till.State()
+	if err := guest.submit(t.Context(), &ledger.Close{Positions: []ledger.Position{{Channel: id, Voucher: best}}}); !errors.Is(err, croft.ErrTxRights) {
+		t.Fatal(err)
+	}
+	w.consumer.send(&ledger.Close{Positions: []ledger.Position{{Channel: id}}}) // it says that it owes nothing
+	w.people[2].send(&ledger.Post{Positions: []ledger.Position{{Channel: id, Voucher: best}}})
+	if c := w.onLedger(id); c.Status != ledger.ChannelClosing || c.Owed != croft.Credit {
+		t.Fatalf("%+v", c)
+	}
+}
+
 // Either end dies at any line, and what the disk did not promise to keep may be gone:
 // nothing is stuck, no call is charged twice, and nobody loses more than was in
 // flight. Then the channel ends on the ledger, and every credit is there.
@@ -259,9 +308,12 @@ func TestStateIsDurableFirst(t *testing.T) {
 	w := newWorld(t, price)
 	w.open(10 * croft.Credit)
 	w.call("warm")
-	w.provider.crash = "serve.quote" // the next call's voucher never arrives
-	w.call("lost")
-	w.provider.start()
+	w.consumer.market.MaxRisk = 5 * croft.Credit
+	for _, p := range w.consumer.market.purses { // this voucher never arrives
+		if _, _, _, err := w.consumer.market.promise(t.Context(), p, pay.Call{Service: w.service.ID(), Terms: w.service.Terms(), Price: croft.Credit}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.call("tells that more was promised")     // and the till has only seen two of three
 	w.provider.log.Sync(w.provider.log.Last()) // the call's end too
 	told, _, err := w.consumer.market.askState(t.Context(), w.provider.market.Balances()[0].Channel)
@@ -273,6 +325,65 @@ func TestStateIsDurableFirst(t *testing.T) {
 	if b := w.provider.market.Balances()[0]; b.Claim > 2*croft.Credit {
 		t.Fatalf("%+v", b)
 	}
+}
+
+// Calls that a provider refuses before it took their vouchers use nothing of a
+// channel up, however many they are.
+func TestRefusedCallsLeaveTheChannel(t *testing.T) {
+	w := newWorld(t, price)
+	w.open(3 * croft.Credit)
+	w.provider.market.Stop(w.service.ID())
+	for i := range 20 {
+		if _, _, err := w.call(fmt.Sprint("refused ", i)); !errors.Is(err, croft.ErrNotServed) {
+			t.Fatal(i, err)
+		}
+	}
+	w.provider.market.Offer(Offering{Service: w.service, Engine: w.engine})
+	for i := range 3 {
+		if _, _, err := w.call(fmt.Sprint(i)); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	b, c := w.provider.market.Balances()[0], w.consumer.market.Balances()[0]
+	if b.Claim != 3*croft.Credit || c.Bought != 3*croft.Credit || c.Left+c.Lost != 0 {
+		t.Fatalf("%+v\n%+v", b, c)
+	}
+}
+
+// A voucher that a thousand others overtook is promised anew; whoever says so each
+// time is believed once.
+func TestOvertakenVoucher(t *testing.T) {
+	w := newWorld(t, price)
+	w.open(10 * croft.Credit)
+	w.call("warm")
+	for _, times := range []int{1, 5} {
+		l := &late{person: w.consumer, times: times}
+		w.consumer.market.Peers = l
+		done, _, err := w.call(fmt.Sprint("late ", times))
+		if (err == nil) != (times == 1) || err == nil && done.Cost != croft.Credit || l.asked != 2 {
+			t.Errorf("%d times: %+v, %v, asked %d times", times, done, err, l.asked)
+		}
+		w.consumer.market.Peers = w.consumer
+	}
+	if done, _, err := w.call("after"); err != nil || w.consumer.market.Balances()[0].Lost != 0 {
+		t.Error(done, err, w.consumer.market.Balances()[0])
+	}
+}
+
+// late says of a node's first calls that they come too late.
+type late struct {
+	*person
+	times, asked int
+}
+
+func (l *late) Ask(ctx context.Context, to croft.MemberID, request []byte, part func([]byte) error) ([]byte, error) {
+	var q ask
+	if croft.Decode(request, &q) == nil && q.Kind == askCall {
+		if l.asked++; l.asked <= l.times {
+			return nil, croft.E(croft.ErrCallNumber, 1, "too many calls were made since")
+		}
+	}
+	return l.person.Ask(ctx, to, request, part)
 }
 
 // forger is a provider that changes its answers after the fact.
@@ -316,6 +427,40 @@ func TestForgedAnswers(t *testing.T) {
 		}
 		if b := w.consumer.market.Balances()[0]; b.Lost != croft.Credit || b.Waiting != 0 {
 			t.Errorf("%s: %+v", name, b)
+		}
+	}
+}
+
+// A till that signs a price which its own meter does not give, or more time than went
+// by, is not believed: the call is given up, and an API key is charged its most.
+func TestDearReceipts(t *testing.T) {
+	for name, change := range map[string]func(*croft.Receipt){
+		"all that was promised": func(r *croft.Receipt) { r.Credited -= 5*croft.Credit - r.Price; r.Price = 5 * croft.Credit },
+		"an hour": func(r *croft.Receipt) {
+			r.Meter.Micros = 3_600_000_000
+			r.Credited -= 5*croft.Credit - r.Price
+			r.Price = 5 * croft.Credit
+		},
+	} {
+		w := newWorld(t, croft.Price{Output: croft.Credit, Second: 1000, Most: 5 * croft.Credit})
+		w.open(20 * croft.Credit)
+		w.engine.meter = croft.Meter{Output: 2}
+		w.call("warm")
+		w.consumer.market.Peers = forger{w.consumer, func(a *answer) {
+			var r croft.SignedReceipt
+			if err := croft.Decode(a.Receipt, &r); err != nil {
+				t.Fatal(err)
+			}
+			change(&r.Receipt)
+			a.Receipt = pay.SealReceipt(w.genesis.Scope(), r.Receipt, w.provider.market.Sign)
+		}}
+		done, _, err := w.call("dear")
+		if !errors.Is(err, croft.ErrReceipt) || !strings.Contains(err.Error(), "charges more") || done.Cost != 5*croft.Credit {
+			t.Errorf("%s: %+v, %v", name, done, err)
+		}
+		w.consumer.market.Peers = w.consumer
+		if done, _, err := w.call("after"); err != nil || done.Cost >= 3*croft.Credit {
+			t.Errorf("%s: %+v %v", name, done, err)
 		}
 	}
 }

@@ -66,17 +66,11 @@ func (r *reads) Read(ctx context.Context, key string) ([]byte, error) {
 func newWorld(t testing.TB, price croft.Price) *world {
 	w := &world{t: t, genesis: croft.Genesis{Version: 1, Name: "test", Time: time.Now().Unix()}, engine: new(engine)}
 	for _, name := range []string{"Ada", "Ben", "Cleo"} {
-		p := &person{w: w, name: name, disk: new(store.Memory), log: new(memoryJournal)}
+		p := w.person(name)
 		var pub [3]croft.PublicKey
-		for i := range p.keys {
-			seed := sha256.Sum256(fmt.Appendf(nil, "%s %d", name, i))
-			p.keys[i] = ed25519.NewKeyFromSeed(seed[:])
-			if i < len(pub) {
-				copy(pub[i][:], p.keys[i].Public().(ed25519.PublicKey))
-			}
+		for i := range pub {
+			pub[i] = croft.PublicKey(p.keys[i].Public().(ed25519.PublicKey))
 		}
-		p.id = croft.IDOf(pub[0])
-		w.people = append(w.people, p)
 		w.genesis.Members = append(w.genesis.Members, croft.Member{ID: p.id, Name: name, Key: pub[0], Node: pub[1], Validator: pub[2], Ready: true})
 	}
 	var err error
@@ -96,6 +90,18 @@ func newWorld(t testing.TB, price croft.Price) *world {
 	w.provider.send(&ledger.Publish{Service: w.service})
 	w.provider.market.Offer(Offering{Service: w.service, Engine: w.engine})
 	return w
+}
+
+// person adds somebody who does not run yet.
+func (w *world) person(name string) *person {
+	p := &person{w: w, name: name, disk: new(store.Memory), log: new(memoryJournal)}
+	for i := range p.keys {
+		seed := sha256.Sum256(fmt.Appendf(nil, "%s %d", name, i))
+		p.keys[i] = ed25519.NewKeyFromSeed(seed[:])
+	}
+	p.id = croft.IDOf(croft.PublicKey(p.keys[0].Public().(ed25519.PublicKey)))
+	w.people = append(w.people, p)
+	return p
 }
 
 func (p *person) public() croft.PublicKey {

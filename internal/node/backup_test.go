@@ -309,7 +309,7 @@ func TestGoldenBackup(t *testing.T) {
 	if err := back.Restore(filepath.Join(dir, "new"), nil, true, nil); err != nil {
 		t.Fatal(err)
 	}
-	if k, err := keys.Load(filepath.Join(dir, "new")); err != nil || k.Public(croft.RoleMember) != m.Key {
+	if k, err := keys.Load(filepath.Join(dir, "new"), nil); err != nil || k.Public(croft.RoleMember) != m.Key {
 		t.Errorf("the golden keys: %v", err)
 	}
 }

@@ -78,18 +78,25 @@ type Progress struct {
 	Needed   int
 }
 
+// Lock is how a newcomer's member key lies in its folder.
+type Lock struct {
+	New keys.Passphrase // of a key that has none yet; empty: it gets none
+	Ask keys.Ask        // asks for the one that it has from an earlier call; nil: nobody is asked
+}
+
 // Join makes dir the folder of a new member of the network that the code invites
 // to, and returns when the network has admitted it. It may be stopped at any time
 // and called again with the same code, or a newer one of the same network: what
-// was done is not done twice, and name may be left out. tell hears of each change.
+// was done is not done twice, and name may be left out. A light member's node keeps
+// headers only, for good. tell hears of each change.
 //
-// It fails with croft.ErrInvite, croft.ErrGenesis, croft.ErrPeer if the inviter's
+// It fails with croft.ErrInvite, croft.ErrGenesis, croft.ErrPassphrase, croft.ErrPeer if the inviter's
 // node was not reached at all, croft.ErrFolderUsed if dir holds another node, or
 // with the ledger's refusal.
 //
 //	Crash: keys, join.cbor and genesis are each there or not, in this order. The
 //	application is made anew from them, the same to the last byte.
-func Join(ctx context.Context, dir string, v croft.Invite, name string, tell func(Progress)) (p Progress, err error) {
+func Join(ctx context.Context, dir string, v croft.Invite, name string, light bool, lock Lock, tell func(Progress)) (p Progress, err error) {
 	j, begun, err := beginJoin(dir, v, name)
 	if err != nil {
 		return p, err
@@ -104,7 +111,10 @@ func Join(ctx context.Context, dir string, v croft.Invite, name string, tell fun
 	defer release()
 	k, err := keys.Create(dir)
 	if errors.Is(err, croft.ErrFolderUsed) {
-		k, err = keys.Load(dir)
+		k, err = keys.Load(dir, lock.Ask)
+	}
+	if err == nil && len(lock.New) > 0 && !keys.Locked(dir) {
+		err = keys.SetPassphrase(dir, nil, func() (keys.Passphrase, error) { return lock.New, nil })
 	}
 	if err != nil {
 		return p, err
@@ -116,7 +126,8 @@ func Join(ctx context.Context, dir string, v croft.Invite, name string, tell fun
 	defer d.host.Close()
 
 	if !begun {
-		j.Newcomer = k.Member(j.Newcomer.Name, true)
+		j.Newcomer = k.Member(j.Newcomer.Name, !light)
+		j.Newcomer.Light = light
 	}
 	j.Network, j.Inviter, j.Addrs = v.Network, v.Node, d.addrs // of the latest code
 	if err := j.save(dir); err != nil {
@@ -158,7 +169,7 @@ func Join(ctx context.Context, dir string, v croft.Invite, name string, tell fun
 			if p.Standing, p.Yes, p.Needed = answer.Standing, int(answer.Yes), int(answer.Needed); p != before {
 				tell(p)
 			}
-			if reached = true; p.Standing == ledger.Admitted {
+			if reached = true; p.Standing == ledger.Admitted || p.Standing == ledger.Hosted {
 				j.Members = answer.Members
 				return p, j.save(dir)
 			}
@@ -260,7 +271,7 @@ func (d *door) ask(ctx context.Context, tx []byte) (answer opened, err error) {
 	if err != nil {
 		return answer, err
 	}
-	if err := croft.Decode(raw, &answer); err != nil || answer.Standing > ledger.Admitted || len(answer.Genesis) > maxGenesis {
+	if err := croft.Decode(raw, &answer); err != nil || answer.Standing > ledger.Hosted || len(answer.Genesis) > maxGenesis {
 		return opened{}, croft.E(croft.ErrPeer, d.inviter, "its answer cannot be understood")
 	}
 	return answer, nil
@@ -317,7 +328,7 @@ func (n *Node) welcome(ctx context.Context, from p2p.PeerID, request []byte) ([]
 	if err != nil {
 		return nil, err
 	}
-	if !found || a.Newcomer != join.Newcomer || a.Standing == ledger.Late && a.Invite != join.Invite {
+	if anew := a.Standing == ledger.Late || a.Standing == ledger.Hosted; !found || a.Newcomer != join.Newcomer || anew && a.Invite != join.Invite {
 		if err := usable(v); err != nil {
 			return nil, err
 		}
@@ -339,8 +350,10 @@ func (n *Node) welcome(ctx context.Context, from p2p.PeerID, request []byte) ([]
 			answer.Yes++
 		}
 	}
-	answer.Needed = uint16(ledger.Majority(len(members)))
-	if a.Standing == ledger.Admitted {
+	if answer.Needed = uint16(ledger.Majority(len(members))); a.Guest {
+		answer.Needed = 1
+	}
+	if a.Standing == ledger.Admitted || a.Standing == ledger.Hosted {
 		answer.Yes, answer.Members = answer.Needed, members
 	}
 	return croft.Encode(answer), err
@@ -365,6 +378,9 @@ func usable(v ledger.Invitation) error {
 // this node's member expires (who comes with a used one is told so), and whoever
 // applied with one until it is a member.
 func (n *Node) expects(stranger p2p.PeerID) bool {
+	if n.light != nil {
+		return false
+	}
 	expected := false
 	own := map[string]bool{}
 	_ = n.Chain.Range("invite/", func(key string, raw []byte) { // a closed node expects nobody
@@ -377,23 +393,25 @@ func (n *Node) expects(stranger p2p.PeerID) bool {
 	}
 	_ = n.Chain.Range("application/", func(_ string, raw []byte) {
 		a, _, err := ledger.Decode[ledger.Application](raw)
-		expected = expected || err == nil && own[ledger.InviteKey(a.Invite)] && a.Standing != ledger.Admitted && p2p.PeerOf(a.Newcomer.Node) == stranger
+		expected = expected || err == nil && own[ledger.InviteKey(a.Invite)] && a.Standing < ledger.Admitted && p2p.PeerOf(a.Newcomer.Node) == stranger
 	})
 	return expected
 }
 
 // volunteer offers to order blocks, once the node has caught up with the block
-// that admitted its member. The ledger decides what becomes of it.
+// that admitted its member, and again after it was dropped for its absence. The ledger
+// decides what becomes of it.
 func (n *Node) volunteer(ctx context.Context) error {
 	moved := n.Chain.Watch(ctx)
 	for {
 		m, member, _ := read[croft.Member](ctx, n, ledger.MemberKey(n.Self)) // a closed node's has no member
-		if member && (m.Ready || m.Revoked) {
+		if m.Revoked {
 			return nil
 		}
-		if member && !n.Chain.Status().CatchingUp {
+		if member && !m.Ready && !n.Chain.Status().CatchingUp {
 			n.cfg.Log.Info("ready")
-			if err := n.Study.Ledger.Submit(ctx, ledger.Seal(n.Study.Scope, n.Self, 0, &ledger.Ready{}, n.Study.Sign)); err != nil {
+			dropped, _, _ := read[uint32](ctx, n, ledger.DroppedKey(n.Self))
+			if err := n.Study.Ledger.Submit(ctx, ledger.Seal(n.Study.Scope, n.Self, 0, &ledger.Ready{Dropped: dropped}, n.Study.Sign)); err != nil {
 				n.cfg.Log.Warn("ready", "why", err) // stopped by vote, say: again with the next block
 			}
 		}

@@ -53,7 +53,11 @@ func (n *Node) openMarket() error {
 		}
 		return m.Serve(ctx, caller.ID, request, part)
 	})
-	return n.Market.Open(context.Background()) // the node's own state and disk: no waiting
+	err = n.Market.Open(context.Background()) // the node's own state and disk: no waiting
+	if n.light != nil && errors.Is(err, croft.ErrNoQuorum) {
+		err = nil // it has no state yet, and looks again once it has
+	}
+	return err
 }
 
 // callers reaches providers for the market.

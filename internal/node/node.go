@@ -68,11 +68,17 @@ type Config struct {
 	observe bool // look on: without the validator key (see Recover)
 }
 
+// Chain is the network's ledger as a node has it, full or light.
+type Chain interface {
+	chain.Ledger
+	chain.Blocks
+}
+
 // Node is a running node.
 type Node struct {
 	Self   croft.MemberID
 	Member croft.Member
-	Chain  *chain.Node
+	Chain  Chain
 	Host   *p2p.Host
 	Study  *study.Node
 	Data   *data.Registry
@@ -81,6 +87,8 @@ type Node struct {
 	Market *market.Desk
 
 	cfg     Config
+	full    *chain.Node  // one of these two is Chain
+	light   *chain.Light // of a light member
 	genesis croft.Genesis
 	joined  joined // zero for a founder
 	apiKeys *serve.Keys
@@ -164,7 +172,7 @@ func Open(cfg Config) (n *Node, err error) {
 		return n, err
 	} else if cfg.observe {
 		validator = nobody()
-	} else if lost {
+	} else if lost && !n.Member.Light {
 		return n, croft.E(croft.ErrRestored, cfg.Dir)
 	}
 
@@ -183,16 +191,27 @@ func Open(cfg Config) (n *Node, err error) {
 		}
 		return members
 	}
-	n.Chain, err = chain.Open(chain.Config{Dir: filepath.Join(cfg.Dir, chainFolder), Genesis: n.genesis, Inherited: n.inherited,
-		NodeKey: k.NodeSecret(), ValidatorKey: validator, Admit: admit, Timing: cfg.Timing, Log: cfg.Log})
+	folder := filepath.Join(cfg.Dir, chainFolder)
+	if n.Member.Light {
+		n.light, err = chain.OpenLight(chain.LightConfig{Dir: folder, Genesis: n.genesis, Inherited: n.inherited, Fulls: fulls{n}, Log: cfg.Log})
+		n.Chain = n.light
+	} else {
+		n.full, err = chain.Open(chain.Config{Dir: folder, Genesis: n.genesis, Inherited: n.inherited,
+			NodeKey: k.NodeSecret(), ValidatorKey: validator, Admit: admit, Timing: cfg.Timing, Log: cfg.Log})
+		n.Chain = n.full
+	}
 	if err != nil {
 		return n, err
 	}
 	close(up)
-	n.close = append(n.close, closer{"the ledger's node", n.Chain.Close})
-	if !cfg.observe {
-		if err = keys.Use(cfg.Dir); err != nil {
-			return n, err
+	if n.light != nil {
+		n.close = append(n.close, closer{"the ledger's headers", n.light.Close})
+	} else {
+		n.close = append(n.close, closer{"the ledger's node", n.full.Close})
+		if !cfg.observe {
+			if err = keys.Use(cfg.Dir); err != nil {
+				return n, err
+			}
 		}
 	}
 
@@ -219,7 +238,7 @@ func Open(cfg Config) (n *Node, err error) {
 		return n, err
 	}
 	n.Study = &study.Node{
-		Self: n.Self, Sign: k.Sign, Scope: n.genesis.Scope(), Ledger: persistent{n.Chain, n}, Blobs: n.Blobs, Docs: n.Docs,
+		Self: n.Self, Sign: k.Sign, Scope: n.genesis.Scope(), Ledger: n.submitter(), Blobs: n.Blobs, Docs: n.Docs,
 		Peers: peers{n}, Data: n.Data, Quiet: cfg.Quiet, Log: cfg.Log, At: cfg.At,
 		Report: func(e study.Event) {
 			n.events.Add(e)
@@ -304,6 +323,9 @@ func Stopped(dir string) (stored audit.Node, release func() error, err error) {
 	if _, err := n.readFolder(); err != nil {
 		return stored, nil, err
 	}
+	if n.Member.Light {
+		return stored, nil, croft.E(croft.ErrLight, "it keeps no blocks, and verifies those of others while it runs", "croft up, then croft audit verify")
+	}
 	disk, err := chain.OpenStopped(filepath.Join(dir, chainFolder), n.genesis, n.inherited)
 	if err != nil {
 		return stored, nil, err
@@ -331,8 +353,12 @@ func (n *Node) Run(ctx context.Context) error {
 		{"the way in", n.keepWay},
 		{"studies", n.Study.Run},
 		{"the market", n.trade},
-		{"offering to order blocks", n.volunteer},
 		{"the guard of the disk", n.guard},
+	}
+	if n.light != nil {
+		parts = append(parts, part{"following the chain", n.light.Follow})
+	} else {
+		parts = append(parts, part{"offering to order blocks", n.volunteer})
 	}
 	if n.cfg.Socket {
 		parts = append(parts, part{"the local API", func(ctx context.Context) error { return api.Serve(ctx, n.cfg.Dir, n.Services()) }})
@@ -356,7 +382,7 @@ func (n *Node) Stop() { n.ask.Do(func() { close(n.asked) }) }
 
 // Services is what the local API and the status page show of this node.
 func (n *Node) Services() api.Services {
-	return api.Services{Self: n.Self, Dir: n.cfg.Dir, Name: n.Member.Name, Ledger: n.Chain, Study: n.Study,
+	return api.Services{Self: n.Self, Dir: n.cfg.Dir, Name: n.Member.Name, Light: n.Member.Light, Ledger: n.Chain, Study: n.Study,
 		Successor: n.successor, Believe: func(g croft.Genesis) error { return CheckRescue(n.cfg.Dir, g, n.members()) },
 		Data: n.Data, Peers: n.Peers, Neighbours: n.neighbours, LastBackup: func() time.Time { return LastBackup(n.cfg.Dir) },
 		Market: n.Market, APIKeys: n.apiKeys, Serve: address(n.cfg.Serve), Sent: n.Host.Sent, Node: n.Member.Node, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
@@ -364,13 +390,17 @@ func (n *Node) Services() api.Services {
 
 // guard stops the node cleanly before its disk is full, and when CometBFT gave up.
 func (n *Node) guard(ctx context.Context) error {
+	var failed <-chan error
+	if n.full != nil {
+		failed = n.full.Failed()
+	}
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-n.Chain.Failed():
+		case err := <-failed:
 			return err
 		case <-tick.C:
 			if err := chain.CheckDisk(n.cfg.Dir); err != nil {
@@ -417,14 +447,23 @@ func (n *Node) find(key croft.PublicKey) (croft.Member, error) {
 	return croft.Member{}, croft.E(croft.ErrFolder, n.cfg.Dir, "its keys belong to no member of this network")
 }
 
+// known reads a record without asking anybody: of a light node what it has proved
+// lately, which the members always are.
+func (n *Node) known(key string) (value []byte, known bool) {
+	if n.light != nil {
+		return n.light.Known(key)
+	}
+	value, err := n.Chain.Read(context.Background(), key) // the node's own state: no waiting
+	return value, err == nil
+}
+
 // members returns the members that the ledger knows, revoked ones left out.
 func (n *Node) members() []croft.Member {
-	ctx := context.Background() // the node's own state: no waiting
-	raw, _ := n.Chain.Read(ctx, ledger.NetworkKey)
+	raw, _ := n.known(ledger.NetworkKey)
 	network, _, _ := ledger.Decode[ledger.Network](raw)
 	var out []croft.Member
 	for _, id := range network.Members {
-		raw, _ := n.Chain.Read(ctx, ledger.MemberKey(id))
+		raw, _ := n.known(ledger.MemberKey(id))
 		if m, found, err := ledger.Decode[croft.Member](raw); found && err == nil && !m.Revoked {
 			out = append(out, m)
 		}

@@ -96,6 +96,11 @@ func (n *Node) serve() {
 		}
 		return n.Study.GiveAnswers(ctx, m.ID, request)
 	})
+	n.Host.Handle(reachProtocol, maxHello, n.reach)
+	n.serveBlobs()
+	if n.light != nil {
+		return
+	}
 	n.Host.Handle(txProtocol, ledger.MaxTx, func(ctx context.Context, _ p2p.PeerID, tx []byte) ([]byte, error) {
 		ended, end := context.WithCancel(ctx)
 		end() // hand it in without waiting; its sender waits
@@ -104,10 +109,19 @@ func (n *Node) serve() {
 		}
 		return nil, nil
 	})
-	n.Host.Handle(reachProtocol, maxHello, n.reach)
 	n.Host.Welcome(joinProtocol, maxKnock, n.welcome)
-	p2p.ServeBlobs(n.Host, n.Blobs.Get)
-	n.Host.Expose(cometProtocol, n.Chain.P2PAddr())
+	n.Host.Expose(cometProtocol, n.full.P2PAddr())
+	n.answerLight()
+}
+
+// serveBlobs gives members the blobs of studies.
+func (n *Node) serveBlobs() {
+	p2p.ServeBlobs(n.Host, func(from p2p.PeerID, hash croft.Hash) ([]byte, error) {
+		if m, _ := n.memberOf(from); slices.ContainsFunc(n.guests(), func(g croft.Member) bool { return g.ID == m.ID }) {
+			return nil, croft.E(croft.ErrTxRights, m.Name, "it is a guest, and blobs are of studies")
+		}
+		return n.Blobs.Get(hash)
+	})
 }
 
 // friend is a member as the node meets it.
@@ -194,7 +208,9 @@ func (n *Node) partFrom(friends map[p2p.PeerID]*friend) {
 		case f.left.IsZero():
 			f.left = time.Now().Add(farewell)
 		case time.Now().After(f.left):
-			n.Chain.Disconnect(f.Node)
+			if n.full != nil {
+				n.full.Disconnect(f.Node)
+			}
 			n.Host.Drop(peer)
 			delete(friends, peer)
 		}
@@ -246,14 +262,14 @@ func (n *Node) greetedBack(ctx context.Context, f *friend, err error) {
 	}
 	f.again, f.misses = time.Now().Add(greetAgain), 0
 	peer := p2p.PeerOf(f.Node)
-	if f.linked || n.Host.ID() > peer {
+	if f.linked || n.Host.ID() > peer || n.light != nil || f.Light {
 		return
 	}
 	link, unlink := context.WithCancel(ctx)
 	context.AfterFunc(ctx, unlink)
 	addr, err := n.Host.Forward(link, peer, cometProtocol)
 	if err == nil {
-		err = n.Chain.Connect(f.Node, addr)
+		err = n.full.Connect(f.Node, addr)
 	}
 	if err != nil {
 		unlink()
@@ -368,7 +384,7 @@ func (n *Node) rememberListen() error {
 	return n.Docs.Put(addressKind, listenName, saved)
 }
 
-// admits says whether a peer is a member's node.
+// admits says whether a peer is the node of a member or guest.
 func (n *Node) admits(peer p2p.PeerID) bool {
 	_, known := n.memberOf(peer)
 	return known
@@ -383,12 +399,12 @@ func (n *Node) memberOf(peer p2p.PeerID) (croft.Member, bool) {
 	return croft.Member{}, false
 }
 
-// everybody returns the members. A ledger that does not know this node's own member
+// everybody returns the members and guests. A ledger that does not know this node's own
 // is young, or its old blocks are still being fetched: the founders count then, and
 // whom the inviter's node named, and for one that was restored whomever it knew.
 func (n *Node) everybody() []croft.Member {
-	members := n.members()
-	if _, known, _ := read[croft.Member](context.Background(), n, ledger.MemberKey(n.Self)); known && !n.cfg.observe {
+	members := append(n.members(), n.guests()...)
+	if !n.cfg.observe && slices.ContainsFunc(members, func(m croft.Member) bool { return m.ID == n.Self }) {
 		return members
 	}
 	known := n.introduced()
@@ -401,6 +417,26 @@ func (n *Node) everybody() []croft.Member {
 		}
 	}
 	return members
+}
+
+// guests returns the guests that have a node, as members that are nothing else.
+func (n *Node) guests() (out []croft.Member) {
+	if n.light != nil {
+		return nil // it would have to ask for them; guests call full members' services
+	}
+	var hosts []croft.MemberID
+	_ = n.Chain.Range("guest/", func(_ string, raw []byte) { // a closed node has none
+		if g, _, err := ledger.Decode[ledger.Guest](raw); err == nil && !g.Gone && g.Node != (croft.PublicKey{}) {
+			out, hosts = append(out, croft.Member{ID: g.ID, Name: g.Name, Key: g.Key, Node: g.Node}), append(hosts, g.Host)
+		}
+	})
+	kept := out[:0]
+	for i, g := range out {
+		if host, known, _ := read[croft.Member](context.Background(), n, ledger.MemberKey(hosts[i])); known && !host.Revoked {
+			kept = append(kept, g)
+		}
+	}
+	return kept
 }
 
 // introduced returns the members of whom this node knows without its ledger: those
@@ -424,7 +460,15 @@ func (n *Node) Peers() []api.Peer {
 	return out
 }
 
-// persistent is the ledger for the flows: a transaction that is not in a block
+// submitter is the ledger for the flows.
+func (n *Node) submitter() study.Ledger {
+	if n.light != nil {
+		return n.light
+	}
+	return persistent{n.full, n}
+}
+
+// persistent is a full node's ledger for the flows: a transaction that is not in a block
 // after a while is handed to every connected member. CometBFT gossips it once, and
 // a node that is fetching old blocks at that moment drops it for good; where blocks
 // are made on demand nobody might then ever make one.

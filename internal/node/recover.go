@@ -49,6 +49,14 @@ func Recover(ctx context.Context, cfg Config, tell func(Recovery)) error {
 	if err != nil || !lost {
 		return err
 	}
+	if light, err := IsLight(cfg.Dir); err != nil {
+		return err
+	} else if light { // it casts no votes that orderers count, and reads the ledger from the others anyway
+		if err := os.Remove(filepath.Join(cfg.Dir, restoredFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return croft.E(croft.ErrFolder, cfg.Dir, cause(err))
+		}
+		return nil
+	}
 	if err := replace(cfg.Dir, restoredFile, croft.Encode(mark)); err != nil {
 		return err
 	}
@@ -79,6 +87,12 @@ func Recover(ctx context.Context, cfg Config, tell func(Recovery)) error {
 		return croft.E(croft.ErrFolder, cfg.Dir, cause(err))
 	}
 	return nil
+}
+
+// IsLight says whether the folder is that of a light member, which no founder is.
+func IsLight(dir string) (bool, error) {
+	j, _, err := readJoined(dir)
+	return j.Newcomer.Light, err
 }
 
 // readRestored says whether the keys of a folder have a past that it does not know.

@@ -34,6 +34,9 @@ const (
 // succeeds this node's if these members are lost. It keeps the state for the others.
 // It fails as ledger.Succeed does, and with croft.ErrRescue if one of them is here.
 func (n *Node) successor(lost []croft.MemberID) (g croft.Genesis, err error) {
+	if n.light != nil {
+		return g, lightOnly("it does not have the state that a successor goes on from")
+	}
 	connected := n.Host.Connected()
 	for _, m := range n.members() {
 		if slices.Contains(lost, m.ID) && slices.Contains(connected, p2p.PeerOf(m.Node)) {

@@ -18,11 +18,11 @@ const fetchTime = time.Minute
 // blob is in memory from there on, and the host counts it only once it is sent.
 const readsAtOnce = 2
 
-// ServeBlobs answers other members' Fetch with what get returns. They learn of
+// ServeBlobs answers other peers' Fetch with what get returns for them. They learn of
 // an error of get only that this node does not have the blob.
-func ServeBlobs(h *Host, get func(croft.Hash) ([]byte, error)) {
+func ServeBlobs(h *Host, get func(from PeerID, hash croft.Hash) ([]byte, error)) {
 	reading := make(chan struct{}, readsAtOnce)
-	h.Handle(blobProto, len(croft.Hash{}), func(ctx context.Context, _ PeerID, request []byte) ([]byte, error) {
+	h.Handle(blobProto, len(croft.Hash{}), func(ctx context.Context, from PeerID, request []byte) ([]byte, error) {
 		if len(request) != len(croft.Hash{}) {
 			return nil, croft.E(croft.ErrEncoding, "blob request", "it is not a hash")
 		}
@@ -33,7 +33,7 @@ func ServeBlobs(h *Host, get func(croft.Hash) ([]byte, error)) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		data, err := get(hash)
+		data, err := get(from, hash)
 		if err != nil {
 			return nil, croft.E(croft.ErrBlob, hash)
 		}

@@ -21,15 +21,15 @@ var guestCalls = rates{atOnce: 4, perSecond: 16}
 
 // Welcome is Handle for a protocol that guests may call as well as members. The
 // handler must take a guest's request for what it is: a stranger's.
-func (l *Host) Welcome(proto string, limit int, h Handler) {
-	l.handle(func(p PeerID) bool { return l.allow(p) || l.lobby.guest(p) }, proto, limit, h)
+func (h *Host) Welcome(proto string, limit int, f Handler) {
+	h.handle(func(p PeerID) bool { return h.allow(p) || h.lobby.guest(p) }, proto, limit, f)
 }
 
 // Drop closes all connections with a peer, tunnels too. One that is still admitted
 // may come back at once.
-func (l *Host) Drop(p PeerID) {
+func (h *Host) Drop(p PeerID) {
 	if id, err := peer.Decode(string(p)); err == nil {
-		_ = l.swarm.ClosePeer(id) // what fails to close was broken already
+		_ = h.swarm.ClosePeer(id) // what fails to close was broken already
 	}
 }
 

@@ -24,7 +24,7 @@ func inn(t *testing.T, listen string, open *bool) *Host {
 	t.Cleanup(func() { h.Close() })
 	h.Welcome("join/1", 100, echo)
 	h.Handle("secret/1", 100, echo)
-	ServeBlobs(h, func(croft.Hash) ([]byte, error) { return []byte("blob"), nil })
+	ServeBlobs(h, func(PeerID, croft.Hash) ([]byte, error) { return []byte("blob"), nil })
 	h.Expose("comet/1", "127.0.0.1:1")
 	return h
 }

@@ -105,7 +105,7 @@ func Listen(c Config) (*Host, error) {
 	// knocking, and they would fill a screen.
 	gologshim.SetDefaultHandler(slog.DiscardHandler)
 	sent := metrics.NewBandwidthCounter()
-	h, err := libp2p.New(
+	node, err := libp2p.New(
 		libp2p.Identity(key),
 		libp2p.UserAgent("croft"), // no version: strangers see it before they are refused
 		libp2p.NoListenAddrs,      // one by one below, where each can fail
@@ -127,23 +127,23 @@ func Listen(c Config) (*Host, error) {
 		return nil, fmt.Errorf("p2p: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Host{host: h, swarm: h.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming), talks: newQuota(outgoingTalks),
+	h := &Host{host: node, swarm: node.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming), talks: newQuota(outgoingTalks),
 		lobby: newLobby(allow, guest), sent: sent, places: map[peer.ID]time.Time{}, near: map[peer.ID][]multiaddr.Multiaddr{}, ctx: ctx, stop: stop}
-	l.swarm.Notify(l.lobby)
+	h.swarm.Notify(h.lobby)
 	for _, text := range c.Listen {
-		if err := l.listen(text); err != nil {
-			l.Close()
+		if err := h.listen(text); err != nil {
+			h.Close()
 			return nil, err
 		}
 	}
 	if c.Relay {
-		if err := l.offer(); err != nil {
-			l.Close()
+		if err := h.offer(); err != nil {
+			h.Close()
 			return nil, fmt.Errorf("p2p: %w", err)
 		}
 	}
-	l.announce()
-	return l, nil
+	h.announce()
+	return h, nil
 }
 
 // dialTime bounds the attempt at one address of a peer.
@@ -171,12 +171,12 @@ func withoutMetrics(c *libp2p.Config) error {
 	return nil
 }
 
-func (l *Host) listen(text string) error {
+func (h *Host) listen(text string) error {
 	addr, err := multiaddr.NewMultiaddr(text)
 	if err != nil {
 		return croft.E(croft.ErrEncoding, "listen address", printable(err.Error()))
 	}
-	err = l.swarm.AddListenAddr(addr)
+	err = h.swarm.AddListenAddr(addr)
 	switch {
 	case err == nil:
 		return nil
@@ -188,53 +188,53 @@ func (l *Host) listen(text string) error {
 }
 
 // ID returns this node's peer id.
-func (l *Host) ID() PeerID { return PeerID(l.host.ID().String()) }
+func (h *Host) ID() PeerID { return PeerID(h.host.ID().String()) }
 
 // Addrs returns where others reach this node: multiaddrs with /p2p/ and the id. An
 // address for all interfaces is spelled out as one for each. Those through relays come
 // last.
-func (l *Host) Addrs() []string {
-	addrs, err := l.swarm.InterfaceListenAddresses()
+func (h *Host) Addrs() []string {
+	addrs, err := h.swarm.InterfaceListenAddresses()
 	if err != nil {
 		return nil
 	}
 	var texts []string
 	for _, a := range addrs {
 		if !throughRelay(a.String()) {
-			texts = append(texts, a.String()+"/p2p/"+l.host.ID().String())
+			texts = append(texts, a.String()+"/p2p/"+h.host.ID().String())
 		}
 	}
 	slices.Sort(texts)
-	return append(texts, l.ways()...)
+	return append(texts, h.ways()...)
 }
 
 // Learn takes note of where peers are, all addresses of a peer at once: those that
 // it was told before are forgotten, but for what the peer announced in this network. A peer that did not answer lately is not dialled
 // again for a while; Learn ends that. It fails with croft.ErrEncoding, and then
 // nothing has changed.
-func (l *Host) Learn(addrs ...string) error {
+func (h *Host) Learn(addrs ...string) error {
 	peers, err := parseAddrs(addrs)
 	if err != nil {
 		return err
 	}
 	for id, addrs := range peers {
-		if id == l.host.ID() {
+		if id == h.host.ID() {
 			continue
 		}
-		l.host.Peerstore().ClearAddrs(id)
-		l.mu.Lock()
-		addrs = append(addrs, l.near[id]...)
-		l.mu.Unlock()
-		l.host.Peerstore().AddAddrs(id, addrs, peerstore.PermanentAddrTTL)
-		l.swarm.Backoff().Clear(id)
+		h.host.Peerstore().ClearAddrs(id)
+		h.mu.Lock()
+		addrs = append(addrs, h.near[id]...)
+		h.mu.Unlock()
+		h.host.Peerstore().AddAddrs(id, addrs, peerstore.PermanentAddrTTL)
+		h.swarm.Backoff().Clear(id)
 	}
 	return nil
 }
 
 // Connected returns the peers with a live connection, sorted.
-func (l *Host) Connected() []PeerID {
+func (h *Host) Connected() []PeerID {
 	var peers []PeerID
-	for _, id := range l.swarm.Peers() {
+	for _, id := range h.swarm.Peers() {
 		peers = append(peers, PeerID(id.String()))
 	}
 	slices.Sort(peers)
@@ -242,42 +242,42 @@ func (l *Host) Connected() []PeerID {
 }
 
 // Close ends all connections and tunnels and waits until no handler runs.
-func (l *Host) Close() error {
-	l.stop()
-	l.announcing.Lock()
-	if l.mdns != nil {
-		l.mdns.Close()
+func (h *Host) Close() error {
+	h.stop()
+	h.announcing.Lock()
+	if h.mdns != nil {
+		h.mdns.Close()
 	}
-	l.announcing.Unlock()
-	if l.relay != nil {
-		l.relay.Close()
+	h.announcing.Unlock()
+	if h.relay != nil {
+		h.relay.Close()
 	}
-	err := l.host.Close()
-	l.work.close()
+	err := h.host.Close()
+	h.work.close()
 	return err
 }
 
 // Sent returns the bytes that this host has sent on its streams, tunnels included.
-func (l *Host) Sent() int64 { return l.sent.GetBandwidthTotals().TotalOut }
+func (h *Host) Sent() int64 { return h.sent.GetBandwidthTotals().TotalOut }
 
 // Call sends a request to a peer and returns its answer, which may have at most so
 // many bytes. It connects if need be, and waits while too many calls to that peer
 // are under way. It fails with croft.ErrPeer, which wraps ctx's error if that was the
 // reason, with croft.ErrTooLarge, or with the croft.Error of the peer's handler. The
 // request may have been answered even if Call fails.
-func (l *Host) Call(ctx context.Context, to PeerID, proto string, request []byte, most int) ([]byte, error) {
+func (h *Host) Call(ctx context.Context, to PeerID, proto string, request []byte, most int) ([]byte, error) {
 	if len(request) > MaxAnswer {
 		return nil, croft.E(croft.ErrTooLarge, len(request), MaxAnswer)
 	}
-	if !l.allow(to) {
+	if !h.allow(to) {
 		return nil, croft.E(croft.ErrPeer, printable(string(to)), errStranger)
 	}
-	release, err := l.out.wait(ctx, to)
+	release, err := h.out.wait(ctx, to)
 	if err != nil {
 		return nil, croft.E(croft.ErrPeer, to, err)
 	}
 	defer release()
-	s, err := l.open(ctx, to, proto)
+	s, err := h.open(ctx, to, proto)
 	if err != nil {
 		return nil, err
 	}
@@ -324,14 +324,14 @@ func exchange(s network.Stream, request []byte, most int) ([]byte, status, error
 	return body, status(code[0]), err
 }
 
-// Handle answers calls of a protocol, such as "blob/1", with h. Requests above limit
+// Handle answers calls of a protocol, such as "blob/1", with f. Requests above limit
 // bytes are refused unread. A protocol has one handler; a second is a bug and panics.
-func (l *Host) Handle(proto string, limit int, h Handler) { l.handle(l.allow, proto, limit, h) }
+func (h *Host) Handle(proto string, limit int, f Handler) { h.handle(h.allow, proto, limit, f) }
 
 // handle answers calls of a protocol by those who may.
-func (l *Host) handle(may func(PeerID) bool, proto string, limit int, h Handler) {
-	l.acceptFrom(may, proto, func(from PeerID, s network.Stream) {
-		code, answer := l.serve(from, s, limit, h)
+func (h *Host) handle(may func(PeerID) bool, proto string, limit int, f Handler) {
+	h.acceptFrom(may, proto, func(from PeerID, s network.Stream) {
+		code, answer := h.serve(from, s, limit, f)
 		if reserve(s)(len(answer)) != nil {
 			code, answer = busy, nil
 		}
@@ -344,24 +344,24 @@ func (l *Host) handle(may func(PeerID) bool, proto string, limit int, h Handler)
 }
 
 // serve reads one request and runs its handler, on the account of its peer.
-func (l *Host) serve(from PeerID, s network.Stream, limit int, h Handler) (status, []byte) {
-	release, ok := l.admit(from)
+func (h *Host) serve(from PeerID, s network.Stream, limit int, f Handler) (status, []byte) {
+	release, ok := h.admit(from)
 	if !ok {
 		return busy, nil
 	}
 	defer release()
-	return l.serveAs(from, s, limit, h)
+	return h.serveAs(from, s, limit, f)
 }
 
 // serveAs does so as long as the caller waits.
-func (l *Host) serveAs(from PeerID, s network.Stream, limit int, h Handler) (status, []byte) {
+func (h *Host) serveAs(from PeerID, s network.Stream, limit int, f Handler) (status, []byte) {
 	request, err := readFrame(s, min(limit, MaxAnswer), reserve(s))
 	if errors.Is(err, errTooLarge) {
 		return tooLarge, nil
 	} else if err != nil {
 		return mute, nil
 	}
-	ctx, cancel := context.WithCancel(l.ctx)
+	ctx, cancel := context.WithCancel(h.ctx)
 	defer cancel()
 	gone := make(chan struct{})
 	s.SetReadDeadline(time.Time{}) // here, not in the goroutine: a quick handler sets the deadline below first
@@ -370,7 +370,7 @@ func (l *Host) serveAs(from PeerID, s network.Stream, limit int, h Handler) (sta
 		s.Read(make([]byte, 1))
 		cancel()
 	}()
-	code, answer := run(ctx, h, from, request)
+	code, answer := run(ctx, f, from, request)
 	s.SetReadDeadline(time.Unix(1, 0))
 	<-gone
 	return code, answer
@@ -395,48 +395,48 @@ func reserve(s network.Stream) func(n int) error {
 }
 
 // admit takes a call on the account of its peer. All guests share one.
-func (l *Host) admit(from PeerID) (release func(), ok bool) {
-	if !l.allow(from) {
-		return l.lobby.calls.try("")
+func (h *Host) admit(from PeerID) (release func(), ok bool) {
+	if !h.allow(from) {
+		return h.lobby.calls.try("")
 	}
-	return l.in.try(from)
+	return h.in.try(from)
 }
 
 // accept runs f for each incoming stream of an admitted peer.
-func (l *Host) accept(proto string, f func(from PeerID, s network.Stream)) {
-	l.acceptFrom(l.allow, proto, f)
+func (h *Host) accept(proto string, f func(from PeerID, s network.Stream)) {
+	h.acceptFrom(h.allow, proto, f)
 }
 
 // acceptFrom runs f for each incoming stream of a peer that may, and cuts off one
 // that may not, or may no longer.
-func (l *Host) acceptFrom(may func(PeerID) bool, proto string, f func(from PeerID, s network.Stream)) {
+func (h *Host) acceptFrom(may func(PeerID) bool, proto string, f func(from PeerID, s network.Stream)) {
 	id := protocolID(proto)
-	if slices.Contains(l.host.Mux().Protocols(), id) {
+	if slices.Contains(h.host.Mux().Protocols(), id) {
 		panic("p2p: two handlers for " + proto)
 	}
-	l.host.SetStreamHandler(id, func(s network.Stream) {
+	h.host.SetStreamHandler(id, func(s network.Stream) {
 		from := PeerID(s.Conn().RemotePeer().String())
 		if !may(from) {
 			s.Reset()
 			s.Conn().Close()
 			return
 		}
-		if !l.work.run(func() { f(from, s) }) {
+		if !h.work.run(func() { f(from, s) }) {
 			s.Reset()
 		}
 	})
 }
 
 // open opens a stream to a peer. It fails with croft.ErrPeer.
-func (l *Host) open(ctx context.Context, to PeerID, proto string) (network.Stream, error) {
+func (h *Host) open(ctx context.Context, to PeerID, proto string) (network.Stream, error) {
 	id, err := peer.Decode(string(to))
 	if err != nil {
 		return nil, croft.E(croft.ErrPeer, printable(string(to)), errNoID)
 	}
-	if !l.allow(to) {
+	if !h.allow(to) {
 		return nil, croft.E(croft.ErrPeer, to, errStranger)
 	}
-	s, err := l.host.NewStream(network.WithAllowLimitedConn(ctx, limited), id, protocolID(proto))
+	s, err := h.host.NewStream(network.WithAllowLimitedConn(ctx, limited), id, protocolID(proto))
 	if err != nil {
 		return nil, croft.E(croft.ErrPeer, to, why(cmp.Or(ctx.Err(), err)))
 	}

@@ -376,7 +376,7 @@ func TestFetch(t *testing.T) {
 		add := func(n byte, get func(croft.Hash) ([]byte, error)) {
 			h := join(t, n, all)
 			if get != nil {
-				ServeBlobs(h, get)
+				ServeBlobs(h, func(_ PeerID, hash croft.Hash) ([]byte, error) { return get(hash) })
 			}
 			if err := a.Learn(h.Addrs()...); err != nil {
 				t.Fatal(err)
@@ -423,7 +423,7 @@ func TestFetchTakesNoMore(t *testing.T) {
 			t.Fatal(err)
 		}
 		blob := []byte("the blob")
-		ServeBlobs(honest, func(croft.Hash) ([]byte, error) { return blob, nil })
+		ServeBlobs(honest, func(PeerID, croft.Hash) ([]byte, error) { return blob, nil })
 		sent := make(chan error, 1)
 		liar.acceptFrom(all, blobProto, func(_ PeerID, s network.Stream) {
 			_, err := s.Write([]byte{byte(answered), 0, 0, 0, byte(len(blob) + 1)}) // and nothing that was announced
@@ -450,7 +450,7 @@ func TestBlobsAreReadInTurn(t *testing.T) {
 		blob := []byte("the blob")
 		proceed := make(chan bool)
 		var now, most atomic.Int32
-		ServeBlobs(b, func(croft.Hash) ([]byte, error) {
+		ServeBlobs(b, func(PeerID, croft.Hash) ([]byte, error) {
 			defer now.Add(-1)
 			for n := now.Add(1); ; {
 				if m := most.Load(); n <= m || most.CompareAndSwap(m, n) {

@@ -20,28 +20,28 @@ const mdnsService = "_croft._udp"
 
 // Moved tells the host that its machine may have other addresses now: it announces
 // itself anew.
-func (l *Host) Moved() {
-	l.announcing.Lock()
-	defer l.announcing.Unlock()
-	if l.mdns != nil && l.ctx.Err() == nil {
-		l.mdns.Close()
-		l.announce()
+func (h *Host) Moved() {
+	h.announcing.Lock()
+	defer h.announcing.Unlock()
+	if h.mdns != nil && h.ctx.Err() == nil {
+		h.mdns.Close()
+		h.announce()
 	}
 }
 
 // announce begins to look for peers in the same network, and to be found, if the
 // host listens beyond this machine. A machine without multicast goes on without.
-func (l *Host) announce() {
-	l.mdns = nil
-	addrs, err := l.swarm.InterfaceListenAddresses()
+func (h *Host) announce() {
+	h.mdns = nil
+	addrs, err := h.swarm.InterfaceListenAddresses()
 	if err != nil {
 		return
 	}
 	for _, a := range addrs {
 		if ip, err := manet.ToIP(a); err == nil && !ip.IsLoopback() {
-			service := mdns.NewMdnsService(l.host, mdnsService, l)
+			service := mdns.NewMdnsService(h.host, mdnsService, h)
 			if service.Start() == nil {
-				l.mdns = service
+				h.mdns = service
 			}
 			return
 		}
@@ -49,19 +49,19 @@ func (l *Host) announce() {
 }
 
 // HandlePeerFound implements mdns.Notifee.
-func (l *Host) HandlePeerFound(found peer.AddrInfo) {
-	if l.ctx.Err() != nil || !l.allow(PeerID(found.ID.String())) {
+func (h *Host) HandlePeerFound(found peer.AddrInfo) {
+	if h.ctx.Err() != nil || !h.allow(PeerID(found.ID.String())) {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	known := l.near[found.ID]
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known := h.near[found.ID]
 	if len(found.Addrs) > maxNear || slices.EqualFunc(known, found.Addrs, multiaddr.Multiaddr.Equal) {
 		return
 	}
-	l.near[found.ID] = found.Addrs
-	l.host.Peerstore().AddAddrs(found.ID, found.Addrs, peerstore.PermanentAddrTTL)
-	l.swarm.Backoff().Clear(found.ID)
+	h.near[found.ID] = found.Addrs
+	h.host.Peerstore().AddAddrs(found.ID, found.Addrs, peerstore.PermanentAddrTTL)
+	h.swarm.Backoff().Clear(found.ID)
 }
 
 // maxNear bounds the addresses that a peer announces.

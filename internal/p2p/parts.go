@@ -24,14 +24,14 @@ var (
 type PartsHandler func(ctx context.Context, from PeerID, request []byte, part func([]byte) error) ([]byte, error)
 
 // HandleParts answers calls of a protocol in parts: see [Host.Handle].
-func (l *Host) HandleParts(proto string, limit int, h PartsHandler) {
+func (h *Host) HandleParts(proto string, limit int, f PartsHandler) {
 	in := newQuota(incomingTalks)
-	l.acceptFrom(l.allow, proto, func(from PeerID, s network.Stream) {
+	h.acceptFrom(h.allow, proto, func(from PeerID, s network.Stream) {
 		code, answer := busy, []byte(nil)
 		if release, ok := in.try(from); ok {
 			defer release()
-			code, answer = l.serveAs(from, s, limit, func(ctx context.Context, from PeerID, request []byte) ([]byte, error) {
-				return h(ctx, from, request, func(data []byte) error {
+			code, answer = h.serveAs(from, s, limit, func(ctx context.Context, from PeerID, request []byte) ([]byte, error) {
+				return f(ctx, from, request, func(data []byte) error {
 					if len(data) > chunk {
 						return croft.E(croft.ErrTooLarge, len(data), chunk)
 					}
@@ -53,19 +53,19 @@ func (l *Host) HandleParts(proto string, limit int, h PartsHandler) {
 // CallParts is [Host.Call] for such a protocol: part is told each part, in order,
 // while the answer is on its way. All parts and the answer together have at most so
 // many bytes. An error of part ends the call and is returned.
-func (l *Host) CallParts(ctx context.Context, to PeerID, proto string, request []byte, most int, part func([]byte) error) ([]byte, error) {
+func (h *Host) CallParts(ctx context.Context, to PeerID, proto string, request []byte, most int, part func([]byte) error) ([]byte, error) {
 	if len(request) > MaxAnswer {
 		return nil, croft.E(croft.ErrTooLarge, len(request), MaxAnswer)
 	}
-	if !l.allow(to) {
+	if !h.allow(to) {
 		return nil, croft.E(croft.ErrPeer, printable(string(to)), errStranger)
 	}
-	release, err := l.talks.wait(ctx, to)
+	release, err := h.talks.wait(ctx, to)
 	if err != nil {
 		return nil, croft.E(croft.ErrPeer, to, err)
 	}
 	defer release()
-	s, err := l.open(ctx, to, proto)
+	s, err := h.open(ctx, to, proto)
 	if err != nil {
 		return nil, err
 	}

@@ -13,16 +13,16 @@ import (
 // same time, and returns the answers that came before ctx ended. Connections of one
 // peer id may lead to several processes, if somebody runs two nodes with one key;
 // Call asks any of them. Poll dials nobody.
-func (l *Host) Poll(ctx context.Context, to PeerID, proto string, most int) (answers [][]byte) {
+func (h *Host) Poll(ctx context.Context, to PeerID, proto string, most int) (answers [][]byte) {
 	id, err := peer.Decode(string(to))
-	if err != nil || !l.allow(to) {
+	if err != nil || !h.allow(to) {
 		return nil
 	}
 	var mu sync.Mutex // guards answers
 	var all sync.WaitGroup
-	for _, c := range l.host.Network().ConnsToPeer(id) {
+	for _, c := range h.host.Network().ConnsToPeer(id) {
 		all.Go(func() {
-			answer, err := l.callOver(ctx, c, proto, most)
+			answer, err := h.callOver(ctx, c, proto, most)
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -34,7 +34,7 @@ func (l *Host) Poll(ctx context.Context, to PeerID, proto string, most int) (ans
 	return answers
 }
 
-func (l *Host) callOver(ctx context.Context, c network.Conn, proto string, most int) ([]byte, error) {
+func (h *Host) callOver(ctx context.Context, c network.Conn, proto string, most int) ([]byte, error) {
 	s, err := c.NewStream(network.WithAllowLimitedConn(ctx, limited))
 	if err != nil {
 		return nil, err

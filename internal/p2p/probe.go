@@ -19,7 +19,7 @@ import (
 // the peer never called gets through to it there, and that it is the peer. A loopback
 // address counts only for a peer on this machine, so that nobody makes this node
 // knock on its own machine's doors. It fails with croft.ErrPeer.
-func (l *Host) Probe(ctx context.Context, to PeerID, addr string) error {
+func (h *Host) Probe(ctx context.Context, to PeerID, addr string) error {
 	parsed, err := parseAddrs([]string{addr})
 	if err != nil {
 		return err
@@ -28,15 +28,15 @@ func (l *Host) Probe(ctx context.Context, to PeerID, addr string) error {
 	if err != nil || len(parsed[id]) != 1 {
 		return croft.E(croft.ErrPeer, printable(string(to)), errNoID)
 	}
-	if !l.allow(to) {
+	if !h.allow(to) {
 		return croft.E(croft.ErrPeer, to, errStranger)
 	}
-	if manet.IsIPLoopback(parsed[id][0]) && !l.onThisMachine(id) {
+	if manet.IsIPLoopback(parsed[id][0]) && !h.onThisMachine(id) {
 		return croft.E(croft.ErrPeer, to, errDead)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	if err := l.knock(ctx, id, parsed[id][0]); err != nil {
+	if err := h.knock(ctx, id, parsed[id][0]); err != nil {
 		return croft.E(croft.ErrPeer, to, why(err))
 	}
 	return nil
@@ -44,8 +44,8 @@ func (l *Host) Probe(ctx context.Context, to PeerID, addr string) error {
 
 // knock opens a connection that the swarm does not know of, and closes it. What the
 // peer might begin on it in that moment breaks, and it tries again on another.
-func (l *Host) knock(ctx context.Context, id peer.ID, addr multiaddr.Multiaddr) error {
-	dialer := l.swarm.TransportForDialing(addr)
+func (h *Host) knock(ctx context.Context, id peer.ID, addr multiaddr.Multiaddr) error {
+	dialer := h.swarm.TransportForDialing(addr)
 	if _, err := addr.ValueForProtocol(multiaddr.P_QUIC_V1); err == nil {
 		// The swarm dials QUIC from the port on which it listens, and a router lets
 		// through what comes from a port that was called before.
@@ -54,7 +54,7 @@ func (l *Host) knock(ctx context.Context, id peer.ID, addr multiaddr.Multiaddr) 
 			return err
 		}
 		defer ports.Close()
-		if dialer, err = libp2pquic.NewTransport(l.host.Peerstore().PrivKey(l.host.ID()), ports, nil, nil, nil); err != nil {
+		if dialer, err = libp2pquic.NewTransport(h.host.Peerstore().PrivKey(h.host.ID()), ports, nil, nil, nil); err != nil {
 			return err
 		}
 	}
@@ -68,8 +68,8 @@ func (l *Host) knock(ctx context.Context, id peer.ID, addr multiaddr.Multiaddr) 
 	return conn.Close()
 }
 
-func (l *Host) onThisMachine(id peer.ID) bool {
-	return slices.ContainsFunc(l.swarm.ConnsToPeer(id), func(c network.Conn) bool {
+func (h *Host) onThisMachine(id peer.ID) bool {
+	return slices.ContainsFunc(h.swarm.ConnsToPeer(id), func(c network.Conn) bool {
 		return manet.IsIPLoopback(c.RemoteMultiaddr())
 	})
 }

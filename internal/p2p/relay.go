@@ -41,8 +41,8 @@ var relayLimits = relay.Resources{
 const limited = "croft"
 
 // offer makes the host a relay.
-func (l *Host) offer() (err error) {
-	l.relay, err = relay.New(l.host, relay.WithResources(relayLimits), relay.WithACL(members(l.allow)),
+func (h *Host) offer() (err error) {
+	h.relay, err = relay.New(h.host, relay.WithResources(relayLimits), relay.WithACL(members(h.allow)),
 		relay.WithReservationAddressFilter(func(multiaddr.Multiaddr) bool { return true }))
 	return err
 }
@@ -61,22 +61,22 @@ func (m members) AllowConnect(from peer.ID, _ multiaddr.Multiaddr, to peer.ID) b
 // Reserve asks a peer that relays to hand on connections to this host, and returns
 // until when it does; asked again before, it goes on. From then on the way through it
 // is among Addrs. It fails with croft.ErrPeer.
-func (l *Host) Reserve(ctx context.Context, at PeerID) (until time.Time, err error) {
+func (h *Host) Reserve(ctx context.Context, at PeerID) (until time.Time, err error) {
 	id, err := peer.Decode(string(at))
-	if err != nil || !l.allow(at) {
+	if err != nil || !h.allow(at) {
 		return until, croft.E(croft.ErrPeer, printable(string(at)), errStranger)
 	}
-	place, err := client.Reserve(ctx, l.host, peer.AddrInfo{ID: id})
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	place, err := client.Reserve(ctx, h.host, peer.AddrInfo{ID: id})
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if err != nil {
-		delete(l.places, id)
+		delete(h.places, id)
 		if no, refused := errors.AsType[client.ReservationError](err); refused && no.Unwrap() == nil {
 			err = errNoPlace
 		}
 		return until, croft.E(croft.ErrPeer, at, why(err))
 	}
-	l.places[id] = place.Expiration
+	h.places[id] = place.Expiration
 	return place.Expiration, nil
 }
 
@@ -86,17 +86,17 @@ var errNoPlace = errors.New("it has no place at its relay for this node")
 const maxWays = 8
 
 // ways returns the addresses at which this host is reached through relays.
-func (l *Host) ways() (addrs []string) {
-	l.mu.Lock()
-	places := maps.Clone(l.places)
-	l.mu.Unlock()
+func (h *Host) ways() (addrs []string) {
+	h.mu.Lock()
+	places := maps.Clone(h.places)
+	h.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(places)) {
-		if places[id].Before(time.Now()) || l.swarm.Connectedness(id) != network.Connected {
+		if places[id].Before(time.Now()) || h.swarm.Connectedness(id) != network.Connected {
 			continue // a relay forgets who has hung up
 		}
-		for _, a := range l.host.Peerstore().Addrs(id) {
+		for _, a := range h.host.Peerstore().Addrs(id) {
 			if _, err := manet.ToIP(a); err == nil && !throughRelay(a.String()) {
-				addrs = append(addrs, a.String()+"/p2p/"+id.String()+circuit+"/p2p/"+l.host.ID().String())
+				addrs = append(addrs, a.String()+"/p2p/"+id.String()+circuit+"/p2p/"+h.host.ID().String())
 			}
 		}
 	}
@@ -114,9 +114,9 @@ func Direct(addrs []string) []string {
 }
 
 // Relayed returns the connected peers to which there is no direct way, sorted.
-func (l *Host) Relayed() (peers []PeerID) {
-	for _, id := range l.swarm.Peers() {
-		if l.swarm.Connectedness(id) == network.Limited {
+func (h *Host) Relayed() (peers []PeerID) {
+	for _, id := range h.swarm.Peers() {
+		if h.swarm.Connectedness(id) == network.Limited {
 			peers = append(peers, PeerID(id.String()))
 		}
 	}

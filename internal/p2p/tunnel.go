@@ -19,9 +19,9 @@ const tunnelsPerPeer = 8
 // Expose pipes each incoming tunnel of a protocol to a new TCP connection to
 // target, an address such as 127.0.0.1:26656. A tunnel is cut when its target
 // does not answer.
-func (l *Host) Expose(proto, target string) {
+func (h *Host) Expose(proto, target string) {
 	open := newQuota(rates{atOnce: tunnelsPerPeer, perSecond: tunnelsPerPeer})
-	l.accept(proto, func(from PeerID, s network.Stream) {
+	h.accept(proto, func(from PeerID, s network.Stream) {
 		release, ok := open.try(from)
 		if !ok {
 			s.Reset()
@@ -29,12 +29,12 @@ func (l *Host) Expose(proto, target string) {
 		}
 		defer release()
 		dialer := net.Dialer{Timeout: dialTime}
-		conn, err := dialer.DialContext(l.ctx, "tcp", target)
+		conn, err := dialer.DialContext(h.ctx, "tcp", target)
 		if err != nil {
 			s.Reset()
 			return
 		}
-		pipe(l.ctx, conn.(*net.TCPConn), s)
+		pipe(h.ctx, conn.(*net.TCPConn), s)
 	})
 }
 
@@ -44,15 +44,15 @@ func (l *Host) Expose(proto, target string) {
 // peer: a connection is closed at once while the peer cannot be reached. Any
 // program on this machine can connect, so what speaks through a tunnel
 // authenticates its other end by itself.
-func (l *Host) Forward(ctx context.Context, to PeerID, proto string) (string, error) {
+func (h *Host) Forward(ctx context.Context, to PeerID, proto string) (string, error) {
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return "", fmt.Errorf("p2p: forward: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	unlink := context.AfterFunc(l.ctx, cancel)
+	unlink := context.AfterFunc(h.ctx, cancel)
 	context.AfterFunc(ctx, func() { listener.Close() })
-	started := l.work.start(func() {
+	started := h.work.start(func() {
 		defer unlink()
 		defer cancel()
 		for {
@@ -60,7 +60,7 @@ func (l *Host) Forward(ctx context.Context, to PeerID, proto string) (string, er
 			if err != nil {
 				return
 			}
-			if !l.work.start(func() { l.tunnel(ctx, to, proto, conn) }) {
+			if !h.work.start(func() { h.tunnel(ctx, to, proto, conn) }) {
 				conn.Close()
 			}
 		}
@@ -73,9 +73,9 @@ func (l *Host) Forward(ctx context.Context, to PeerID, proto string) (string, er
 }
 
 // tunnel carries one connection to the peer, or closes it.
-func (l *Host) tunnel(ctx context.Context, to PeerID, proto string, conn *net.TCPConn) {
+func (h *Host) tunnel(ctx context.Context, to PeerID, proto string, conn *net.TCPConn) {
 	dialling, cancel := context.WithTimeout(ctx, 2*dialTime)
-	s, err := l.open(dialling, to, proto)
+	s, err := h.open(dialling, to, proto)
 	cancel()
 	if err != nil {
 		conn.Close()

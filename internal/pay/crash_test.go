@@ -62,9 +62,13 @@ func (p *play) heard(r croft.Receipt) Receipt {
 func (p *play) pay() {
 	p.n++
 	c := call(p.n, croft.Credits(rapid.IntRange(0, 20).Draw(p.T, "price")))
+	unseen := p.purse.unseen
 	v, err := p.purse.Pay(c, p.most)
 	if err != nil {
 		return
+	}
+	if p.purses == 0 { // one that forgot promises anew what is on the wire already
+		p.lost -= unseen - p.purse.unseen
 	}
 	p.owed = max(p.owed, v.Owed)
 	p.vouchers = append(p.vouchers, message{v, c})

@@ -14,6 +14,10 @@ import (
 // gets less.
 type Purse struct {
 	channel croft.Channel
+	// unseen is what was promised for calls that were given up and that the till did not
+	// know of when it was last asked: what refused calls promised pays for later ones,
+	// and none of it is promised twice. Not in snapshots: Resume finds it again.
+	unseen croft.Credits
 	purse
 }
 
@@ -57,8 +61,11 @@ func (p *Purse) Pay(c Call, most croft.Credits) (v croft.Voucher, err error) {
 	case len(p.Calls) >= maxOpen:
 		return v, croft.E(croft.ErrTillBusy, len(p.Calls))
 	}
+	again := min(c.Price, p.unseen)
+	p.unseen -= again
+	p.Lost -= again
 	v = croft.Voucher{Channel: p.channel.ID, Service: c.Service, Terms: c.Terms, Number: p.Number + 1,
-		Request: c.Request, Price: c.Price, Owed: p.Owed + c.Price}
+		Request: c.Request, Price: c.Price, Owed: p.Owed + c.Price - again}
 	p.Number, p.Owed = v.Number, v.Owed
 	p.Calls[v.Number] = calledPurse{v.Request, v.Price}
 	return v, nil
@@ -107,6 +114,7 @@ func (p *Purse) Drop(number uint64) {
 // up; the amount is returned. It is within what was allowed to be at risk when the
 // vouchers were made.
 func (p *Purse) Resume(best *Voucher, credit Receipt) (lost croft.Credits, err error) {
+	seen := croft.Credits(0)
 	if best != nil {
 		b := best.signed.Voucher
 		if b.Channel != p.channel.ID {
@@ -116,9 +124,15 @@ func (p *Purse) Resume(best *Voucher, credit Receipt) (lost croft.Credits, err e
 		p.Owed += lost
 		p.Lost += lost
 		p.Number = max(p.Number, b.Number)
+		seen = b.Owed
 	}
-	_, err = p.Take(credit)
-	return lost, err
+	if _, err = p.Take(credit); err != nil {
+		return lost, err
+	}
+	if p.unseen = 0; len(p.Calls) == 0 {
+		p.unseen = min(p.Lost, p.Owed-seen)
+	}
+	return lost, nil
 }
 
 // AtRisk returns what this payer would lose if the provider claimed everything and
@@ -130,13 +144,13 @@ func (p *Purse) AtRisk() croft.Credits {
 
 // Left returns what can still be promised on the channel.
 func (p *Purse) Left() croft.Credits {
-	return p.channel.Deposit - Due(p.channel.Deposit, p.Owed, p.Credited, 0)
+	return min(p.channel.Deposit, p.channel.Deposit-Due(p.channel.Deposit, p.Owed, p.Credited, 0)+p.unseen)
 }
 
-// Spent returns what the calls with a receipt cost, and what was given up and did
-// not come back.
+// Spent returns what the calls with a receipt cost, and what was given up and neither
+// came back nor is there for later calls.
 func (p *Purse) Spent() (bought, lost croft.Credits) {
-	return p.purse.Bought, p.purse.Lost - min(p.purse.Lost, p.Credited-p.Refunds)
+	return p.purse.Bought, p.purse.Lost - min(p.purse.Lost, p.Credited-p.Refunds+p.unseen)
 }
 
 // Waiting returns how many calls wait for a receipt.

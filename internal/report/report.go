@@ -32,7 +32,7 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 		}
 		return n
 	},
-	"median": median,
+	"median": median, "sum": func(a, b int64) int64 { return a + b },
 }).Parse(pageText))
 
 // HTML returns the page of a result, made at a time.
@@ -43,7 +43,7 @@ func HTML(r api.Result, at time.Time) ([]byte, error) {
 		Drawings []template.HTML
 		Made     time.Time
 	}{Result: r, Words: words(r), Made: at}
-	for _, d := range []string{forest(r), survival(r), siteBars(r)} {
+	for _, d := range slices.Concat([]string{forest(r), survival(r), siteBars(r), roc(r), calibration(r)}, fairness(r)) {
 		if d != "" {
 			view.Drawings = append(view.Drawings, template.HTML(d)) // drawn here, all text in it escaped
 		}
@@ -94,8 +94,22 @@ func CSV(r api.Result) []byte {
 			}
 			w.Write(line)
 		}
+		w.WriteAll(evaluationLines(r, len(head), number))
 	default:
 		w.Write([]string{"column", "figure", "level", "label_level", "low", "high", "value"})
+		for _, s := range r.Shape {
+			w.Write([]string{s.Column, "rows", "", "", "", "", number(s.Rows)})
+			w.Write([]string{s.Column, "missing", "", "", "", "", number(s.Missing)})
+			w.Write([]string{s.Column, "outside", "", "", "", "", number(s.Outside)})
+			if s.Levels == nil {
+				w.Write([]string{s.Column, "zeros", "", "", "", "", number(s.Zeros)})
+				w.Write([]string{s.Column, "mean", "", "", "", "", number(s.Mean)})
+				w.Write([]string{s.Column, "sd", "", "", "", "", number(s.SD)})
+			}
+			for i, c := range s.Counts {
+				w.Write([]string{s.Column, "count", s.Levels[i], "", "", "", number(c)})
+			}
+		}
 		for _, n := range r.Numbers {
 			w.Write([]string{n.Name, "mean", "", "", "", "", number(n.Mean)})
 			w.Write([]string{n.Name, "sd", "", "", "", "", number(n.SD)})
@@ -181,8 +195,12 @@ func words(r api.Result) (out []string) {
 		if r.TestRows > 0 && r.Score.AUC.Value > 0 {
 			add("Of two held-out rows of one site, one with %s and one without, the model ranks the right one higher in %.0f of 100 cases.", outcome, 100*r.Score.AUC.Value)
 		}
+		out = append(out, evaluation(r, outcome)...)
 	default:
 		add("%d rows of %s are described.", r.Rows, sites)
+		for _, s := range r.Shape {
+			add("%s: of %.0f values %.0f are missing and %.0f outside of the declared range or levels.", s.Column, s.Rows, s.Missing, s.Outside)
+		}
 		for _, n := range r.Numbers {
 			add("%s is %s %s on average, with a standard deviation of %s.", n.Name, num(n.Mean), n.Unit, num(n.SD))
 		}

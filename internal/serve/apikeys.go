@@ -30,6 +30,7 @@ type APIKey struct {
 	Cap      croft.Credits `cbor:"6,keyasint,omitempty" json:"cap"`      // what it may spend in all; 0: only free calls
 	Spent    croft.Credits `cbor:"7,keyasint,omitempty" json:"spent"`    // at most
 	Created  int64         `cbor:"8,keyasint" json:"created"`            // Unix seconds
+	Any      bool          `cbor:"9,keyasint,omitempty" json:"any"`      // a name that several providers have may go to any of them
 }
 
 const (
@@ -148,11 +149,14 @@ func (k *Keys) find(secret string) (*openKey, error) {
 }
 
 // may says whether a key may call a service.
-func (k *openKey) may(service string) error {
-	if len(k.Services) == 0 || slices.Contains(k.Services, service) {
-		return nil
+func (k *openKey) may(o Offer) error {
+	switch {
+	case len(k.Services) > 0 && !slices.Contains(k.Services, o.Name):
+		return croft.E(croft.ErrAPIKey, "it is not for "+o.Name)
+	case o.Any && !k.Any: // else whoever takes a name gets what was meant for another
+		return croft.E(croft.ErrAPIKey, "several providers have a "+o.Name+", and it is not for any of them: say whose")
 	}
-	return croft.E(croft.ErrAPIKey, "it is not for "+service)
+	return nil
 }
 
 // left returns what a key may still spend.
@@ -163,10 +167,13 @@ func (k *Keys) left(key *openKey) croft.Credits {
 }
 
 // spend sets aside what a call may cost. settle then says what it did cost. It fails
-// with croft.ErrSpendCap.
+// with croft.ErrSpendCap, and with croft.ErrAPIKey if the key was revoked meanwhile.
 func (k *Keys) spend(key *openKey, most croft.Credits) (settle func(cost croft.Credits), err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.keys[key.Hash] != key { // its document is gone, and must not come back
+		return nil, croft.E(croft.ErrAPIKey, "it is unknown, or was revoked")
+	}
 	if left := key.Cap - min(key.spent, key.Cap); most > left {
 		return nil, croft.E(croft.ErrSpendCap, key.Cap, left)
 	}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/base64"
@@ -16,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"croft"
 )
@@ -41,6 +44,7 @@ type Offer struct {
 	PayTo    croft.MemberID
 	Network  croft.NetworkID
 	Here     bool // this node answers, without payment
+	Any      bool // whichever of several providers is best answers
 }
 
 // Call is a call that came in through a dialect.
@@ -49,6 +53,7 @@ type Call struct {
 	Request Request
 	Columns []string // of a request with tensors
 	Remote  bool     // it may leave this node
+	Any     bool     // to any provider of that name
 	Most    croft.Credits
 	Part    func([]byte) error
 }
@@ -56,7 +61,7 @@ type Call struct {
 // Result is what became of it.
 type Result struct {
 	Body []byte
-	Cost croft.Credits
+	Cost croft.Credits // at most: of a call that got no receipt, all that it was promised
 }
 
 // Dialects answers programs on this machine.
@@ -71,6 +76,7 @@ const (
 	bodyTime   = 30 * time.Second // in which a request's body must have arrived
 	writeTime  = 30 * time.Second // in which a piece of an answer must be taken
 	maxServed  = 512              // requests at a time
+	maxHeld    = 32 * MaxBody     // bytes of their bodies
 	retryAfter = 500 * time.Millisecond
 )
 
@@ -88,7 +94,7 @@ func (d Dialects) Handler() http.Handler {
 	})
 	d.openAI(mux)
 	d.inference(mux)
-	slots := make(chan struct{}, maxServed)
+	slots, room := make(chan struct{}, maxServed), semaphore.NewWeighted(maxHeld)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := fmt.Sprintf("req_%016x", rand.Uint64())
 		w.Header().Set("X-Request-Id", id)
@@ -105,10 +111,25 @@ func (d Dialects) Handler() http.Handler {
 			d.fail(w, r, croft.E(croft.ErrBusy, "this node"), Offer{})
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		if control := http.NewResponseController(w); control.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
 			defer control.SetReadDeadline(time.Time{})
 		}
+		if r.ContentLength != 0 { // nobody without a key takes up memory
+			if _, err := d.key(r); err != nil {
+				d.fail(w, r, err, Offer{})
+				return
+			}
+			size := r.ContentLength
+			if size < 0 || size > MaxBody {
+				size = MaxBody
+			}
+			if !room.TryAcquire(size) {
+				d.fail(w, r, croft.E(croft.ErrBusy, "this node"), Offer{})
+				return
+			}
+			defer room.Release(size)
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		mux.ServeHTTP(w, r)
 		d.Log.Debug("served", "request", id, "method", r.Method, "path", r.URL.Path)
 	})
@@ -140,7 +161,7 @@ func (d Dialects) call(r *http.Request, c Call) (Result, Offer, error) {
 	}
 	offer, err := d.offer(c.Name)
 	if err == nil {
-		err = key.may(c.Name)
+		err = key.may(offer)
 	}
 	if err != nil {
 		return Result{}, offer, err
@@ -148,10 +169,10 @@ func (d Dialects) call(r *http.Request, c Call) (Result, Offer, error) {
 	if offer.Task != c.Request.Task {
 		return Result{}, offer, croft.E(croft.ErrRequest, fmt.Sprintf("%s is for %s, not for %s", c.Name, offer.Task, c.Request.Task))
 	}
-	c.Remote = key.Remote
+	c.Remote, c.Any = key.Remote, offer.Any
 	if offer.Here || offer.Most == 0 {
 		result, err := d.Backend.Call(r.Context(), c)
-		return result, offer, err
+		return result, offer, cmp.Or(err, result.check(c))
 	}
 	settle, err := d.Keys.spend(key, offer.Most)
 	if err != nil {
@@ -160,7 +181,15 @@ func (d Dialects) call(r *http.Request, c Call) (Result, Offer, error) {
 	c.Most = offer.Most
 	result, err := d.Backend.Call(r.Context(), c)
 	settle(result.Cost)
-	return result, offer, err
+	return result, offer, cmp.Or(err, result.check(c))
+}
+
+// check says whether an answer, which may come from anybody, is JSON.
+func (r Result) check(c Call) error {
+	if c.Part == nil && !json.Valid(r.Body) {
+		return croft.E(croft.ErrEngineFailed, c.Name, "its answer is not JSON")
+	}
+	return nil
 }
 
 func (d Dialects) offer(name string) (Offer, error) {
@@ -175,7 +204,7 @@ func (d Dialects) offer(name string) (Offer, error) {
 // offers lists what a key may call.
 func (d Dialects) offers(key *openKey) (out []Offer) {
 	for _, o := range d.Backend.Offers() {
-		if key.may(o.Name) == nil {
+		if key.may(o) == nil {
 			out = append(out, o)
 		}
 	}
@@ -273,10 +302,11 @@ func quote(err error, o Offer) string {
 
 // fail answers in the shape of the dialect that was asked.
 func (d Dialects) fail(w http.ResponseWriter, r *http.Request, err error, o Offer) {
-	if r.Context().Err() != nil {
-		return // nobody reads it
-	}
-	if croft.CodeOf(err) == croft.ErrInternal {
+	switch gone := r.Context().Err() != nil; {
+	case croft.CodeOf(err) != croft.ErrInternal:
+	case gone:
+		err = croft.E(croft.ErrRequest, "its caller did not wait for the answer")
+	default:
 		d.Log.Error("call", "path", r.URL.Path, "why", err)
 		err = croft.E(croft.ErrInternal, "the node could not answer")
 	}
@@ -308,7 +338,8 @@ func failureOf(err error) any {
 	return map[string]any{"error": map[string]any{"message": message, "type": kind, "param": nil, "code": word}}
 }
 
-// body reads the body of a request.
+// body reads the body of a request. Once it is read, net/http lifts the deadline
+// itself: a call may be long.
 func body(r *http.Request) ([]byte, error) {
 	raw, err := io.ReadAll(r.Body)
 	if err == nil {

@@ -31,26 +31,15 @@ type Model struct {
 
 // NewModel returns the engine of a study's model.
 func NewModel(plan croft.Study, result fed.Result) (*Model, error) {
-	asked := plan
-	asked.HoldOut = croft.HoldOut{}
-	asked.Schema = croft.Schema{UnitColumn: table.RowUnit}
-	for _, c := range plan.Schema.Columns {
-		if !slices.Contains(plan.Model.Features, c.Name) {
-			continue
-		}
-		if c.Missing == croft.MissingDrop {
-			c.Missing = "" // a row left out would shift all answers after it
-		}
-		asked.Schema.Columns = append(asked.Schema.Columns, c)
-	}
+	asked := table.Asking(plan)
 	if len(asked.Schema.Columns) == 0 || len(result.Terms) == 0 {
 		return nil, croft.E(croft.ErrRequest, "study "+plan.Name+" made no model that predicts")
 	}
-	asked.Model.Label = plan.Model.Features[0] // Build wants one; its values are not used
 	output := "probability"
 	switch result.Family {
 	case "linear":
 		output = plan.Model.Label
+		result = result.LabelIn(fed.Scale(table.LabelScale(plan)))
 	case "poisson":
 		output = "rate"
 	case "cox":

@@ -40,7 +40,7 @@ func (d Dialects) model(r *http.Request) (Offer, error) {
 	}
 	o, err := d.offer(r.PathValue("name"))
 	if err == nil {
-		err = key.may(o.Name)
+		err = key.may(o)
 	}
 	if v := r.PathValue("version"); err == nil && v != "" && v != o.version() {
 		err = croft.E(croft.ErrNotFound, "version of "+o.Name, v, "GET /v2/models/"+o.Name)

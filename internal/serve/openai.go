@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -60,7 +61,7 @@ func (d Dialects) modelByName(w http.ResponseWriter, r *http.Request) {
 		o, err = d.offer(r.PathValue("name"))
 	}
 	if err == nil {
-		err = key.may(o.Name)
+		err = key.may(o)
 	}
 	if err != nil {
 		d.fail(w, r, err, o)
@@ -115,8 +116,7 @@ func (d Dialects) chat(w http.ResponseWriter, r *http.Request) {
 	case a.Stream:
 		_ = out.write([]byte("[DONE]"))
 	default:
-		w.Header().Set("Content-Type", "application/json")
-		w.Write(result.Body)
+		reply(w, json.RawMessage(result.Body))
 	}
 }
 
@@ -128,13 +128,18 @@ type events struct {
 	begun   bool
 }
 
-// part writes a chunk, unless it is about usage and nobody asked.
+// part writes a chunk, unless it is about usage and nobody asked. It comes from
+// whoever provides the service: on one line of JSON it can be no other event.
 func (e *events) part(data []byte) error {
 	var chunk struct{ Choices []json.RawMessage }
-	if !e.usage && json.Unmarshal(data, &chunk) == nil && len(chunk.Choices) == 0 {
+	var line bytes.Buffer
+	if json.Unmarshal(data, &chunk) != nil || json.Compact(&line, data) != nil {
+		return croft.E(croft.ErrEngineFailed, "this service", "a part of its answer is not JSON")
+	}
+	if !e.usage && len(chunk.Choices) == 0 {
 		return nil
 	}
-	return e.write(data)
+	return e.write(line.Bytes())
 }
 
 func (e *events) write(data []byte) error {
@@ -168,8 +173,7 @@ func (d Dialects) embeddings(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, r, err, offer)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(result.Body)
+	reply(w, json.RawMessage(result.Body))
 }
 
 func inBase64(text []byte) ([]byte, error) {
@@ -195,6 +199,7 @@ func inBase64(text []byte) ([]byte, error) {
 }
 
 func reply(w http.ResponseWriter, value any) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime)) // who does not read holds nothing up
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(value)
 }

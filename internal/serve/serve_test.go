@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +21,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"croft"
@@ -141,8 +145,8 @@ func TestUpstreamRefuses(t *testing.T) {
 			t.Errorf("%q: %v", urls, err)
 		}
 	}
-	for address, want := range map[string]bool{"127.0.0.1:1": true, "10.1.2.3:1": true, "[::1]:1": true, "[fd00::1]:1": true, "192.0.2.1:80": false, "169.254.169.254:80": false, "[2001:db8::1]:1": false} {
-		if got := near(text(address)); got != want {
+	for address, want := range map[string]bool{"127.0.0.1:1": true, "10.1.2.3:1": true, "[::1]:1": true, "[fd00::1]:1": true, "192.0.2.1:80": false, "169.254.169.254:80": false, "[fd00:ec2::254]:80": false, "0.0.0.0:80": false, "[2001:db8::1]:1": false} {
+		if got := near(address); got != want {
 			t.Errorf("%s: %v", address, got)
 		}
 	}
@@ -153,11 +157,6 @@ func TestUpstreamRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 }
-
-type text string
-
-func (text) Network() string  { return "tcp" }
-func (a text) String() string { return string(a) }
 
 func number(t testing.TB, s string) croft.Decimal {
 	t.Helper()
@@ -412,7 +411,7 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, err := k.find(secret)
-	if err != nil || key.may("heart") != nil || !errors.Is(key.may("chat"), croft.ErrAPIKey) {
+	if err != nil || key.may(Offer{Name: "heart"}) != nil || !errors.Is(key.may(Offer{Name: "chat"}), croft.ErrAPIKey) || !errors.Is(key.may(Offer{Name: "heart", Any: true}), croft.ErrAPIKey) {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -437,6 +436,12 @@ func TestKeys(t *testing.T) {
 	}
 	if _, err := again.find(secret); !errors.Is(err, croft.ErrAPIKey) {
 		t.Fatal(err)
+	}
+	if _, err := again.spend(key, croft.Credit); !errors.Is(err, croft.ErrAPIKey) { // a call that was under way
+		t.Fatal(err)
+	}
+	if names, _ := disk.List(apiKeyKind); len(names) > 0 {
+		t.Fatal("a revoked key came back: ", names)
 	}
 }
 
@@ -507,6 +512,191 @@ func TestOpenAPI(t *testing.T) {
 				t.Errorf("%s %s: %d %s", verb, path, code, text)
 			}
 		}
+	}
+}
+
+// pipes is a listener and a dialer over pipes, which a virtual clock can drive.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if c, open := <-p; open {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	p <- there
+	return here, nil
+}
+
+// slow answers after a time.
+type slow time.Duration
+
+func (s slow) Ready(context.Context) error { return nil }
+func (s slow) Infer(ctx context.Context, r Request, part func([]byte) error) (Answer, error) {
+	select {
+	case <-time.After(time.Duration(s)):
+		return Answer{Body: []byte(`{}`)}, nil
+	case <-ctx.Done():
+		return Answer{}, ctx.Err()
+	}
+}
+
+// A call may take minutes; a body may not: whoever sends it drop by drop is dropped.
+func TestSlowCallsAndSlowClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys, err := OpenKeys(store.NewMemoryDocs(new(store.Memory)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, secret, err := keys.Create(APIKey{Name: "k"}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := make(pipes)
+		back := &backend{engines: map[string]Engine{"slow": slow(5 * time.Minute)}, offers: []Offer{{Name: "slow", Task: Chat, Here: true}}}
+		s := &http.Server{Handler: Dialects{Backend: back, Keys: keys, Log: slog.New(slog.DiscardHandler)}.Handler(), ErrorLog: log.New(io.Discard, "", 0)}
+		var done sync.WaitGroup
+		done.Go(func() { s.Serve(line) })
+		ask := func(body io.Reader) (int, error) {
+			client := &http.Client{Transport: &http.Transport{DialContext: line.dial, DisableKeepAlives: true}}
+			r, _ := http.NewRequest(http.MethodPost, "http://127.0.0.1/v1/chat/completions", body)
+			r.Header.Set("Authorization", "Bearer "+secret)
+			a, err := client.Do(r)
+			if err != nil {
+				return 0, err
+			}
+			a.Body.Close()
+			return a.StatusCode, nil
+		}
+		if code, err := ask(strings.NewReader(`{"model":"slow"}`)); code != 200 {
+			t.Error("a call of five minutes: ", code, err)
+		}
+		drops, end := io.Pipe()
+		defer end.Close()
+		go end.Write([]byte(`{"model":`))
+		begun := time.Now()
+		if code, _ := ask(drops); code != http.StatusUnprocessableEntity || time.Since(begun) > 2*bodyTime {
+			t.Error("a body that never ends: ", code, time.Since(begun))
+		}
+		close(line)
+		s.Close()
+		done.Wait()
+	})
+}
+
+// Memory is kept for bodies of those with a key, and for so many of them.
+func TestBodiesAreBounded(t *testing.T) {
+	url, secret, b, _, _ := server(t, APIKey{Name: "k"})
+	wait := make(chan struct{})
+	b.engines["chat"], b.offers[1].Here = held{wait}, true
+	r, _ := http.NewRequest(http.MethodPost, url+"/v1/chat/completions", iotest.ErrReader(errors.New("nobody may read this")))
+	r.ContentLength = 1 << 20
+	r.Header.Set("Expect", "100-continue")
+	if a, err := http.DefaultClient.Do(r); err != nil || a.StatusCode != http.StatusUnauthorized {
+		t.Fatal("without a key: ", err)
+	}
+	body := `{"model":"chat","x":"` + strings.Repeat("x", MaxBody-100) + `"}`
+	codes := make(chan int)
+	const calls = maxHeld/MaxBody + 4
+	for range calls {
+		go func() {
+			code, _, _ := post(t, url+"/v1/chat/completions", secret, body)
+			codes <- code
+		}()
+	}
+	for range 3 { // at least so many are turned away, at once; the others wait
+		if code := <-codes; code != http.StatusTooManyRequests {
+			t.Error(code)
+		}
+	}
+	close(wait)
+	for range calls - 3 {
+		<-codes
+	}
+}
+
+type held struct{ until chan struct{} }
+
+func (h held) Ready(context.Context) error { return nil }
+func (h held) Infer(context.Context, Request, func([]byte) error) (Answer, error) {
+	<-h.until
+	return Answer{Body: []byte(`{}`)}, nil
+}
+
+// An answer is whatever its provider says, and must be JSON; a part of a stream
+// cannot be two events.
+func TestAnswersAreJSON(t *testing.T) {
+	url, secret, b, _, _ := server(t, APIKey{Name: "k"})
+	b.offers[1].Here = true
+	for _, c := range []struct {
+		answer, want string
+		stream       bool
+	}{
+		{"{\"choices\":[{}]}\n\ndata: {\"evil\":1}", "not JSON", true},
+		{"{\"choices\":[{}]}\n\ndata: {\"evil\":1}", "not JSON", false},
+		{"<script>", "not JSON", true},
+		{"<script>", "not JSON", false},
+		{"", "not JSON", false},
+		{"{\"choices\":\r\n[{}]}", "data: {\"choices\":[{}]}\n\n", true},
+	} {
+		b.engines["chat"] = says(c.answer)
+		_, _, text := post(t, url+"/v1/chat/completions", secret, fmt.Sprintf(`{"model":"chat","stream":%v}`, c.stream))
+		if strings.Contains(text, "evil") || strings.Contains(text, "script") || !strings.Contains(text, c.want) {
+			t.Errorf("%q, stream %v: %q", c.answer, c.stream, text)
+		}
+	}
+}
+
+type says string
+
+func (s says) Ready(context.Context) error { return nil }
+func (s says) Infer(_ context.Context, r Request, part func([]byte) error) (Answer, error) {
+	if r.Stream {
+		return Answer{}, part([]byte(s))
+	}
+	return Answer{Body: []byte(s)}, nil
+}
+
+// What becomes known of an upstream that fails is a sentence of ours.
+func TestUpstreamTellsNothing(t *testing.T) {
+	for name, say := range map[string]string{"nonsense": "secret\r\n\r\n", "a long head": "HTTP/1.1 200 secret\r\nX: " + strings.Repeat("secret", 1<<18), "cut": "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsecret",
+		"a redirect": "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/secret\r\nContent-Length: 0\r\n\r\n"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				io.WriteString(c, say)
+				c.(*net.TCPConn).CloseWrite()
+				io.Copy(io.Discard, c)
+				c.Close()
+			}
+		}()
+		u := upstream(t, UpstreamConfig{Task: HTTP, URLs: []string{"http://" + l.Addr().String()}})
+		_, err = u.Infer(t.Context(), Request{Task: HTTP, Body: []byte(`{}`)}, nil)
+		if !errors.Is(err, croft.ErrEngineFailed) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "127.0.0.1") || strings.Contains(err.Error(), "192.0.2") {
+			t.Errorf("%s: %v", name, err)
+		}
+		l.Close()
+	}
+	u := upstream(t, UpstreamConfig{Task: HTTP, URLs: []string{"http://192.0.2.1:80"}})
+	if _, err := u.Infer(t.Context(), Request{Task: HTTP, Body: []byte(`{}`)}, nil); err == nil || !strings.Contains(err.Error(), "outside of this machine's networks") {
+		t.Error("a forbidden host: ", err)
+	}
+	d := newDouble(t)
+	d.status = 429
+	u = upstream(t, UpstreamConfig{Task: Chat, URLs: []string{d.URL}})
+	if _, err := u.Infer(t.Context(), Request{Task: Chat, Body: []byte(`{}`)}, nil); !errors.Is(err, croft.ErrBusy) {
+		t.Error("a busy one: ", err)
 	}
 }
 

@@ -14,9 +14,11 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"croft"
@@ -69,34 +71,36 @@ func NewUpstream(cfg UpstreamConfig) (*Upstream, error) {
 		u.urls = append(u.urls, a)
 	}
 	dialer := net.Dialer{Timeout: 5 * time.Second}
+	if !cfg.Public {
+		dialer.Control = func(_, address string, _ syscall.RawConn) error {
+			if near(address) {
+				return nil
+			}
+			return reason("its address is outside of this machine's networks, which was not allowed")
+		}
+	}
 	u.http = &http.Client{
 		// An upstream that sends us elsewhere would choose what this machine connects to.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				conn, err := dialer.DialContext(ctx, network, addr)
-				if err == nil && !cfg.Public && !near(conn.RemoteAddr()) {
-					conn.Close()
-					return nil, errors.New("its address is outside of this machine's networks, which was not allowed")
-				}
-				return conn, err
-			},
+			DialContext:         dialer.DialContext, // and no proxy, whatever the environment says
 			MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: cfg.Timeout,
 		},
 	}
 	return u, nil
 }
 
-// near says whether an address is this machine's or of a private network. What was
-// dialled is asked, so that a name cannot be pointed elsewhere in between.
-func near(addr net.Addr) bool {
-	at, err := netip.ParseAddrPort(addr.String())
+// near says whether an address is this machine's or of a private network. It is asked
+// of what is about to be dialled, so that a name cannot be pointed elsewhere in
+// between.
+func near(address string) bool {
+	at, err := netip.ParseAddrPort(address)
 	ip := at.Addr().Unmap()
-	return err == nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() && !cloud(ip))
+	return err == nil && !slices.Contains(clouds, ip) && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast())
 }
 
-// cloud is where clouds hand credentials to whoever asks.
-func cloud(ip netip.Addr) bool { return ip == netip.AddrFrom4([4]byte{169, 254, 169, 254}) }
+// clouds are where clouds hand credentials to whoever asks.
+var clouds = []netip.Addr{netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("169.254.170.2"), netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("fd20:ce::254")}
 
 // Ready asks one address after the other whether it answers at all.
 func (u *Upstream) Ready(ctx context.Context) error {
@@ -116,7 +120,7 @@ func (u *Upstream) Ready(ctx context.Context) error {
 					cancel()
 					return nil
 				}
-				err = errors.New("it answers " + answer.Status)
+				err = reason("it answers " + strconv.Itoa(answer.StatusCode))
 			}
 		}
 		cancel()
@@ -141,6 +145,9 @@ func (u *Upstream) Infer(ctx context.Context, r Request, part func([]byte) error
 		}
 		u.rest(a.String())
 		last = err
+	}
+	if errors.Is(last, croft.ErrBusy) {
+		return Answer{}, last
 	}
 	return Answer{}, croft.E(croft.ErrEngineFailed, "this service", plain(last))
 }
@@ -217,7 +224,7 @@ func (u *Upstream) request(ctx context.Context, method string, target *url.URL, 
 	if u.cfg.Credentials != "" {
 		secret, err := os.ReadFile(u.cfg.Credentials) // each time, so that it can be changed
 		if err != nil {
-			return nil, errors.New("its credentials cannot be read")
+			return nil, reason("its credentials cannot be read")
 		}
 		request.Header.Set("Authorization", strings.TrimSpace(string(secret)))
 	}
@@ -249,9 +256,12 @@ func (u *Upstream) ask(ctx context.Context, target *url.URL, body []byte, r Requ
 	from := &alive{answer.Body, idle, u.cfg.Timeout}
 	if answer.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(from, 4096))
-		why := fmt.Errorf("its server answers %d", answer.StatusCode)
-		if code := answer.StatusCode; code == http.StatusBadRequest || code == http.StatusUnprocessableEntity || code == http.StatusRequestEntityTooLarge {
+		why := reason("its server answers " + strconv.Itoa(answer.StatusCode))
+		switch answer.StatusCode {
+		case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
 			return a, false, croft.E(croft.ErrRequest, said(text, why))
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+			return a, false, croft.E(croft.ErrBusy, "this service")
 		}
 		return a, false, why
 	}
@@ -266,7 +276,7 @@ func (u *Upstream) ask(ctx context.Context, target *url.URL, body []byte, r Requ
 		return a, false, croft.E(croft.ErrTooLarge, len(raw), MaxBody)
 	}
 	if !json.Valid(raw) {
-		return a, false, errors.New("its server's answer is not JSON")
+		return a, false, reason("its server's answer is not JSON")
 	}
 	a.Body = raw
 	var used struct{ Usage usage }
@@ -319,7 +329,7 @@ func (u *Upstream) stream(from io.Reader, part func([]byte) error) (a Answer, be
 // broken ends a stream half-way: with parts handed out it is a partial answer.
 func broken(a Answer, pieces uint64, begun bool, why string) (Answer, bool, error) {
 	if !begun {
-		return Answer{}, false, errors.New(why)
+		return Answer{}, false, reason(why)
 	}
 	a.Meter.Output = max(a.Meter.Output, pieces)
 	a.Partial = croft.E(croft.ErrEngineFailed, "this service", why)
@@ -352,16 +362,22 @@ func said(text []byte, otherwise error) string {
 	return otherwise.Error()
 }
 
-// plain says why an upstream failed, without its address: callers read it.
+// reason is why an upstream failed, in words that callers may read.
+type reason string
+
+func (r reason) Error() string { return string(r) }
+
+// plain says why an upstream failed. Callers read it, so it has no address of ours,
+// and nothing that the upstream sent.
 func plain(err error) string {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
+	if r, ok := errors.AsType[reason](err); ok {
+		return string(r)
 	}
-	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" {
-		return "its server does not answer"
+	if e, ok := errors.AsType[*croft.Error](err); ok {
+		return e.Error()
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() || errors.Is(err, context.Canceled) {
 		return "its server took too long"
 	}
-	return err.Error()
+	return "its server does not answer"
 }

@@ -23,7 +23,7 @@ import (
 // hamlet founds a network of these members and starts it.
 func hamlet(t *testing.T, members ...string) *village {
 	t.Helper()
-	v := &village{t, nil, t.TempDir(), slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))}
+	v := &village{T: t, dir: t.TempDir(), log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))}
 	var err error
 	if v.Network, err = Found(v.dir, "hamlet", time.Now(), members...); err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func (v *village) wipes(m *Member) {
 func (v *village) returns(m *Member, tell func(node.Recovery)) {
 	v.Helper()
 	cfg := node.Config{Dir: m.Dir, Timing: chain.LAN, Log: v.log.With("node", m.Name)}
-	within, cancel := context.WithTimeout(v.Context(), 30*time.Second)
+	within, cancel := context.WithTimeout(v.Context(), 5*time.Minute)
 	defer cancel()
 	if err := node.Recover(within, cfg, tell); err != nil {
 		v.Fatalf("%s: %v", m.Name, err)
@@ -107,7 +107,7 @@ func (v *village) returns(m *Member, tell func(node.Recovery)) {
 // returns how the study ended.
 func (v *village) studies(name string, sets []croft.DatasetID) ledger.Study {
 	v.Helper()
-	ctx, cancel := context.WithTimeout(v.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(v.Context(), 5*time.Minute)
 	defer cancel()
 	p := plan(v.Network, len(sets))
 	p.Name = name
@@ -253,7 +253,7 @@ func TestWipedAndRestored(t *testing.T) {
 	if err := backup.Restore(twin, nil, false, nil); err != nil {
 		t.Fatal(err)
 	}
-	within, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	within, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	err = node.Recover(within, node.Config{Dir: twin, Timing: chain.LAN, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Log: v.log}, func(node.Recovery) {})
 	if !errors.Is(err, croft.ErrCopyRuns) {

@@ -40,7 +40,7 @@ func TestDoors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stranger.Close()
-	addr, closed := doorbell(t, ada.Node.Chain.P2PAddr())
+	addr, closed := doorbell(t, ada.Node.Chain.(*chain.Node).P2PAddr())
 	if err := stranger.Connect(ada.Member.Node, addr); err != nil {
 		t.Fatal(err)
 	}

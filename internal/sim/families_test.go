@@ -28,7 +28,7 @@ func TestCoxOnRealNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if err := n.Start(ctx, slog.New(slog.DiscardHandler), func(croft.MemberID, study.Event) {}); err != nil {
 		t.Fatal(err)

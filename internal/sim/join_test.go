@@ -27,16 +27,17 @@ import (
 type village struct {
 	*testing.T
 	*Network
-	dir string
-	log *slog.Logger
+	dir   string
+	log   *slog.Logger
+	light bool // who joins from now on
 }
 
-// settle founds a network of one on real sockets.
-func settle(t *testing.T, founder string) *village {
+// settle founds a network on real sockets.
+func settle(t *testing.T, founders ...string) *village {
 	t.Helper()
-	v := &village{t, nil, t.TempDir(), slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))}
+	v := &village{T: t, dir: t.TempDir(), log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))}
 	var err error
-	if v.Network, err = Found(v.dir, "village", time.Now(), founder); err != nil {
+	if v.Network, err = Found(v.dir, "village", time.Now(), founders...); err != nil {
 		t.Fatal(err)
 	}
 	if err := v.Start(t.Context(), v.log, func(croft.MemberID, study.Event) {}); err != nil {
@@ -80,7 +81,7 @@ func (v *village) votes(m *Member, n uint64, vote ledger.Vote) {
 func (v *village) joins(name string, code croft.Invite, vote func(croft.Member)) *Member {
 	v.Helper()
 	dir := filepath.Join(v.dir, name)
-	p, err := node.Join(v.Context(), dir, code, name, func(p node.Progress) {
+	p, err := node.Join(v.Context(), dir, code, name, v.light, node.Lock{}, func(p node.Progress) {
 		if p.Standing == ledger.Pending && p.Yes == 0 {
 			vote(p.Newcomer)
 		}
@@ -96,7 +97,7 @@ func (v *village) opens(dir string, member croft.Member) *Member {
 	v.Helper()
 	m := &Member{Member: member, Dir: dir}
 	var err error
-	if m.Keys, err = keys.Load(dir); err != nil {
+	if m.Keys, err = keys.Load(dir, nil); err != nil {
 		v.Fatal(err)
 	}
 	cfg := node.Config{Dir: dir, Timing: chain.LAN, Log: v.log.With("node", member.Name)}
@@ -115,7 +116,7 @@ func (v *village) opens(dir string, member croft.Member) *Member {
 // sees waits until a member's own ledger shows it.
 func (v *village) sees(m *Member, what string, want func(ledger.Network) bool) {
 	v.Helper()
-	ctx, cancel := context.WithTimeout(v.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(v.Context(), 5*time.Minute)
 	defer cancel()
 	if err := m.Await(ctx, func(ctx context.Context) (bool, error) {
 		raw, err := m.Node.Chain.Read(ctx, ledger.NetworkKey)
@@ -232,16 +233,16 @@ func TestJoiningAgain(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("ctrl-C")
 	var first node.Progress
-	if _, err := node.Join(ctx, dir, code, "Ben", func(p node.Progress) { first = p; cancel(stopped) }); !errors.Is(err, stopped) {
+	if _, err := node.Join(ctx, dir, code, "Ben", false, node.Lock{}, func(p node.Progress) { first = p; cancel(stopped) }); !errors.Is(err, stopped) {
 		t.Fatal(err)
 	}
 	if _, err := node.Open(node.Config{Dir: dir}); !errors.Is(err, croft.ErrNotAdmitted) {
 		t.Errorf("the node of one who is not admitted: %v", err)
 	}
-	if _, err := node.Join(t.Context(), dir, code, "Benjamin", nil); !errors.Is(err, croft.ErrUsage) {
+	if _, err := node.Join(t.Context(), dir, code, "Benjamin", false, node.Lock{}, nil); !errors.Is(err, croft.ErrUsage) {
 		t.Errorf("under another name: %v", err)
 	}
-	if _, err := node.Join(t.Context(), ada.Dir, code, "Ben", nil); !errors.Is(err, croft.ErrFolderUsed) {
+	if _, err := node.Join(t.Context(), ada.Dir, code, "Ben", false, node.Lock{}, nil); !errors.Is(err, croft.ErrFolderUsed) {
 		t.Errorf("in a member's folder: %v", err)
 	}
 	for name, bad := range map[string]struct {
@@ -258,13 +259,13 @@ func TestJoiningAgain(t *testing.T) {
 	} {
 		c := code
 		bad.change(&c)
-		if _, err := node.Join(t.Context(), filepath.Join(v.dir, "eve"), c, "Eve", func(node.Progress) {}); !errors.Is(err, bad.want) {
+		if _, err := node.Join(t.Context(), filepath.Join(v.dir, "eve"), c, "Eve", false, node.Lock{}, func(node.Progress) {}); !errors.Is(err, bad.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 
 	// The invite was used by Ben, who goes on, and is the only one who may.
-	p, err := node.Join(t.Context(), dir, code, "", func(p node.Progress) {
+	p, err := node.Join(t.Context(), dir, code, "", false, node.Lock{}, func(p node.Progress) {
 		if p.Standing == ledger.Pending {
 			v.votes(ada, 1, ledger.Vote{Action: ledger.Admit, Newcomer: &p.Newcomer})
 		}
@@ -272,7 +273,7 @@ func TestJoiningAgain(t *testing.T) {
 	if err != nil || p.Newcomer != first.Newcomer || p.Digits != first.Digits {
 		t.Fatalf("%+v became %+v: %v", first, p, err)
 	}
-	if _, err := node.Join(t.Context(), dir, code, "", func(node.Progress) {}); err != nil {
+	if _, err := node.Join(t.Context(), dir, code, "", false, node.Lock{}, func(node.Progress) {}); err != nil {
 		t.Errorf("once more, when all is done: %v", err)
 	}
 	ben := v.opens(dir, p.Newcomer)

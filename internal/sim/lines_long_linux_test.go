@@ -123,7 +123,7 @@ func (n *town) traffic(members ...int) *traffic {
 	t := &traffic{stop: func() { cancel(); all.Wait() }}
 	for _, i := range members {
 		p := n.residents[i]
-		k, err := keys.Load(p.dir)
+		k, err := keys.Load(p.dir, nil)
 		if err != nil {
 			n.Fatal(err)
 		}

@@ -32,7 +32,7 @@ func TestModelIsSold(t *testing.T) {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level}))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if err := n.Start(ctx, log, func(croft.MemberID, study.Event) {}); err != nil {
 		t.Fatal(err)

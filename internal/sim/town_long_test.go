@@ -123,7 +123,7 @@ func shortDir(t *testing.T) string {
 // patient is a context that ends before the test binary's patience does, so that
 // what stalls is named. It outlives t.Context: nodes are ended kindly at the end.
 func patient(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -53,6 +53,14 @@ family = %s`, quoted(family))
 	for _, key := range draftKeys(family, d) {
 		line("%s", key)
 	}
+	if !counts(family) {
+		line(`
+[evaluation]
+groups = []               # categories: is the model as good for each of their levels? For example ["sex"]`)
+		if family == "logistic" || family == "firth" {
+			line(`threshold = 0.5           # the probability from which on a row is taken for a yes`)
+		}
+	}
 	line(`
 [may_leave]
 readers = ["sites", "proposer"]  # who reads the totals; also "seats", or members' names`)

@@ -53,7 +53,7 @@ type studyFile struct {
 		High         number           `toml:"high"`
 		Levels       []string         `toml:"levels"`
 		MissingCodes []string         `toml:"missing_codes"`
-		Missing      string           `toml:"missing"` // "drop", or left out
+		Missing      string           `toml:"missing"` // "drop", "mean" or "indicator", or left out
 		Fill         number           `toml:"fill"`
 	} `toml:"column"`
 
@@ -78,6 +78,11 @@ type studyFile struct {
 		} `toml:"grid"`
 		Bins uint16 `toml:"bins"`
 	} `toml:"model"`
+
+	Evaluation struct {
+		Threshold number   `toml:"threshold"`
+		Groups    []string `toml:"groups"`
+	} `toml:"evaluation"`
 
 	MayLeave struct {
 		Readers     []string `toml:"readers"`
@@ -137,12 +142,22 @@ func Parse(text []byte, name string) (*File, error) {
 	if err := decoder.Decode(t); err != nil {
 		return nil, f.badSyntax(err)
 	}
-	// Members are checked by the community that the file is proposed to.
-	anyone := func(name string) (croft.MemberID, bool) { return croft.MemberID(croft.Sum([]byte(name))), true }
-	if _, err := f.Study(croft.MemberID{1}, []croft.MemberID{{2}}, anyone); err != nil {
+	if _, err := f.anyone(); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// Anyone returns the study as if every name in it were a member's: its ids are none. It
+// serves what does not ask who takes part.
+func (f *File) Anyone() croft.Study {
+	s, _ := f.anyone() // Parse has seen that it fits
+	return s
+}
+
+// anyone leaves the members to the community that the file is proposed to.
+func (f *File) anyone() (croft.Study, error) {
+	return f.Study(croft.MemberID{1}, []croft.MemberID{{2}}, func(name string) (croft.MemberID, bool) { return croft.MemberID(croft.Sum([]byte(name))), true })
 }
 
 // lowerCaseKeys refuses Name beside name: the decoder takes both for one key, and
@@ -240,6 +255,12 @@ func (f *File) Study(proposer croft.MemberID, seats []croft.MemberID, resolve fu
 	if s.Model.Ridge, err = t.Model.Ridge.decimal("0"); err != nil {
 		return s, f.bad("model.ridge", err.Error())
 	}
+	if s.Model.Threshold, err = t.Evaluation.Threshold.decimal("0"); err != nil {
+		return s, f.bad("evaluation.threshold", err.Error())
+	}
+	if s.Model.Threshold == usualThreshold { // so that a study has one hash, written out or not
+		s.Model.Threshold = croft.Decimal{}
+	}
 	if t.Model.Grid.Width != "" || t.Model.Grid.Cells != 0 {
 		if s.Model.Grid.Width, err = t.Model.Grid.Width.decimal(""); err != nil {
 			return s, f.bad("model.grid.width", err.Error())
@@ -277,6 +298,9 @@ func (f *File) Study(proposer croft.MemberID, seats []croft.MemberID, resolve fu
 	return s, nil
 }
 
+// usualThreshold is what stands for itself where a study has none.
+var usualThreshold = croft.Decimal{Mantissa: 5, Scale: 1}
+
 // usualOf returns what a file may leave out, by family.
 func usualOf(family string) (s croft.Study) {
 	if counts(family) {
@@ -303,14 +327,20 @@ func (f *File) columns(s *croft.Study) error {
 	for _, c := range f.text.Columns {
 		column := croft.Column{Name: c.Name, Kind: c.Kind, Unit: c.Unit, Levels: c.Levels, Codes: c.MissingCodes, Missing: croft.MissingRule(c.Missing)}
 		where := columnKey(c.Name)
-		if c.Missing != "" && column.Missing != croft.MissingDrop {
-			return f.bad(where+"missing", `the rule is "drop"; or leave it out, or put a number in with fill`)
+		if !slices.Contains([]croft.MissingRule{"", croft.MissingDrop, croft.MissingMean, croft.MissingIndicator}, column.Missing) {
+			return f.bad(where+"missing", `the rule is "drop", "mean" or "indicator"; or leave it out, or put a number in with fill`)
 		}
 		if c.Fill != "" {
 			if c.Missing != "" {
-				return f.bad(where+"fill", "a row cannot be left out and its value filled in")
+				return f.bad(where+"fill", "a value is filled in, or there is another rule, not both")
 			}
 			column.Missing = croft.MissingValue
+		}
+		if s.Model.Family == croft.Preflight {
+			if column.Missing != "" {
+				return f.bad(where+"missing", "a preflight counts what is missing: leave it out")
+			}
+			column.Missing = croft.MissingCount
 		}
 		missing := "" // for a number, low and high have no default
 		if c.Kind != croft.Number {
@@ -334,8 +364,20 @@ func (f *File) columns(s *croft.Study) error {
 			s.Model.Features = append(s.Model.Features, c.Name)
 		}
 	}
+	for _, name := range f.text.Evaluation.Groups { // a feature may be one too
+		c, _ := s.Schema.Column(name)
+		s.Model.Groups = append(s.Model.Groups, croft.Group{Column: name, Levels: uint8(min(len(c.Levels), table.MaxLevels))})
+	}
 	if label, ok := s.Schema.Column(s.Model.Label); ok && s.Model.Family == "describe" {
 		s.Model.Classes = uint8(min(len(label.Levels), table.MaxLevels))
+	}
+	for _, name := range s.Model.Features {
+		if c, _ := s.Schema.Column(name); c.Missing == croft.MissingMean {
+			s.Model.Means = append(s.Model.Means, name)
+		}
+	}
+	if s.Model.Family == croft.Preflight {
+		s.Model.Cells = uint16(min(table.Cells(*s), 1<<16-1))
 	}
 	return nil
 }

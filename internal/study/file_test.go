@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -212,14 +213,21 @@ func TestFileRefusals(t *testing.T) {
 		"family":              {replace("goal =", "family = \"probit\"\ngoal ="), croft.ErrStudyValue, "model.family"},
 		"no rounds":           {replace("goal =", "max_rounds = 0\ngoal ="), croft.ErrStudyValue, "model.max_rounds"},
 		"intercepts":          {replace("goal =", "intercepts = \"none\"\ngoal ="), croft.ErrStudyValue, "model.intercepts"},
-		"use":                 {add("[result]\nuse = \"anything\"\n"), croft.ErrStudyValue, "result.use"},
-		"no readers":          {add("[may_leave]\nreaders = []\n"), croft.ErrStudyValue, "may_leave.readers"},
-		"profile":             {add("[sums]\nprofile = \"weak\"\n"), croft.ErrStudyValue, "sums.profile"},
-		"patience":            {add("[sums]\npatience = \"1ms\"\n"), croft.ErrStudyValue, "sums.patience"},
-		"half seconds":        {add("[sums]\npatience = \"1500ms\"\n"), croft.ErrStudyValue, "sums.patience"},
-		"no patience":         {add("[sums]\npatience = \"0s\"\n"), croft.ErrStudyValue, "sums.patience"},
-		"endless patience":    {add("[sums]\npatience = \"721h\"\n"), croft.ErrStudyValue, "sums.patience"},
-		"large file":          {add("#" + strings.Repeat("x", maxFile)), croft.ErrStudyValue, "at most 65536"},
+		"threshold":           {add("[evaluation]\nthreshold = 1\n"), croft.ErrStudyValue, "evaluation.threshold"},
+		"group of numbers":    {add("[evaluation]\ngroups = [\"age\"]\n"), croft.ErrStudyValue, `evaluation.groups: "age" does not name`},
+		"label as group":      {add("[evaluation]\ngroups = [\"anaemic\"]\n"), croft.ErrStudyValue, "evaluation.groups: the label"},
+		"group twice":         {add("[evaluation]\ngroups = [\"region\", \"region\"]\n"), croft.ErrStudyValue, `"region" is there twice`},
+		"nobody held out": {func(s string) string {
+			return add("[evaluation]\ngroups = [\"region\"]\n")(replace("[people]", "[people]\nhold_out = 0")(s))
+		}, croft.ErrStudyValue, "nobody is held out"},
+		"use":              {add("[result]\nuse = \"anything\"\n"), croft.ErrStudyValue, "result.use"},
+		"no readers":       {add("[may_leave]\nreaders = []\n"), croft.ErrStudyValue, "may_leave.readers"},
+		"profile":          {add("[sums]\nprofile = \"weak\"\n"), croft.ErrStudyValue, "sums.profile"},
+		"patience":         {add("[sums]\npatience = \"1ms\"\n"), croft.ErrStudyValue, "sums.patience"},
+		"half seconds":     {add("[sums]\npatience = \"1500ms\"\n"), croft.ErrStudyValue, "sums.patience"},
+		"no patience":      {add("[sums]\npatience = \"0s\"\n"), croft.ErrStudyValue, "sums.patience"},
+		"endless patience": {add("[sums]\npatience = \"721h\"\n"), croft.ErrStudyValue, "sums.patience"},
+		"large file":       {add("#" + strings.Repeat("x", maxFile)), croft.ErrStudyValue, "at most 65536"},
 		"large study": {func(s string) string {
 			return longTexts.Replace(s) + categories(3, 32, 64) + numbers(30)
 		}, croft.ErrStudyValue, "its canonical form has"},
@@ -321,7 +329,11 @@ func TestDraftParsesOnceItIsFilledIn(t *testing.T) {
 	for i := range 60 {
 		fmt.Fprintf(&csv, "%d,%d,%s,%d,1970-01-%02d,%.1f,%s\n", 1000+i*7, 30+i*7%50, []string{"a", "b", "?"}[i%3], i%4, i%28+1, float64(i)/7, []string{"no", "yes"}[i%2])
 	}
-	guess, err := data.Guess(strings.NewReader(csv.String()), "my data.csv")
+	path := filepath.Join(t.TempDir(), "my data.csv")
+	if err := os.WriteFile(path, []byte(csv.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	guess, err := data.Source{Path: path}.Guess()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,12 +77,35 @@ type Node struct {
 	// pipes is held while a pipe is made: the last of two would win, and what the
 	// other sealed would never open.
 	pipes sync.Mutex
-
-	// proofs is held while answers about proofs are computed: a seat that asks and this
-	// node's own line would otherwise each compute them.
-	proofs sync.Mutex
+	// answered is sent when answers about proofs are kept: seats that ask wait for it.
+	answered signal
 
 	sending inFlight
+}
+
+// A signal wakes all who wait for it.
+type signal struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+// wait returns what is closed when the signal is sent next.
+func (s *signal) wait() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next == nil {
+		s.next = make(chan struct{})
+	}
+	return s.next
+}
+
+func (s *signal) send() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next != nil {
+		close(s.next)
+		s.next = nil
+	}
 }
 
 // Event is one step of one study at this node.
@@ -181,9 +204,8 @@ func (f *follower) follow(ctx context.Context) error {
 
 // advance does what this node owes the study now.
 func (f *follower) advance(ctx context.Context) (ended bool, err error) {
-	network, _, err := get[ledger.Network](ctx, f.Node, ledger.NetworkKey)
-	if err != nil || network.Stopped {
-		return false, err // the emergency stop: nobody does anything until a vote ends it
+	if halted, err := f.halted(ctx); err != nil || halted {
+		return false, err // nobody does anything until a vote ends it
 	}
 	st, plan, err := f.study(ctx)
 	if err != nil {
@@ -215,6 +237,12 @@ func (f *follower) advance(ctx context.Context) (ended bool, err error) {
 		return true, f.erase(ctx, st)
 	}
 	return false, err
+}
+
+// halted says whether the network is under an emergency stop.
+func (n *Node) halted(ctx context.Context) (bool, error) {
+	network, _, err := get[ledger.Network](ctx, n, ledger.NetworkKey)
+	return network.Stopped, err
 }
 
 // tick asks the ledger to look at a deadline that this node's clock says is due.

@@ -30,8 +30,12 @@ type counted struct {
 // is its record group, its label and its content.
 const usedKind = "used"
 
-// countedIn returns the sets that a study's sums over a table are about.
+// countedIn returns the sets that a study's sums over a table are about. The numbers of
+// a preflight are too coarse for a few people to show in a difference.
 func (f *follower) countedIn(t *table.Table, plan croft.Study, policy table.Policy) ([]counted, error) {
+	if plan.Model.Family == croft.Preflight {
+		return nil, nil
+	}
 	trained, held := t.Split(plan.HoldOut)
 	out := []counted{{"people", f.Data.Fingerprints(trained), policy.MinCell}}
 	if len(held) > 0 { // totals of both are published: so is their sum, over everybody

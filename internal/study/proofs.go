@@ -84,6 +84,23 @@ func boundsOf(layout tensor.Layout, st ledger.Study, sites []croft.MemberID) []u
 	return out
 }
 
+// Bound returns what the norm of each site's first vector is at most, if every owner
+// allows so many rows: for screens, before anybody has answered. 0: nothing is proved.
+func Bound(plan croft.Study, rows uint32) (uint32, error) {
+	if plan.Unproved {
+		return 0, nil
+	}
+	compiled, err := compile(plan)
+	if err != nil {
+		return 0, err
+	}
+	var st ledger.Study
+	for _, site := range plan.Sites {
+		st.Answers = append(st.Answers, ledger.Answer{Site: site, Rows: rows})
+	}
+	return boundsOf(layoutOf(compiled, compiled.Start(), st, plan.Sites), st, plan.Sites)[0], nil
+}
+
 // reportBinding is what a site's report of a round is bound to, with the bound that
 // it proves.
 func (f *follower) reportBinding(st ledger.Study, plan croft.Study, r ledger.Round, site croft.MemberID) (privagg.Context, error) {
@@ -187,10 +204,9 @@ func (f *follower) patient(round uint32) bool {
 	return true
 }
 
-// answers returns this seat's answers about the accepted reports, in their order.
+// answers returns this seat's answers about the accepted reports, in their order. Only
+// this node's own line computes them: whoever asks gets what is kept.
 func (f *follower) answers(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round) (out [][]byte, err error) {
-	f.proofs.Lock()
-	defer f.proofs.Unlock()
 	name := f.name(roundTag(r.Number))
 	kept, err := f.Docs.Get(answersKind, name)
 	if err == nil {
@@ -216,6 +232,7 @@ func (f *follower) answers(ctx context.Context, st ledger.Study, plan croft.Stud
 	if err := f.Docs.Put(answersKind, name, croft.Encode(out)); err != nil {
 		return nil, err
 	}
+	f.answered.send()
 	f.at("answers-kept")
 	return out, nil
 }
@@ -228,14 +245,16 @@ type judgement struct {
 }
 
 // askTime is how long a seat waits for the others' answers before it looks at the
-// ledger again; giveTime how long a seat that is asked waits for its own ledger.
+// ledger again; giveTime how long a seat that is asked waits for its own.
 const (
 	askTime  = 10 * time.Second
 	giveTime = 3 * time.Second
 )
 
-// judge asks all other seats at once and decides as soon as the answers of q seats,
-// this one's among them, agree about every report.
+// judge asks all other seats at once and goes on as soon as the answers of q seats,
+// this one's among them, agree that every report keeps to its bound. Before it accuses
+// a site it hears all who answer in time: the more answers must fit together, the more
+// seats it takes that lie together to make an honest proof seem to fail.
 func (f *follower) judge(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, own [][]byte) (judgement, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -259,31 +278,28 @@ func (f *follower) judge(ctx context.Context, st ledger.Study, plan croft.Study,
 	}
 	all := make([][][]byte, len(st.Seats))
 	all[slices.Index(st.Seats, f.Self)] = own
-	trouble := error(croft.E(croft.ErrTooFewShares, 1, st.Quorum))
-	have, mismatch := 1, error(nil)
+	var judged judgement
+	err := error(croft.E(croft.ErrTooFewShares, 1, st.Quorum))
+	have := 1
 	for range asked {
 		a := <-arrived
-		if a.err != nil {
-			trouble = a.err
-			continue
+		if a.err == nil {
+			all[a.seat] = a.answers
+			have++
 		}
-		all[a.seat] = a.answers
-		if have++; have < int(st.Quorum) {
-			continue
-		}
-		judged, err := f.decide(st, plan, r, all)
-		if err == nil {
-			return judged, nil
-		}
-		trouble = err // one more seat may locate the liar
-		if errors.Is(err, croft.ErrShareMismatch) {
-			mismatch = err
+		switch {
+		case have < int(st.Quorum):
+			if a.err != nil {
+				err = a.err
+			}
+		case a.err == nil:
+			judged, err = f.decide(st, plan, r, all)
+			if err == nil && len(judged.refused) == 0 {
+				return judged, nil
+			} // else one more seat may locate a liar
 		}
 	}
-	if mismatch != nil {
-		return judgement{}, mismatch
-	}
-	return judgement{}, trouble
+	return judged, err
 }
 
 // ask gets another seat's answers, which have the form of this seat's own.
@@ -346,12 +362,15 @@ func (f *follower) decide(st ledger.Study, plan croft.Study, r ledger.Round, all
 			judged.liars = append(judged.liars, id)
 		}
 	}
+	if has(judged.liars, f.Self) { // the others lie together, or this machine is broken
+		return judged, croft.E(croft.ErrShareMismatch)
+	}
 	return judged, nil
 }
 
 // GiveAnswers answers an answersRequest of another member: to a seat of the study,
-// while the round's sum is open. If this node's ledger has not come so far, it waits a
-// moment.
+// while the round's sum is open. It gives what this node's own line has kept, so that
+// nobody makes it compute, fetch or write, and waits a moment for that.
 func (n *Node) GiveAnswers(ctx context.Context, from croft.MemberID, data []byte) ([]byte, error) {
 	var q answersRequest
 	if err := croft.Decode(data, &q); err != nil {
@@ -362,22 +381,30 @@ func (n *Node) GiveAnswers(ctx context.Context, from croft.MemberID, data []byte
 	f := &follower{Node: n, id: q.Study}
 	moved := n.Ledger.Watch(ctx)
 	for {
+		kept := n.answered.wait()
 		st, plan, r, err := f.read(ctx)
 		if err != nil {
 			return nil, err
 		}
-		open := st.Status == ledger.Running || st.Status == ledger.Paused
+		halted, err := n.halted(ctx)
+		if err != nil {
+			return nil, err
+		}
+		open := !halted && (st.Status == ledger.Running || st.Status == ledger.Paused)
 		if !open || plan.Unproved || !f.seated(st) || !has(st.Seats, from) || r.Number > q.Round || r.Phase == croft.PhaseCommit {
 			return nil, croft.E(croft.ErrTxOrder, "this seat has no answers for that one now")
 		}
 		if r.Number == q.Round && r.Phase == croft.PhaseSum {
-			answers, err := f.answers(ctx, st, plan, r)
-			return croft.Encode(answers), err
+			answers, err := n.Docs.Get(answersKind, f.name(roundTag(r.Number)))
+			if err == nil || !errors.Is(err, store.ErrAbsent) {
+				return answers, err
+			}
 		}
 		select {
 		case <-moved:
+		case <-kept:
 		case <-ctx.Done():
-			return nil, croft.E(croft.ErrTxOrder, "the round is not frozen here")
+			return nil, croft.E(croft.ErrTxOrder, "this seat has not got so far")
 		}
 	}
 }

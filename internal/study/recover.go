@@ -74,8 +74,12 @@ func (n *Node) GiveSeeds(ctx context.Context, from croft.MemberID, data []byte) 
 	if err != nil {
 		return nil, err
 	}
+	halted, err := n.halted(ctx)
+	if err != nil {
+		return nil, err
+	}
 	report, reported := r.Report(q.Site)
-	open := st.Status == ledger.Running || st.Status == ledger.Paused
+	open := !halted && (st.Status == ledger.Running || st.Status == ledger.Paused)
 	if !reported || !open || r.Phase == croft.PhaseCommit || !slices.Contains(r.Recovers, ledger.Recovered{Seat: from, Site: q.Site}) {
 		return nil, croft.E(croft.ErrTxOrder, "the ledger shows no open request of this seat")
 	}

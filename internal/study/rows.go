@@ -16,7 +16,7 @@ func Rows(t *table.Table, plan croft.Study) (site fed.Site, err error) {
 		return site, err
 	}
 	of := func(d *table.Design) fed.Rows {
-		return fed.Rows{X: d.X, Y: d.Y, Time: d.Time, Exposure: d.Exposure, Weight: d.Weight, Unit: d.Unit}
+		return fed.Rows{X: d.X, Y: d.Y, Time: d.Time, Exposure: d.Exposure, Weight: d.Weight, Unit: d.Unit, Tally: d.Tally, Group: d.Group}
 	}
 	return fed.Site{Train: of(train), Test: of(test)}, nil
 }
@@ -24,7 +24,7 @@ func Rows(t *table.Table, plan croft.Study) (site fed.Site, err error) {
 // Disclose asks the site's rules about a table and the rows that it gives to a study:
 // people by level and class of the label (table.Disclose), and by cell of what the
 // plan counts by time or by value. What fails is ErrWithheld and stays at the site;
-// of public data it is a warning.
+// of public data it is a warning. So is a group by which these rows are not evaluated.
 func Disclose(t *table.Table, plan croft.Study, site fed.Site, policy table.Policy) (warnings []string, err error) {
 	compiled, err := compile(plan)
 	if err != nil {
@@ -34,7 +34,29 @@ func Disclose(t *table.Table, plan croft.Study, site fed.Site, policy table.Poli
 		return nil, err
 	}
 	few, err := policy.Few(compiled.Sparse(site.Train, site.Test, policy.MinCell))
+	if warnings = append(warnings, few...); err != nil {
+		return warnings, err
+	}
+	_, few, err = withhold(t, plan, site, policy)
 	return append(warnings, few...), err
+}
+
+// withhold takes from a site's held-out rows the groups to whose levels too few people
+// belong (table.Policy.Groups), and says which.
+func withhold(t *table.Table, plan croft.Study, site fed.Site, policy table.Policy) (fed.Site, []string, error) {
+	why, err := policy.Groups(t, plan)
+	if err != nil {
+		return site, nil, err
+	}
+	site.Test.Group = slices.Clone(site.Test.Group)
+	var says []string
+	for g, few := range why {
+		if few != "" {
+			site.Test.Group[g] = slices.Repeat([]int{-1}, len(site.Test.Y))
+			says = append(says, few)
+		}
+	}
+	return site, says, nil
 }
 
 // cohortRules are the site's rules that rest on the rows of the whole cohort, known

@@ -54,7 +54,7 @@ func (f *follower) acknowledge(ctx context.Context, st ledger.Study, plan croft.
 	if !f.seated(st) {
 		return nil
 	}
-	var held []croft.MemberID
+	var held, nays []croft.MemberID
 	var trouble error
 	for _, report := range r.Reports {
 		if has(report.Acks, f.Self) {
@@ -62,6 +62,10 @@ func (f *follower) acknowledge(ctx context.Context, st ledger.Study, plan croft.
 		}
 		if _, _, err := f.hold(ctx, st, plan, r, report); err != nil {
 			trouble = errors.Join(trouble, err)
+			if code := useless(err); code != 0 && !has(report.Nays, f.Self) {
+				nays = append(nays, report.Site)
+				f.say(Event{Round: r.Number, Word: "reject", Text: f.names(ctx, nays[len(nays)-1:]) + ": " + code.Error()})
+			}
 			continue // the other reports do not wait for this one
 		}
 		held = append(held, report.Site)
@@ -70,15 +74,27 @@ func (f *follower) acknowledge(ctx context.Context, st ledger.Study, plan croft.
 	if err != nil {
 		return err
 	}
-	if len(held) == 0 && link.IsZero() {
+	if len(held) == 0 && len(nays) == 0 && link.IsZero() {
 		return trouble
 	}
 	f.at("acknowledge")
-	if err := f.submit(ctx, 0, &ledger.Ack{Study: f.id, Round: r.Number, Sites: held, Link: link}); err != nil {
+	if err := f.submit(ctx, 0, &ledger.Ack{Study: f.id, Round: r.Number, Sites: held, Link: link, Nays: nays}); err != nil {
 		return err
 	}
 	f.say(Event{Round: r.Number, Word: "acknowledge", Text: f.names(ctx, held)})
 	return trouble
+}
+
+// useless returns what is wrong with a report that cannot be used here; 0 if it, or
+// seeds of it, only could not be fetched. A seat that gets what it lacks later
+// acknowledges it after all.
+func useless(err error) croft.Code {
+	for _, code := range []croft.Code{croft.ErrReport, croft.ErrCommitment, croft.ErrProof, croft.ErrEncoding, croft.ErrBox} {
+		if errors.Is(err, code) {
+			return code
+		}
+	}
+	return 0
 }
 
 func (f *follower) seated(st ledger.Study) bool {
@@ -128,8 +144,8 @@ func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, 
 	}
 	if missing := hand.Missing(); len(missing) > 0 {
 		f.say(Event{Round: r.Number, Word: "recover", Text: f.names(ctx, []croft.MemberID{report.Site})})
-		if err := f.recover(ctx, st, r, report, hand, missing); err != nil {
-			return nil, nil, err
+		if still := f.recover(ctx, st, r, report, hand, missing); still != nil {
+			return nil, nil, errors.Join(err, still)
 		}
 	} else if err != nil {
 		return nil, nil, err

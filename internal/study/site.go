@@ -317,6 +317,9 @@ func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.En
 	for _, w := range warnings {
 		f.say(Event{Word: "warn", Text: w})
 	}
+	if site, _, err = withhold(t, plan, site, entry.Policy); err != nil {
+		return nil, err
+	}
 	people, err := f.countedIn(t, plan, entry.Policy)
 	if err != nil {
 		return nil, err
@@ -327,6 +330,7 @@ func (f *follower) readRows(ctx context.Context, plan croft.Study, entry data.En
 	if err := f.distinct(entry, people); err != nil {
 		return nil, err
 	}
+	site.Train.Tally = entry.Policy.Coarse(site.Train.Tally)
 	f.rows = &rows{entry.ID, site.Train, site.Test, people}
 	if fed.OneClass(site.Train.Y) && plan.Model.Family == "logistic" && plan.Model.Intercepts == croft.SiteIntercepts {
 		f.say(Event{Word: "warn", Text: "all rows here have the same label: they add nothing to the coefficients"})

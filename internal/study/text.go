@@ -62,6 +62,19 @@ func Text(s croft.Study, heading string, name func(croft.MemberID) string) []byt
 	if m.Grid != (croft.Grid{}) {
 		line("grid = {width = %v, cells = %d}", m.Grid.Width, m.Grid.Cells)
 	}
+	if len(m.Groups) > 0 || m.Threshold != (croft.Decimal{}) {
+		line("\n[evaluation]")
+	}
+	if m.Threshold != (croft.Decimal{}) {
+		line("threshold = %v", m.Threshold)
+	}
+	if len(m.Groups) > 0 {
+		var groups []string
+		for _, g := range m.Groups {
+			groups = append(groups, g.Column)
+		}
+		line("groups = [%s]", quotedList(groups))
+	}
 	line("\n[may_leave]\nreaders = [%s]\nsite_metrics = %t", quotedList(readers), s.PerSiteMetrics)
 	line("\n[result]\nuse = %s\nexport = %t", quoted(string(s.Use)), s.Export)
 	line("\n[sums]\nprofile = %s\nchecked = %t\nproof = %t\npatience = %s", quoted(profile), !s.Unchecked, !s.Unproved, quoted((time.Duration(s.Patience) * time.Second).String()))
@@ -79,7 +92,7 @@ func Text(s croft.Study, heading string, name func(croft.MemberID) string) []byt
 			line("missing_codes = [%s]", quotedList(c.Codes))
 		}
 		switch c.Missing {
-		case croft.MissingDrop:
+		case croft.MissingDrop, croft.MissingMean, croft.MissingIndicator:
 			line("missing = %s", quoted(string(c.Missing)))
 		case croft.MissingValue:
 			line("fill = %v", c.Fill)

@@ -80,6 +80,13 @@ func anyFamily(t *rapid.T, s *croft.Study) {
 	grid := croft.Grid{Width: decimal("30.5"), Cells: 24}
 	m.Family = rapid.SampledFrom(families).Draw(t, "family")
 	m.Clusters = m.Goal == croft.Inference && slices.Contains([]string{"logistic", "linear", "poisson"}, m.Family)
+	if !counts(m.Family) && s.HoldOut.Percent > 0 && rapid.Bool().Draw(t, "groups") {
+		s.Schema.Columns = append(s.Schema.Columns, croft.Column{Name: "the group", Kind: croft.Category, Levels: []string{"a", "b", "c"}})
+		m.Groups = []croft.Group{{Column: "the group", Levels: 3}}
+	}
+	if m.Family == "logistic" || m.Family == "firth" {
+		m.Threshold = rapid.SampledFrom([]croft.Decimal{{}, decimal("0.25")}).Draw(t, "threshold")
+	}
 	switch m.Family {
 	case "firth":
 		m.Ridge = croft.Decimal{}

@@ -207,12 +207,12 @@ func faultyMissing(c croft.Column) (key, why string) {
 		if f := c.Fill.Float(); f < c.Low.Float() || f > c.High.Float() {
 			return "fill", fmt.Sprintf("%v is outside the declared range", c.Fill)
 		}
-	case croft.MissingDrop, "":
+	case croft.MissingDrop, croft.MissingMean, croft.MissingIndicator, croft.MissingCount, "":
 		if c.Fill != (croft.Decimal{}) {
 			return "fill", "the column's rule does not fill in"
 		}
 	default:
-		return "missing", `the rule is "drop" or a number to fill in`
+		return "missing", `the rule is "drop", "mean", "indicator" or a number to fill in`
 	}
 	return "", ""
 }
@@ -227,7 +227,7 @@ func canonical(d croft.Decimal) bool {
 func faultyModel(s croft.Study) (where, why string) {
 	m := s.Model
 	switch {
-	case !slices.Contains(families, m.Family):
+	case m.Family != croft.Preflight && !slices.Contains(families, m.Family):
 		return "model.family", fmt.Sprintf("%.40q is none of %s", m.Family, strings.Join(families, ", "))
 	case m.Goal != croft.Inference && m.Goal != croft.Prediction:
 		return "model.goal", "it is neither inference nor prediction"
@@ -254,6 +254,9 @@ func faultyModel(s croft.Study) (where, why string) {
 		return where, why
 	}
 	if where, why := faultyParts(s); why != "" {
+		return where, why
+	}
+	if where, why := faultyEvaluation(s); why != "" {
 		return where, why
 	}
 	for i, f := range m.Features {
@@ -286,12 +289,38 @@ func faultyModel(s croft.Study) (where, why string) {
 	return "", ""
 }
 
+// faultyGuesses checks the rules that put in what the rows do not say: a mean, or a
+// column for what is missing. They are for the features of regressions.
+func faultyGuesses(s croft.Study) (where, why string) {
+	var means []string
+	for _, name := range s.Model.Features {
+		if c, _ := s.Schema.Column(name); c.Missing == croft.MissingMean {
+			means = append(means, name)
+		}
+	}
+	if !slices.Equal(means, s.Model.Means) {
+		return "model.means", "they are not the features with missing = \"mean\", in their order"
+	}
+	for _, c := range s.Schema.Columns {
+		guesses := c.Missing == croft.MissingMean || c.Missing == croft.MissingIndicator
+		switch {
+		case guesses && (counts(s.Model.Family) || !slices.Contains(s.Model.Features, c.Name)):
+			return columnKey(c.Name) + "missing", `"mean" and "indicator" are for the features of regressions`
+		case c.Missing == croft.MissingMean && c.Kind != croft.Number:
+			return columnKey(c.Name) + "missing", "only a number has a mean"
+		}
+	}
+	return "", ""
+}
+
 // families are the names that a study file may give, as in docs/ref/plans.
 var families = []string{"logistic", "firth", "linear", "poisson", "cox", "kaplan-meier", "describe"}
 
 // counts says of a family that it counts and fits nothing: all rows are in its
 // totals, and there is nothing to hold out, to penalise or to try on other rows.
-func counts(family string) bool { return family == "kaplan-meier" || family == "describe" }
+func counts(family string) bool {
+	return family == "kaplan-meier" || family == "describe" || family == croft.Preflight
+}
 
 // faultyCounts refuses what such a family would leave unused.
 func faultyCounts(s croft.Study) (where, why string) {
@@ -313,7 +342,17 @@ func faultyLabel(s croft.Study) (where, why string) {
 	m := s.Model
 	label, found := s.Schema.Column(m.Label)
 	number := found && label.Kind == croft.Number && (m.Family == "linear" || m.Family == "poisson")
+	if where, why := faultyGuesses(s); why != "" {
+		return where, why
+	}
+	for _, c := range s.Schema.Columns {
+		if (c.Missing == croft.MissingCount) != (m.Family == croft.Preflight) {
+			return columnKey(c.Name) + "missing", "a preflight counts what is missing, and nothing else does"
+		}
+	}
 	switch {
+	case m.Family == croft.Preflight:
+		return faultyTally(s)
 	case m.Family == "describe" && m.Label == "":
 		if m.Positive != "" || m.Classes != 0 {
 			return "model.positive", "there is no label"
@@ -330,6 +369,20 @@ func faultyLabel(s croft.Study) (where, why string) {
 		return "model.positive", "a description counts by all levels of the label: leave it out"
 	case !number && m.Family != "describe" && !slices.Contains(label.Levels, m.Positive):
 		return "model.positive", "it is not a level of the label"
+	}
+	return "", ""
+}
+
+// faultyTally checks what a preflight counts by, and that it counts in all columns.
+func faultyTally(s croft.Study) (where, why string) {
+	label, found := s.Schema.Column(s.Model.Label)
+	switch {
+	case s.Model.Label != "" && !found:
+		return "model.label", "it does not name a column"
+	case s.Model.Positive != "" && !slices.Contains(label.Levels, s.Model.Positive):
+		return "model.positive", "it is not a level of the label"
+	case int(s.Model.Cells) != table.Cells(s):
+		return "model.cells", fmt.Sprintf("%d; these columns have %d", s.Model.Cells, table.Cells(s))
 	}
 	return "", ""
 }
@@ -355,6 +408,35 @@ func faultyParts(s croft.Study) (where, why string) {
 			return columnKey(c.Name) + "low", fmt.Sprintf("its range as %s must lie within %g to %g", part.key, part.low, part.high)
 		}
 		taken = append(taken, part.column)
+	}
+	return "", ""
+}
+
+// faultyEvaluation checks what a model is held against on held-out rows.
+func faultyEvaluation(s croft.Study) (where, why string) {
+	m := s.Model
+	chance := m.Family == "logistic" || m.Family == "firth"
+	switch {
+	case !canonical(m.Threshold) || m.Threshold.Mantissa < 0 || m.Threshold.Float() >= 1:
+		return "evaluation.threshold", "it is not a probability between 0 and 1"
+	case m.Threshold != croft.Decimal{} && !chance:
+		return "evaluation.threshold", m.Family + " predicts no probability: leave it out"
+	case len(m.Groups) > 0 && counts(m.Family):
+		return "evaluation.groups", m.Family + " predicts nothing that could be right or wrong"
+	case len(m.Groups) > 0 && s.HoldOut.Percent == 0:
+		return "evaluation.groups", "nobody is held out to evaluate the model on: set people.hold_out"
+	}
+	for i, g := range m.Groups {
+		switch c, found := s.Schema.Column(g.Column); {
+		case !found || c.Kind != croft.Category:
+			return "evaluation.groups", fmt.Sprintf("%.40q does not name a column of kind category", g.Column)
+		case g.Column == m.Label:
+			return "evaluation.groups", "the label is no group"
+		case int(g.Levels) != len(c.Levels):
+			return "evaluation.groups", fmt.Sprintf("%.40q has %d levels, not %d", g.Column, len(c.Levels), g.Levels)
+		case slices.ContainsFunc(m.Groups[:i], func(o croft.Group) bool { return o.Column == g.Column }):
+			return "evaluation.groups", fmt.Sprintf("%.40q is there twice", g.Column)
+		}
 	}
 	return "", ""
 }

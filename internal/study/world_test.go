@@ -44,6 +44,7 @@ type person struct {
 	docs *store.Docs
 	blob *store.Blobs
 	csv  string
+	odd  func(csv string) string // what it makes of its file before it registers it; nil: nothing
 
 	mu    sync.Mutex
 	node  *Node // nil while it is down
@@ -60,6 +61,11 @@ type person struct {
 }
 
 func newWorld(t *testing.T, names ...string) *world {
+	return newWorldOf(t, func(string) bool { return true }, names...)
+}
+
+// newWorldOf is a world in which some are seats.
+func newWorldOf(t *testing.T, seat func(name string) bool, names ...string) *world {
 	w := &world{t: t, genesis: croft.Genesis{Version: 1, Name: "test", Time: time.Now().Unix()}}
 	for _, name := range names {
 		p := &person{w: w, name: name, disk: new(store.Memory)}
@@ -72,7 +78,7 @@ func newWorld(t *testing.T, names ...string) *world {
 		p.id = croft.IDOf(pub[0])
 		p.docs, p.blob = store.NewMemoryDocs(p.disk), store.NewMemoryBlobs(new(store.Memory))
 		w.people = append(w.people, p)
-		w.genesis.Members = append(w.genesis.Members, croft.Member{ID: p.id, Name: name, Key: pub[0], Node: pub[1], Validator: pub[2], Seat: true, Ready: true})
+		w.genesis.Members = append(w.genesis.Members, croft.Member{ID: p.id, Name: name, Key: pub[0], Node: pub[1], Validator: pub[2], Seat: seat(name), Ready: true})
 	}
 	var err error
 	if w.twin, err = chain.NewTwin(w.genesis); err != nil {
@@ -229,6 +235,9 @@ func (p *person) register(rows int, seed uint64, releases uint32) croft.DatasetI
 			ill = "yes"
 		}
 		text += fmt.Sprintf("%d-%d,%.1f,%.1f,%s\n", seed, i, age, bmi, ill)
+	}
+	if p.odd != nil {
+		text = p.odd(text)
 	}
 	if err := os.WriteFile(p.csv, []byte(text), 0o600); err != nil {
 		p.w.t.Fatal(err)

@@ -23,6 +23,10 @@ type Design struct {
 	Time, Exposure, Weight []float64
 	// Unit tells people apart, one a row: equal numbers, one person.
 	Unit []int
+	// Group[g] is the level of each row in the column of the model's group g.
+	Group [][]int
+	// Tally is what a preflight counts of all rows, exactly; it has no columns of X.
+	Tally []float64
 }
 
 // Build makes the design matrices of a study: of the rows to train on, and of
@@ -46,6 +50,14 @@ func Build(t *Table, s croft.Study) (train, test *Design, err error) {
 			return nil, nil, err
 		}
 	}
+	var groups []int // where their columns stand
+	for _, g := range s.Model.Groups {
+		at, err := t.column(g.Column)
+		if err != nil {
+			return nil, nil, err
+		}
+		groups = append(groups, at)
+	}
 	model := columns(s)
 	from := make([]int, len(model)) // in the table
 	for j, c := range model {
@@ -54,7 +66,7 @@ func Build(t *Table, s croft.Study) (train, test *Design, err error) {
 		}
 	}
 	names := ColumnsOf(s)
-	train, test = &Design{Names: names}, &Design{Names: names}
+	train, test = &Design{Names: names, Group: make([][]int, len(groups))}, &Design{Names: names, Group: make([][]int, len(groups))}
 	held := t.heldOut(s.HoldOut)
 	flat := make([]float64, t.Rows()*len(model)) // one allocation for all rows
 	for i := range t.Rows() {
@@ -72,6 +84,9 @@ func Build(t *Table, s croft.Study) (train, test *Design, err error) {
 			d = test
 		}
 		d.X, d.Y, d.Unit = append(d.X, x), append(d.Y, y), append(d.Unit, int(t.person[i]))
+		for g, at := range groups {
+			d.Group[g] = append(d.Group[g], t.level(i, at))
+		}
 		for k, values := range []*[]float64{&d.Time, &d.Exposure, &d.Weight} {
 			if extra[k] >= 0 {
 				*values = append(*values, t.cell(i, extra[k]))
@@ -81,12 +96,36 @@ func Build(t *Table, s croft.Study) (train, test *Design, err error) {
 	if len(train.Y) == 0 {
 		return nil, nil, croft.E(croft.ErrNoRows, t.name, 0, 1)
 	}
-	return train, test, nil
+	if s.Model.Family == croft.Preflight {
+		train.Tally, err = tally(t, s)
+	}
+	return train, test, err
+}
+
+// Asking returns the study under which the rows that a finished model is asked about
+// are read: everybody's, with the features and nothing else. No rule leaves a row
+// out, which would shift all answers after it: such a row is ErrMissingValue.
+func Asking(s croft.Study) croft.Study {
+	asked := s
+	asked.HoldOut = croft.HoldOut{}
+	asked.Schema = croft.Schema{UnitColumn: RowUnit}
+	for _, c := range s.Schema.Columns {
+		if !slices.Contains(s.Model.Features, c.Name) {
+			continue
+		}
+		if c.Missing == croft.MissingDrop {
+			c.Missing = ""
+		}
+		asked.Schema.Columns = append(asked.Schema.Columns, c)
+	}
+	m := &asked.Model
+	m.Label, m.Positive, m.Time, m.Exposure, m.Weight = "", "", "", "", ""
+	return asked
 }
 
 // outcome returns what the label of a row is to the model; 0 where it has none.
 func (t *Table) outcome(m croft.Model) (of func(row int) float64, err error) {
-	if m.Label == "" {
+	if m.Label == "" || m.Family == croft.Preflight {
 		return func(int) float64 { return 0 }, nil
 	}
 	at, err := t.column(m.Label)
@@ -137,7 +176,8 @@ func LabelScale(s croft.Study) Scale {
 }
 
 // ColumnsOf returns the names of a study's model columns: a number's name, or
-// "feature=level" for each level of a category but its first, the reference.
+// "feature=level" for each level of a category but its first, the reference; after them
+// "feature=missing" where the schema has MissingIndicator.
 func ColumnsOf(s croft.Study) []string {
 	var names []string
 	for _, c := range columns(s) {
@@ -160,21 +200,38 @@ func Raw(s croft.Study) []Scale {
 type column struct {
 	Scale
 	name, feature string
-	level         float64 // the index of the level it stands for; 0 for a number
+	level         float64 // the index of the level it stands for; 0 for a number, noValue for a missing one
+	indicated     bool    // of a number: where it is missing another column says so
 }
+
+// noValue is the level that a column of MissingIndicator stands for, and missing what
+// it is called.
+const (
+	noValue = -1
+	missing = "missing"
+)
 
 // columns lists a study's model columns in the order of its features.
 func columns(s croft.Study) (out []column) {
+	if s.Model.Family == croft.Preflight {
+		return nil // it fits no model
+	}
 	for _, feature := range s.Model.Features {
 		c, _ := s.Schema.Column(feature)
+		indicated := c.Missing == croft.MissingIndicator
 		if c.Kind != croft.Category {
-			out = append(out, column{scaleOf(c), feature, feature, 0})
-			continue
+			out = append(out, column{scaleOf(c), feature, feature, 0, indicated})
 		}
-		for i, level := range c.Levels {
+		level := func(name string, index float64) {
+			out = append(out, column{Scale{0, 1}, feature + "=" + name, feature, index, false})
+		}
+		for i, name := range c.Levels {
 			if i > 0 {
-				out = append(out, column{Scale{0, 1}, feature + "=" + level, feature, float64(i)})
+				level(name, float64(i))
 			}
+		}
+		if indicated {
+			level(missing, noValue)
 		}
 	}
 	return out
@@ -183,10 +240,13 @@ func columns(s croft.Study) (out []column) {
 // design maps a cell to the column's value. The division may round to just
 // outside of [-1, 1], where a plan's bounds end.
 func (c column) design(cell float64) float64 {
-	if c.level > 0 {
-		if cell == c.level {
+	if c.level != 0 {
+		if cell == c.level || c.level == noValue && math.IsNaN(cell) {
 			return 1
 		}
+		return 0
+	}
+	if c.indicated && math.IsNaN(cell) {
 		return 0
 	}
 	return min(max((cell-c.Mid)/c.Half, -1), 1)

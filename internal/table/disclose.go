@@ -3,6 +3,7 @@ package table
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -36,6 +37,9 @@ func DefaultPolicy() Policy { return Policy{MinRows: 20, MinCell: 5, MaxRatio: 0
 // site's own metrics; else only their number counts, for all that leaves are
 // totals over sites. Counts by time or by value are judged by Few.
 func Disclose(t *Table, s croft.Study, p Policy) (warnings []string, err error) {
+	if s.Model.Family == croft.Preflight { // Coarse leaves nothing in small cells
+		s.Model = croft.Model{}
+	}
 	classes, class, err := t.classes(s.Model)
 	if err != nil {
 		return nil, err
@@ -89,6 +93,34 @@ func (p Policy) judge(fails []string) (warnings []string, err error) {
 		return nil, croft.E(croft.ErrWithheld, summary(fails))
 	}
 	return fails, nil
+}
+
+// Groups says of each group by which a study's model is evaluated why this site does
+// not tell to which level its held-out rows belong, "" where it does: a level, or a
+// class of the label within one, has somebody, but fewer than MinCell people. The
+// site is then missing from that group's totals. Of public data all is told.
+func (p Policy) Groups(t *Table, s croft.Study) (why []string, err error) {
+	classes, class, err := t.classes(s.Model)
+	if err != nil {
+		return nil, err
+	}
+	_, test := t.split(s.HoldOut)
+	k := max(len(classes), 1)
+	for _, g := range s.Model.Groups {
+		at, err := t.column(g.Column)
+		if err != nil {
+			return nil, err
+		}
+		few := ""
+		names, level := t.levels(at, test)
+		for i, n := range t.count(test, k*len(names), func(row int) int { return k*level(row) + class(row) }) {
+			if n > 0 && n < p.MinCell && few == "" && !p.Public {
+				few = fmt.Sprintf("people held out, %s: fewer than min_cell %d; this site is left out of the evaluation by %s", names[i/k], p.MinCell, g.Column)
+			}
+		}
+		why = append(why, few)
+	}
+	return why, nil
 }
 
 // Few judges cells of counts by time or by value, of which each holds somebody but
@@ -195,10 +227,31 @@ func (t *Table) levels(column int, rows []int) (names []string, level func(row i
 		for _, l := range c.Levels {
 			names = append(names, c.Name+" "+l)
 		}
-		return names, func(row int) int { return int(t.cell(row, column)) }
+		if c.Missing != croft.MissingIndicator {
+			return names, func(row int) int { return t.level(row, column) }
+		}
+		return append(names, c.Name+" "+missing), func(row int) int {
+			if level := t.level(row, column); level != noValue {
+				return level
+			}
+			return len(c.Levels)
+		}
+	}
+	if c.Missing == croft.MissingIndicator {
+		return []string{c.Name + " given", c.Name + " " + missing}, func(row int) int {
+			if math.IsNaN(t.cell(row, column)) {
+				return 1
+			}
+			return 0
+		}
 	}
 	var values []float64
+	none := false // it has cells without a value, where the mean is put in
 	for _, row := range rows {
+		if math.IsNaN(t.cell(row, column)) {
+			none = true
+			continue
+		}
 		if v := t.cell(row, column); !slices.Contains(values, v) {
 			if values = append(values, v); len(values) > 2 {
 				return nil, nil
@@ -208,7 +261,15 @@ func (t *Table) levels(column int, rows []int) (names []string, level func(row i
 	for _, v := range values {
 		names = append(names, fmt.Sprintf("%s %v", c.Name, v))
 	}
-	return names, func(row int) int { return slices.Index(values, t.cell(row, column)) }
+	if none {
+		names = append(names, c.Name+" "+missing)
+	}
+	return names, func(row int) int {
+		if v := t.cell(row, column); !math.IsNaN(v) {
+			return slices.Index(values, v)
+		}
+		return len(values)
+	}
 }
 
 // summary shows the first few of many.

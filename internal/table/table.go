@@ -39,12 +39,15 @@ const RowUnit = "row"
 
 // Table is rows that were read under a schema. Every cell is present and valid.
 type Table struct {
-	name    string
-	schema  croft.Schema
-	cells   []float64 // row-major, a schema column each: a number in its range, or a level's index
-	person  []int32   // one a row: an index into people
-	people  []Person  // ascending
-	dropped []int     // one a schema column: rows left out because it had no value
+	name   string
+	schema croft.Schema
+	// Row-major, a schema column each: a number in its range, or a level's index. With
+	// MissingMean, MissingIndicator and MissingCount NaN for none, with MissingCount ±Inf
+	// for outside.
+	cells   []float64
+	person  []int32  // one a row: an index into people
+	people  []Person // ascending
+	dropped []int    // one a schema column: rows left out because it had no value
 }
 
 // Person is the SHA-256 of what identifies a person in a file: the value of the
@@ -97,6 +100,14 @@ func (t *Table) Dropped() []int { return slices.Clone(t.dropped) }
 // cell returns the value of a row in a column of the schema.
 func (t *Table) cell(row, column int) float64 {
 	return t.cells[row*len(t.schema.Columns)+column]
+}
+
+// level returns the level of a row in a category of the schema; noValue if it has none.
+func (t *Table) level(row, column int) int {
+	if v := t.cell(row, column); !math.IsNaN(v) {
+		return int(v)
+	}
+	return noValue
 }
 
 // column returns the index of a column in the schema.
@@ -156,6 +167,9 @@ func NewBuilder(name string, schema croft.Schema, header []string) (*Builder, er
 	return b, nil
 }
 
+// In names the file that the next rows come from, for messages.
+func (b *Builder) In(name string) { b.t.name = name }
+
 // Add adds the row that begins at a line of the file. Space around a cell does
 // not count. It keeps none of the strings. An error names line and column:
 // ErrRowWidth, ErrNotNumber, ErrValueRange, ErrLevelUnknown, ErrMissingValue. A
@@ -170,6 +184,8 @@ func (b *Builder) Add(line int, cells []string) error {
 		text := strings.TrimSpace(cells[r.at])
 		if r.isMissing(text) {
 			switch r.Missing {
+			case croft.MissingCount, croft.MissingMean, croft.MissingIndicator:
+				b.row[i] = math.NaN()
 			case croft.MissingValue:
 				b.row[i] = r.fill
 			case croft.MissingDrop:
@@ -182,6 +198,9 @@ func (b *Builder) Add(line int, cells []string) error {
 			continue
 		}
 		value, err := r.read(b.t.name, line, text)
+		if err != nil && r.Missing == croft.MissingCount {
+			value, err = r.outside(text, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -320,6 +339,21 @@ func (r *reader) read(name string, line int, text string) (float64, error) {
 		return 0, croft.E(croft.ErrValueRange, name, line, r.Name, quote(text), r.Low, r.High)
 	}
 	return v, nil
+}
+
+// outside returns what stands for a cell outside of range (−Inf below, +Inf above) or
+// levels (+Inf); what is no number where one belongs is still an error.
+func (r *reader) outside(text string, err error) (float64, error) {
+	v, isNumber := ParseNumber(text)
+	switch {
+	case r.Kind == croft.Category:
+		return math.Inf(1), nil
+	case isNumber && v < r.low:
+		return math.Inf(-1), nil
+	case isNumber:
+		return math.Inf(1), nil
+	}
+	return 0, err
 }
 
 // quote shows the beginning of a cell.

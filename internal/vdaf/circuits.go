@@ -64,7 +64,7 @@ func sumKind(largest uint64) (*kind[uint64, uint64, uint64], error) {
 	b := bitsUpTo(largest)
 	return &kind[uint64, uint64, uint64]{
 		id: 2, measLen: b.n, outLen: 1, proofs: 1,
-		proof: newFLP[uint64](f, gadget[uint64]{1, []uint64{0, Modulus - 1, 1}}, b.n, b.n, true),
+		proof: newFLP[uint64](f, gadget[uint64]{count: 1, poly: []uint64{0, Modulus - 1, 1}}, b.n, b.n, true),
 		encode: func(v uint64) ([]uint64, error) {
 			meas := make([]uint64, b.n)
 			return meas, putBits[uint64](f, b, meas, v)

@@ -21,7 +21,7 @@ type Norm struct{ *norm[uint64] }
 // NewNorm returns the Norm over Field64 with these parameters. ErrShape: one of
 // them is out of range, or the field is too small for the bound or a gate.
 func NewNorm(p Params, gates ...Gate) (*Norm, error) {
-	n, err := newNorm(field64{}, Modulus, p, gates)
+	n, err := newNorm(field64{}, Modulus, p, gates, false)
 	if err != nil {
 		return nil, err
 	}

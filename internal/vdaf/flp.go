@@ -26,21 +26,25 @@ type flp[E comparable] struct {
 }
 
 // A gadget adds up the same small polynomial over count inputs: the product of
-// two wires, or poly of one wire.
+// two wires, or poly of one wire, or that times another, which comes first.
 type gadget[E comparable] struct {
-	count int
-	poly  []E // coefficients; nil: the product of two
+	count   int
+	poly    []E // coefficients; nil: the product of two
+	weighed bool
 }
 
 func (g gadget[E]) degree() int {
-	if g.poly == nil {
+	switch {
+	case g.poly == nil:
 		return 2
+	case g.weighed:
+		return len(g.poly)
 	}
 	return len(g.poly) - 1
 }
 
 func (g gadget[E]) each() int { // wires of an input
-	if g.poly == nil {
+	if g.poly == nil || g.weighed {
 		return 2
 	}
 	return 1
@@ -235,6 +239,14 @@ func (g gadget[E]) accumulate(f field[E], acc sums[E], rows []E, wire int) {
 		for ; len(rows) > 0; rows = rows[2*wire:] {
 			acc.addProducts(rows[:wire], rows[wire:2*wire])
 		}
+	case g.weighed:
+		values := make([]E, wire)
+		for ; len(rows) > 0; rows = rows[2*wire:] {
+			for k, x := range rows[wire : 2*wire] {
+				values[k] = g.of(f, x)
+			}
+			acc.addProducts(rows[:wire], values)
+		}
 	case g.square(f):
 		for ; len(rows) > 0; rows = rows[wire:] {
 			acc.addProducts(rows[:wire], rows[:wire])
@@ -266,9 +278,13 @@ func (g gadget[E]) of(f field[E], x E) E {
 // call returns the gadget's value.
 func (g gadget[E]) call(f field[E], in []E) E {
 	sum := f.of(0)
-	if g.poly == nil {
+	if g.each() == 2 {
 		for ; len(in) > 0; in = in[2:] {
-			sum = f.add(sum, f.mul(in[0], in[1]))
+			y := in[1]
+			if g.weighed {
+				y = g.of(f, y)
+			}
+			sum = f.add(sum, f.mul(in[0], y))
 		}
 		return sum
 	}

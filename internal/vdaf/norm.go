@@ -13,30 +13,34 @@ import (
 // u = bound² − v, which show that v is in range, and of each wraparound test.
 //
 // Two circuits say that it is valid. The first has no joint randomness, so its
-// proof takes no second look at the long vector:
-//
-//	equality   Σ x_i² = v
-//	rest       every digit b is 0 or 1: Σ r1^i·b_i(b_i − 1) = 0
-//	           v + u = bound²
-//	           each test i that claims success, g_i = 1, has the product that its
-//	           digits say: Σ r2^i·g_i·(product_i − (v_i − W + 1)) = 0
-//	           all tests claim success: Σ g_i = tests
-//	           each gate: ⟨x, direction⟩ = low + the number of its digits
-//	           joined as one number: powers of r3 weigh them
+// proof takes no second look at the long vector: Σ x_i² = v. The second is about the
+// digits. It is that of PINE draft-01 (draft.go) or ours, with half as many (quarts.go).
 type norm[E comparable] struct {
-	f          field[E]
-	length     int
-	bound      uint64
-	tests      int
-	wrap       uint64 // W: a test succeeds with a product from −W + 1 to W
-	normDigits int
-	wrapDigits int
-	gates      []Gate
-	spans      []digits // of each gate: from Low to High
+	f      field[E]
+	length int
+	bound  uint64
+	tests  int
+	wrap   uint64 // W: a test succeeds with a product from −W + 1 to W
+	gates  []Gate
+	form   form[E]
 
-	chunk              int // products in a call of the second gadget
+	chunk              int // digits in a call of the second gadget
 	equality, rest     *flp[E]
 	equalities, others int // proofs of each
+}
+
+// A form is how numbers stand in digits, and the circuit about these.
+type form[E comparable] interface {
+	// sizes returns how many digits there are before any randomness is drawn, and in
+	// all; how many calls of a gadget of so many inputs the circuit makes; and how many
+	// random numbers it takes.
+	sizes(chunk int) (early, digits, calls, joint int)
+	gadget(chunk int) gadget[E]
+	putNorm(digits []E, square uint64)
+	putGate(digits []E, gate int, product int64) // of one within its ends
+	putTest(digits []E, test int, v uint64)      // of the product + W − 1
+	value(digits []E) E                          // v
+	checks(c claim[E], joint []E) statement[E]
 }
 
 // Params are the free choices of a proof that a norm is bounded.
@@ -63,14 +67,16 @@ type Gate struct {
 	Low, High int64 // Low < High, both below 2^62 in size
 }
 
-func newNorm[E comparable](f field[E], modulus uint64, p Params, gates []Gate) (*norm[E], error) {
-	n, err := digitsOf(f, modulus, p, gates)
+// newNorm returns a norm whose digits are those of PINE draft-01, or ours.
+func newNorm[E comparable](f field[E], modulus uint64, p Params, gates []Gate, draft bool) (*norm[E], error) {
+	n, err := digitsOf(f, modulus, p, gates, draft)
 	if err != nil {
 		return nil, err
 	}
 	zero, one := f.of(0), f.of(1)
-	n.equality = newFLP(f, gadget[E]{p.NormChunk, []E{zero, zero, one}}, chunks(p.Length, p.NormChunk), 1, false)
-	n.rest = newFLP(f, gadget[E]{count: p.Chunk}, chunks(n.digits(), p.Chunk)+chunks(p.Tests, p.Chunk), 1, false)
+	_, _, calls, _ := n.form.sizes(p.Chunk)
+	n.equality = newFLP(f, gadget[E]{count: p.NormChunk, poly: []E{zero, zero, one}}, chunks(p.Length, p.NormChunk), 1, false)
+	n.rest = newFLP(f, n.form.gadget(p.Chunk), calls, 1, false)
 	return n, nil
 }
 
@@ -78,7 +84,7 @@ func newNorm[E comparable](f field[E], modulus uint64, p Params, gates []Gate) (
 // which the proof is sound (PINE lemma 3.3 and figure 1): p > 3·bound² + 2,
 // p ≥ 2600·W and W² ≤ 4000·p, and for a gate, whose product is an integer of at most
 // bound·‖direction‖ (Cauchy and Schwarz), that such integers differ modulo p.
-func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate) (*norm[E], error) {
+func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate, draft bool) (*norm[E], error) {
 	for _, c := range []struct {
 		what       string
 		is, lo, hi int
@@ -97,6 +103,9 @@ func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate) 
 	n := &norm[E]{f: f, length: p.Length, bound: p.Bound, tests: p.Tests, chunk: p.Chunk, equalities: p.NormProofs, others: p.Proofs}
 	if p.Bound >= 1 && p.Bound < 1<<32 {
 		n.wrap = 1 << bits.Len64((87*p.Bound+9)/10) // the power of two from ⌈8.7·bound⌉ + 1
+		if !draft && bits.TrailingZeros64(n.wrap)%2 == 0 {
+			n.wrap *= 2 // so that 2W is a power of four
+		}
 	}
 	square, squares := p.Bound*p.Bound, modulus/3
 	above, below := bits.Mul64(n.wrap, n.wrap)
@@ -104,7 +113,6 @@ func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate) 
 	if n.wrap == 0 || square >= squares || n.wrap > modulus/2600 || above > limit || above == limit && below > rest {
 		return nil, croft.E(croft.ErrShape, "the bound of the norm", p.Bound, "a bound that the field has room for")
 	}
-	n.normDigits, n.wrapDigits = bits.Len64(square), bits.Len64(2*n.wrap-1)
 	if len(gates) > maxGates {
 		return nil, croft.E(croft.ErrShape, "the list of gates", len(gates), fmt.Sprintf("at most %d", maxGates))
 	}
@@ -117,7 +125,12 @@ func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate) 
 		if over, product := bits.Mul64(p.Bound, length); !ok || over != 0 || product >= uint64(most) || g.Low >= g.High || g.Low <= -most || g.High >= most {
 			return nil, croft.E(croft.ErrShape, "a gate", fmt.Sprintf("from %d to %d", g.Low, g.High), "a low end below its high end, in a field with room for its direction")
 		}
-		n.gates, n.spans = append(n.gates, g), append(n.spans, bitsUpTo(uint64(g.High-g.Low)))
+		n.gates = append(n.gates, g)
+	}
+	if draft {
+		n.form = newDraft(n)
+	} else {
+		n.form = newQuarts(n)
 	}
 	return n, nil
 }
@@ -150,15 +163,21 @@ func squared(x []int64) (sum uint64, ok bool) {
 func chunks(length, chunk int) int { return (length + chunk - 1) / chunk }
 
 // digits is how many elements go with the vector.
-func (n *norm[E]) digits() int { return n.early() + n.tests*(n.wrapDigits+1) }
+func (n *norm[E]) digits() int {
+	_, digits, _, _ := n.form.sizes(n.chunk)
+	return digits
+}
 
 // early is how many of them do not depend on any randomness.
 func (n *norm[E]) early() int {
-	sum := 2 * n.normDigits
-	for _, s := range n.spans {
-		sum += s.n
-	}
-	return sum
+	early, _, _, _ := n.form.sizes(n.chunk)
+	return early
+}
+
+// joint is how many random numbers a proof of the second circuit takes.
+func (n *norm[E]) joint() int {
+	_, _, _, joint := n.form.sizes(n.chunk)
+	return joint
 }
 
 func (n *norm[E]) proofLen() int {
@@ -171,7 +190,7 @@ func (n *norm[E]) verifierLen() int {
 	return n.equalities*n.equality.verifier() + n.others*n.rest.verifier()
 }
 func (n *norm[E]) points() int    { return n.equalities + n.others }
-func (n *norm[E]) jointRand() int { return 3 * n.others }
+func (n *norm[E]) jointRand() int { return n.joint() * n.others }
 
 // putNorm writes the digits of the squared norm.
 func (n *norm[E]) putNorm(digits []E, x []int64) error {
@@ -180,23 +199,18 @@ func (n *norm[E]) putNorm(digits []E, x []int64) error {
 	if !ok || sum > limit {
 		return croft.E(croft.ErrProof, fmt.Sprintf("the norm is above its bound of %d", n.bound))
 	}
-	n.spread(digits[:n.normDigits], sum)
-	n.spread(digits[n.normDigits:2*n.normDigits], limit-sum)
+	n.form.putNorm(digits, sum)
 	return nil
 }
 
 // putGates writes the digits of the gates from the products with their directions.
 func (n *norm[E]) putGates(digits, along []E) error {
-	rest := digits[2*n.normDigits:]
 	for i, g := range n.gates {
 		v := n.f.centred(along[i])
 		if v < g.Low || v > g.High {
 			return croft.E(croft.ErrProof, fmt.Sprintf("the product with direction %d is not from %d to %d", i+1, g.Low, g.High))
 		}
-		if err := putBits(n.f, n.spans[i], rest, uint64(v-g.Low)); err != nil {
-			return err
-		}
-		rest = rest[n.spans[i].n:]
+		n.form.putGate(digits, i, v)
 	}
 	return nil
 }
@@ -215,23 +229,15 @@ func (n *norm[E]) along(x source[E], run Workers) []E {
 	return out
 }
 
-func (n *norm[E]) spread(digits []E, v uint64) {
-	for i := range digits {
-		digits[i] = n.f.of(v >> i & 1)
-	}
-}
-
 // putWrap writes the digits of the wraparound tests from their products. Of an
 // honest vector a product is out of range with a chance of e^−75.
 func (n *norm[E]) putWrap(digits []E, products []E) error {
 	for i, product := range products {
-		own := digits[n.early()+i*(n.wrapDigits+1):][:n.wrapDigits+1]
 		v := n.f.number(n.f.add(product, n.f.of(n.wrap-1)))
 		if v > 2*n.wrap-1 {
 			return croft.E(croft.ErrProof, "a wraparound test failed: seal the report again with other seeds")
 		}
-		n.spread(own[:n.wrapDigits], v)
-		own[n.wrapDigits] = n.f.of(1)
+		n.form.putTest(digits, i, v)
 	}
 	return nil
 }
@@ -274,8 +280,8 @@ func (n *norm[E]) prove(c claim[E], rand, joint, proofs []E, run Workers) {
 		rand, proofs = rand[n.equality.proveRand():], proofs[n.equality.proofLen():]
 	}
 	for range n.others {
-		n.rest.prove(n.checks(c, joint[:3]), rand, proofs, run)
-		rand, proofs, joint = rand[n.rest.proveRand():], proofs[n.rest.proofLen():], joint[3:]
+		n.rest.prove(n.form.checks(c, joint[:n.joint()]), rand, proofs, run)
+		rand, proofs, joint = rand[n.rest.proveRand():], proofs[n.rest.proofLen():], joint[n.joint():]
 	}
 }
 
@@ -283,20 +289,24 @@ func (n *norm[E]) prove(c claim[E], rand, joint, proofs []E, run Workers) {
 // shortest proof that fails to refuse with a chance below 2^−100, online and off.
 func Fit(length int, bound uint64, gates ...Gate) (Params, error) {
 	p := Params{Length: length, Bound: bound, NormChunk: 1, Chunk: 1, NormProofs: 2, Proofs: 2, Tests: 100}
-	n, err := digitsOf(field64{}, Modulus, p, gates)
+	n, err := digitsOf(field64{}, Modulus, p, gates, false)
 	if err != nil {
 		return p, err
 	}
-	p.NormChunk = shortest(1, length, func(chunk int) int { return chunks(length, chunk) })
-	p.Chunk = shortest(2, n.digits(), func(chunk int) int { return chunks(n.digits(), chunk) + chunks(p.Tests, chunk) })
+	p.NormChunk = shortest(1, 2, length, func(chunk int) int { return chunks(length, chunk) })
+	p.Chunk = shortest(2, n.form.gadget(1).degree(), n.digits(), func(chunk int) int {
+		_, _, calls, _ := n.form.sizes(chunk)
+		return calls
+	})
 	return p, nil
 }
 
 // shortest returns the chunk, up to most, with the shortest proof: wires first values
-// for each of its elements and two for each value of a wire. For each length 2^log of
-// a wire it looks at the smallest chunk that needs no longer one.
-func shortest(wires, most int, calls func(chunk int) int) (best int) {
-	size := func(chunk int) int { return wires*chunk + 2<<bits.Len(uint(calls(chunk))) }
+// for each of its elements, and as many as the gadget's degree for each value of a
+// wire. For each length 2^log of a wire it looks at the smallest chunk that needs no
+// longer one.
+func shortest(wires, degree, most int, calls func(chunk int) int) (best int) {
+	size := func(chunk int) int { return wires*chunk + degree<<bits.Len(uint(calls(chunk))) }
 	for log := 1; log < 30; log++ {
 		chunk := 1 + sort.Search(most-1, func(i int) bool { return calls(i+1) < 1<<log })
 		if best == 0 || size(chunk) < size(best) {
@@ -333,8 +343,8 @@ func (n *norm[E]) query(c claim[E], q *query[E], joint, proofs, verifier []E, ru
 		proofs, verifier = proofs[n.equality.proofLen():], verifier[n.equality.verifier():]
 	}
 	for _, at := range q.rest {
-		n.rest.query(n.checks(c, joint[:3]), at, proofs, nil, verifier[:n.rest.verifier()], run)
-		proofs, verifier, joint = proofs[n.rest.proofLen():], verifier[n.rest.verifier():], joint[3:]
+		n.rest.query(n.form.checks(c, joint[:n.joint()]), at, proofs, nil, verifier[:n.rest.verifier()], run)
+		proofs, verifier, joint = proofs[n.rest.proofLen():], verifier[n.rest.verifier():], joint[n.joint():]
 	}
 }
 
@@ -368,70 +378,9 @@ func (s squares[E]) inputs(k, lo, hi int, buf []E) []E {
 
 func (s squares[E]) outputs(gadget []E) []E {
 	f := s.f
-	out := number(f, s.claim.digits[:s.normDigits])
+	out := s.form.value(s.claim.digits)
 	for _, v := range gadget {
 		out = f.sub(out, v)
 	}
 	return []E{out}
-}
-
-// checks is the second circuit. Its gadget's inputs are few: all are made at once.
-type checks[E comparable] struct {
-	flat   []E // the inputs of all calls, one after the other
-	arity  int
-	bits   int // calls for the digits, the others are for the tests
-	linear E   // r3·(v + u − bound²) + r3³·(Σ g_i − tests) + r3⁴·gate + …
-	weight E   // r3²
-	f      field[E]
-}
-
-func (n *norm[E]) checks(c claim[E], joint []E) checks[E] {
-	f := n.f
-	r1, r2, r3 := joint[0], joint[1], joint[2]
-	s := checks[E]{f: f, arity: 2 * n.chunk, bits: chunks(n.digits(), n.chunk), weight: f.mul(r3, r3)}
-	s.flat = make([]E, n.rest.calls*s.arity)
-
-	in, power := s.flat, f.of(1)
-	for i, b := range c.digits {
-		in[2*i], in[2*i+1] = f.mul(power, b), f.sub(b, c.one)
-		power = f.mul(power, r1)
-	}
-	in, power = s.flat[s.bits*s.arity:], f.of(1)
-	offset, successes := f.mul(f.of(n.wrap-1), c.one), f.of(0)
-	for i, product := range c.products {
-		own := c.digits[n.early()+i*(n.wrapDigits+1):][:n.wrapDigits+1]
-		v, g := number(f, own[:n.wrapDigits]), own[n.wrapDigits]
-		in[2*i], in[2*i+1] = f.mul(power, f.sub(product, f.sub(v, offset))), g
-		power = f.mul(power, r2)
-		successes = f.add(successes, g)
-	}
-
-	v, u := number(f, c.digits[:n.normDigits]), number(f, c.digits[n.normDigits:2*n.normDigits])
-	inRange := f.sub(f.add(v, u), f.mul(f.of(n.bound*n.bound), c.one))
-	all := f.sub(successes, f.mul(f.of(uint64(n.tests)), c.one))
-	s.linear = f.mul(r3, f.add(inRange, f.mul(s.weight, all)))
-	rest, low := c.digits[2*n.normDigits:], make([]E, 1)
-	power = f.mul(s.weight, r3)
-	for i, g := range n.gates {
-		f.residues(low, []int64{g.Low})
-		claimed := f.add(f.mul(low[0], c.one), getBits(f, n.spans[i], rest))
-		rest = rest[n.spans[i].n:]
-		power = f.mul(power, r3)
-		s.linear = f.add(s.linear, f.mul(power, f.sub(c.along[i], claimed)))
-	}
-	return s
-}
-
-func (s checks[E]) inputs(k, lo, hi int, _ []E) []E { return s.flat[k*s.arity+lo : k*s.arity+hi] }
-
-func (s checks[E]) outputs(gadget []E) []E {
-	f := s.f
-	zeroOne, products := f.of(0), f.of(0)
-	for _, v := range gadget[:s.bits] {
-		zeroOne = f.add(zeroOne, v)
-	}
-	for _, v := range gadget[s.bits:] {
-		products = f.add(products, v)
-	}
-	return []E{f.add(f.add(zeroOne, s.linear), f.mul(s.weight, products))}
 }

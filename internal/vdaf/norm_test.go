@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/big"
 	"math/rand/v2"
-	"strings"
 	"testing"
 
 	"croft"
@@ -45,156 +44,309 @@ func (m mutant) outputs(gadget []uint64) []uint64 {
 	return []uint64{Sub(m.statement.outputs(gadget)[0], m.term)}
 }
 
-// Each constraint has a claim that breaks it and nothing else. The circuits refuse
-// it, and accept it if that constraint is left out: so each is needed, and its
-// test would notice.
+// A forgery is a claim with digits of its own, and which constraint it breaks.
+type forgery struct {
+	x      []uint64
+	forge  func(digits, products []uint64)
+	breaks string // no constraint: it is honest
+}
+
+// try proves a claim as it stands. The circuits must refuse what breaks a constraint,
+// and accept it if that constraint, and no other, is left out: so each is needed, and
+// its test would notice. terms are what the second circuit adds up, by constraint.
+func (c forgery) try(t *testing.T, n *norm[uint64], terms func(claim claim[uint64], joint []uint64) map[string]uint64) {
+	digits := make([]uint64, n.digits())
+	products := wrapTests(n.f, newXOF("coins", 0), shareOf(c.x), n.length, n.tests, Serial)
+	along := n.along(shareOf(c.x), Serial)
+	if c.x[0] < 1<<32 || c.x[0] > 1<<63 { // not one of those that wrap around
+		if err := n.putWrap(digits, products); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := n.f.dot(c.x, c.x)
+	n.form.putNorm(digits, v)
+	for i, product := range along {
+		n.form.putGate(digits, i, n.f.centred(product))
+	}
+	if c.forge != nil {
+		c.forge(digits, products)
+	}
+	claim := claim[uint64]{shareOf(c.x), digits, products, along, 1}
+	joint := []uint64{11111, 22222, 33333}[:n.joint()]
+	squares, checks := n.squares(claim), n.form.checks(claim, joint)
+	if got := accepts(n.equality, squares); got != (c.breaks != "equality") {
+		t.Errorf("the circuit of equality accepts: %v", got)
+	}
+	if got := accepts(n.rest, checks); got != (c.breaks == "" || c.breaks == "equality") {
+		t.Errorf("the circuit of the rest accepts: %v", got)
+	}
+	all := terms(claim, joint)
+	switch term, known := all[c.breaks]; {
+	case c.breaks == "equality":
+		if !accepts(n.equality, mutant{squares, Sub(n.form.value(digits), v)}) {
+			t.Error("something else is broken too")
+		}
+	case c.breaks != "" && (!known || !accepts(n.rest, mutant{checks, term})):
+		t.Errorf("something else than %q is broken too", c.breaks)
+	}
+	sum := uint64(0)
+	for _, term := range all {
+		sum = Add(sum, term)
+	}
+	if zero := sum == 0; zero != (c.breaks == "" || c.breaks == "equality") {
+		t.Error("the terms add up to", sum)
+	}
+}
+
+func integers64(length int, x ...int64) []uint64 {
+	out := make([]uint64, length)
+	field64{}.residues(out, x)
+	return out
+}
+
 func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
-	gate := Gate{Direction: append([]int64{0, 0, 0, 1, 1}, make([]int64, small.Length-5)...), Low: -250, High: 1001}
-	n, err := newNorm(field64{}, Modulus, small, []Gate{gate})
+	gate := Gate{Direction: append([]int64{0, 0, 0, 1, 1}, make([]int64, small.Length-5)...), Low: -250, High: 1002}
+	n, err := newNorm(field64{}, Modulus, small, []Gate{gate}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := n.f
-	behind := n.early()
-	integer := func(x ...int64) []uint64 {
-		out := make([]uint64, small.Length)
-		f.residues(out, x)
+	q := n.form.(*quarts[uint64])
+	integer := func(x ...int64) []uint64 { return integers64(small.Length, x...) }
+	square, width := n.bound*n.bound, uint64(gate.High-gate.Low)
+	norm := func(digits []uint64, v, u uint64) {
+		putQuarts(q.f, q.square, digits, v)
+		putQuarts(q.f, q.square, digits[q.square.n:], u)
+	}
+	within := func(digits []uint64, above, below uint64) {
+		putQuarts(q.f, q.spans[0], q.ofGate(digits, 0), above)
+		putQuarts(q.f, q.spans[0], q.ofGate(digits, 0)[q.spans[0].n:], below)
+	}
+	terms := func(c claim[uint64], joint []uint64) map[string]uint64 {
+		get := func(s span, digits []uint64) uint64 { return getQuarts(q.f, s, digits) }
+		gates := q.ofGate(c.digits, 0)
+		above, below := get(q.spans[0], gates), get(q.spans[0], gates[q.spans[0].n:])
+		out := map[string]uint64{}
+		r, power := joint[1], joint[1]
+		out["range"] = Mul(power, Sub(Add(get(q.square, c.digits), get(q.square, c.digits[q.square.n:])), square))
+		power = Mul(power, r)
+		out["gate"] = Mul(power, Sub(c.along[0], Add(Residue(gate.Low), above)))
+		power = Mul(power, r)
+		out["width"] = Mul(power, Sub(Add(above, below), width))
+		for i, product := range c.products {
+			power = Mul(power, r)
+			out["tests"] = Add(out["tests"], Mul(power, Sub(Add(product, n.wrap-1), get(q.test, q.ofTest(c.digits, i)))))
+		}
+		power = 1
+		for _, d := range c.digits {
+			out["digits"] = Add(out["digits"], Mul(power, Mul(Mul(d, Sub(d, 1)), Mul(Sub(d, 2), Sub(d, 3)))))
+			power = Mul(power, joint[0])
+		}
 		return out
 	}
-	norm := func(digits []uint64, v, u uint64) {
-		n.spread(digits[:n.normDigits], v)
-		n.spread(digits[n.normDigits:2*n.normDigits], u)
-	}
-	square := n.bound * n.bound
-	success := func(i int) int { return behind + i*(n.wrapDigits+1) + n.wrapDigits }
-
-	for name, c := range map[string]struct {
-		x      []uint64
-		forge  func(t *testing.T, digits, products []uint64)
-		breaks string
-	}{
-		"honest":             {integer(3, -4, 998), nil, ""},
-		"at the bound":       {integer(600, -800), nil, ""},
-		"above it by one":    {integer(600, -800, 1), func(t *testing.T, digits, _ []uint64) { norm(digits, square+1, 0) }, "range"},
-		"norm denied by one": {integer(600, -800, 1), func(t *testing.T, digits, _ []uint64) { norm(digits, square, 0) }, "equality"},
-		"a digit of everything": {integer(900, 900), func(t *testing.T, digits, _ []uint64) {
+	for name, c := range map[string]forgery{
+		"honest":          {integer(3, -4, 998), nil, ""},
+		"at the bound":    {integer(600, -800), nil, ""},
+		"above it by one": {integer(600, -800, 1), func(digits, _ []uint64) { norm(digits, square+1, 0) }, "range"},
+		"above it by two": {integer(600, -800, 1, 0, 1), func(digits, _ []uint64) { // the most that digits can say
+			norm(digits, square+2, 0)
+		}, "range"},
+		"norm denied by one": {integer(600, -800, 1), func(digits, _ []uint64) { norm(digits, square, 0) }, "equality"},
+		"a digit of everything": {integer(900, 900), func(digits, _ []uint64) {
 			norm(digits, 0, 0)
-			digits[0], digits[n.normDigits] = 2*900*900, Sub(square, 2*900*900)
+			digits[0], digits[q.square.n] = 2*900*900, Sub(square, 2*900*900)
+		}, "digits"},
+		"a four": {integer(2), func(digits, _ []uint64) {
+			norm(digits, 0, square-4)
+			digits[0] = 4
+		}, "digits"},
+		"less than nothing left": {integer(600, -800, 1), func(digits, _ []uint64) {
+			norm(digits, square+1, 0)
+			digits[q.square.n] = Modulus - 1
 		}, "digits"},
 		"at the gate's low end":  {integer(0, 0, 0, -250), nil, ""},
-		"at the gate's high end": {integer(0, 0, 0, 501, 500), nil, ""},
-		"below the gate by one": {integer(0, 0, 0, -251), func(t *testing.T, digits, _ []uint64) {
-			norm(digits, 251*251, square-251*251)
-		}, "gate"},
-		"above the gate by one": {integer(0, 0, 0, 501, 501), func(t *testing.T, digits, _ []uint64) {
-			norm(digits, 2*501*501, square-2*501*501)
-			own := digits[2*n.normDigits : behind]
-			for i := range own { // the largest that digits can say
-				own[i] = 1
-			}
-		}, "gate"},
-		"beyond the gate by a digit": {integer(0, 0, 0, 501, 501), func(t *testing.T, digits, _ []uint64) {
-			norm(digits, 2*501*501, square-2*501*501)
-			digits[2*n.normDigits] = 1002 + 250
+		"at the gate's high end": {integer(0, 0, 0, 502, 500), nil, ""},
+		"below the gate by one":  {integer(0, 0, 0, -251), func(digits, _ []uint64) { within(digits, 0, width) }, "gate"},
+		"above the gate by one":  {integer(0, 0, 0, 502, 501), func(digits, _ []uint64) { within(digits, width, 0) }, "gate"},
+		"above it by what digits can say": {integer(0, 0, 0, 502, 501), func(digits, _ []uint64) {
+			within(digits, width+1, 0)
+		}, "width"},
+		"beyond the gate by a digit": {integer(0, 0, 0, 502, 501), func(digits, _ []uint64) {
+			within(digits, width+1, 0)
+			q.ofGate(digits, 0)[q.spans[0].n] = Modulus - 1
 		}, "digits"},
-		"success twice": {wrapped(t, small.Length), func(t *testing.T, digits, products []uint64) {
-			norm(digits, 9, square-9)
-			for i := range products { // half a success for each, where none is
-				digits[success(i)] = 0
-			}
-			digits[success(0)] = uint64(small.Tests)
-			v := Add(products[0], n.wrap-1)
-			clear(digits[behind:success(0)])
-			digits[behind] = v
-		}, "digits"},
-		"wraparound, successes claimed": {wrapped(t, small.Length), func(t *testing.T, digits, products []uint64) {
+		"wraparound, products denied": {wrapped(t, small.Length), func(digits, products []uint64) {
 			norm(digits, 9, square-9)
 			for i := range products {
-				n.spread(digits[success(i)-n.wrapDigits:success(i)], n.wrap-1)
-				digits[success(i)] = 1
+				putQuarts(q.f, q.test, q.ofTest(digits, i), n.wrap-1)
+			}
+		}, "tests"},
+		"wraparound, one digit for all": {wrapped(t, small.Length), func(digits, products []uint64) {
+			norm(digits, 9, square-9)
+			for i, product := range products {
+				own := q.ofTest(digits, i)
+				clear(own)
+				own[0] = Add(product, n.wrap-1)
+			}
+		}, "digits"},
+	} {
+		t.Run(name, func(t *testing.T) { c.try(t, n, terms) })
+	}
+}
+
+// Errors that would cancel each other out are refused: each constraint has a weight of
+// its own, which nobody knows before the digits are fixed.
+func TestErrorsDoNotCancelOut(t *testing.T) {
+	gate := Gate{Direction: append([]int64{0, 0, 0, 1, 1}, make([]int64, small.Length-5)...), Low: -250, High: 1002}
+	n, err := newNorm(field64{}, Modulus, small, []Gate{gate}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := n.form.(*quarts[uint64])
+	product := func(d uint64) uint64 { return Mul(Mul(d, Sub(d, 1)), Mul(Sub(d, 2), Sub(d, 3))) }
+	root := func(v uint64) (uint64, bool) {
+		r := new(big.Int).ModSqrt(new(big.Int).SetUint64(v), new(big.Int).SetUint64(Modulus))
+		if r == nil {
+			return 0, false
+		}
+		return r.Uint64(), true
+	}
+	// With y = d² − 3d the product is y(y + 2), so y = −1 ± √(1 + product).
+	a, b := uint64(4), uint64(0)
+	for ; ; a++ {
+		if y, ok := root(Sub(1, product(a))); ok {
+			if r, ok := root(Add(9, Mul(4, Sub(y, 1)))); ok {
+				b = Mul(Add(3, r), Inv(2))
+				break
+			}
+		}
+	}
+	if product(a) == 0 || Add(product(a), product(b)) != 0 {
+		t.Fatalf("%d and %d do not cancel out", a, b)
+	}
+	for name, c := range map[string]forgery{
+		"two digits": {integers64(small.Length, 1), func(digits, products []uint64) {
+			// Those of a test, whose product is then made to be what they say.
+			own := q.ofTest(digits, 0)
+			own[0], own[1] = a, b
+			products[0] = Sub(getQuarts(q.f, q.test, own), n.wrap-1)
+		}, ""},
+		"below the gate": {integers64(small.Length, 0, 0, 0, -251), func(digits, _ []uint64) {
+			own, width := q.ofGate(digits, 0), uint64(gate.High-gate.Low)
+			putQuarts(q.f, q.spans[0], own, 0)
+			putQuarts(q.f, q.spans[0], own[q.spans[0].n:], width+1)
+		}, ""},
+	} {
+		digits := make([]uint64, n.digits())
+		products := wrapTests(n.f, newXOF("coins", 0), shareOf(c.x), n.length, n.tests, Serial)
+		if err := n.putWrap(digits, products); err != nil {
+			t.Fatal(err)
+		}
+		along := n.along(shareOf(c.x), Serial)
+		n.form.putNorm(digits, n.f.dot(c.x, c.x))
+		n.form.putGate(digits, 0, n.f.centred(along[0]))
+		c.forge(digits, products)
+		claim := claim[uint64]{shareOf(c.x), digits, products, along, 1}
+		if accepts(n.rest, n.form.checks(claim, []uint64{11111, 22222})) {
+			t.Errorf("%s: errors cancel out", name)
+		}
+	}
+}
+
+func TestEachConstraintOfTheDraftIsNeeded(t *testing.T) {
+	n, err := newNorm(field64{}, Modulus, small, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := n.form.(*draft[uint64])
+	integer := func(x ...int64) []uint64 { return integers64(small.Length, x...) }
+	square := n.bound * n.bound
+	norm := func(digits []uint64, v, u uint64) {
+		d.spread(digits[:d.squareBits], v)
+		d.spread(digits[d.squareBits:2*d.squareBits], u)
+	}
+	terms := func(c claim[uint64], joint []uint64) map[string]uint64 {
+		number := func(digits []uint64) uint64 { return number(d.f, digits) }
+		r1, r2, r3 := joint[0], joint[1], joint[2]
+		v, u := number(c.digits[:d.squareBits]), number(c.digits[d.squareBits:2*d.squareBits])
+		out := map[string]uint64{"range": Mul(r3, Sub(Add(v, u), square)), "successes": Sub(0, uint64(n.tests))}
+		power := Mul(r3, r3)
+		for i, product := range c.products {
+			own := d.of(c.digits, i)
+			claimed := Sub(number(own[:d.testBits]), n.wrap-1)
+			out["products"] = Add(out["products"], Mul(power, Mul(own[d.testBits], Sub(product, claimed))))
+			out["successes"] = Add(out["successes"], own[d.testBits])
+			power = Mul(power, r2)
+		}
+		out["successes"] = Mul(Mul(r3, Mul(r3, r3)), out["successes"])
+		power = 1
+		for _, b := range c.digits {
+			out["digits"] = Add(out["digits"], Mul(power, Mul(b, Sub(b, 1))))
+			power = Mul(power, r1)
+		}
+		return out
+	}
+	for name, c := range map[string]forgery{
+		"honest":             {integer(3, -4, 998), nil, ""},
+		"at the bound":       {integer(600, -800), nil, ""},
+		"above it by one":    {integer(600, -800, 1), func(digits, _ []uint64) { norm(digits, square+1, 0) }, "range"},
+		"norm denied by one": {integer(600, -800, 1), func(digits, _ []uint64) { norm(digits, square, 0) }, "equality"},
+		"a digit of everything": {integer(900, 900), func(digits, _ []uint64) {
+			norm(digits, 0, 0)
+			digits[0], digits[d.squareBits] = 2*900*900, Sub(square, 2*900*900)
+		}, "digits"},
+		"success twice": {wrapped(t, small.Length), func(digits, products []uint64) {
+			norm(digits, 9, square-9)
+			for i := range products {
+				clear(d.of(digits, i))
+			}
+			first := d.of(digits, 0)
+			first[0], first[d.testBits] = Add(products[0], n.wrap-1), uint64(small.Tests)
+		}, "digits"},
+		"wraparound, successes claimed": {wrapped(t, small.Length), func(digits, products []uint64) {
+			norm(digits, 9, square-9)
+			for i := range products {
+				d.putTest(digits, i, n.wrap-1)
 			}
 		}, "products"},
-		"wraparound, failures admitted": {wrapped(t, small.Length), func(t *testing.T, digits, _ []uint64) {
+		"wraparound, failures admitted": {wrapped(t, small.Length), func(digits, _ []uint64) {
 			norm(digits, 9, square-9)
 		}, "successes"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			digits := make([]uint64, n.digits())
-			products := wrapTests(f, newXOF("coins", 0), shareOf(c.x), n.length, n.tests, Serial)
-			along := n.along(shareOf(c.x), Serial)
-			if c.x[0] < 1<<32 || c.x[0] > 1<<63 { // not one of those that wrap around
-				if err := n.putWrap(digits, products); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := n.putGates(digits, along); (err != nil) != strings.Contains(name, "the gate by") {
-				t.Fatal(err)
-			}
-			if c.forge != nil {
-				c.forge(t, digits, products)
-			} else {
-				var v uint64
-				for _, x := range c.x {
-					v = Add(v, Mul(x, x))
-				}
-				norm(digits, v, square-v)
-			}
-			claim := claim[uint64]{shareOf(c.x), digits, products, along, 1}
-			joint := []uint64{11111, 22222, 33333}
-			squares, checks := n.squares(claim), n.checks(claim, joint)
-			if got := accepts(n.equality, squares); got != (c.breaks != "equality") {
-				t.Errorf("the circuit of equality accepts: %v", got)
-			}
-			if got := accepts(n.rest, checks); got != (c.breaks == "" || c.breaks == "equality") {
-				t.Errorf("the circuit of the rest accepts: %v", got)
-			}
+		t.Run(name, func(t *testing.T) { c.try(t, n, terms) })
+	}
+}
 
-			// Without the constraint it passes.
-			number := func(d []uint64) uint64 { return number(f, d) }
-			v, u := number(digits[:n.normDigits]), number(digits[n.normDigits:2*n.normDigits])
-			r1, r2, r3 := joint[0], joint[1], joint[2]
-			m := mutant{statement: checks}
-			switch c.breaks {
-			case "equality":
-				m.statement = squares
-				m.term = v
-				for _, x := range c.x {
-					m.term = Sub(m.term, Mul(x, x))
-				}
-				if !accepts(n.equality, m) {
-					t.Error("something else is broken too")
-				}
-				return
-			case "range":
-				m.term = Mul(r3, Sub(Add(v, u), square))
-			case "digits":
-				power := uint64(1)
-				for _, b := range digits {
-					m.term = Add(m.term, Mul(power, Mul(b, Sub(b, 1))))
-					power = Mul(power, r1)
-				}
-			case "products":
-				power := Mul(r3, r3)
-				for i, product := range products {
-					claimed := Sub(number(digits[success(i)-n.wrapDigits:success(i)]), n.wrap-1)
-					m.term = Add(m.term, Mul(power, Mul(digits[success(i)], Sub(product, claimed))))
-					power = Mul(power, r2)
-				}
-			case "gate":
-				square := Mul(r3, r3)
-				is := Add(Residue(gate.Low), getBits(f, n.spans[0], digits[2*n.normDigits:]))
-				m.term = Mul(Mul(square, square), Sub(along[0], is))
-			case "successes":
-				m.term = Sub(0, uint64(small.Tests))
-				for i := range products {
-					m.term = Add(m.term, digits[success(i)])
-				}
-				m.term = Mul(Mul(r3, Mul(r3, r3)), m.term)
+// A span's digits say each number up to its largest, and at most two more.
+func TestSpans(t *testing.T) {
+	f := field64{}
+	check := func(largest, v uint64) {
+		s := spanTo(largest)
+		digits := make([]uint64, s.n)
+		putQuarts(f, s, digits, v)
+		for _, d := range digits {
+			if d > 3 {
+				t.Fatalf("%d of %d: the digit %d", v, largest, d)
 			}
-			if !accepts(n.rest, m) {
-				t.Error("something else is broken too")
-			}
-		})
+		}
+		if got := getQuarts(f, s, digits); got != v {
+			t.Fatalf("%d of %d: its digits say %d", v, largest, got)
+		}
+		for i := range digits {
+			digits[i] = 3
+		}
+		if most := getQuarts(f, s, digits); most < largest || most > largest+2 {
+			t.Fatalf("digits for %d say up to %d", largest, most)
+		}
+	}
+	for largest := uint64(1); largest < 300; largest++ {
+		for v := range largest + 1 {
+			check(largest, v)
+		}
+	}
+	for _, largest := range []uint64{1 << 30, 1<<36 - 1, 1<<62 - 1, 1 << 62, 1<<62 + 1, 1<<63 - 1} {
+		for _, v := range []uint64{0, 1, largest / 3, largest/2 + 1, largest - 1, largest} {
+			check(largest, v)
+		}
 	}
 }
 
@@ -213,7 +365,7 @@ func accepts(p *flp[uint64], s statement[uint64]) bool {
 // A prover may send any proof. Whatever it sends for a false statement is refused
 // by one of the two checks of Decide, and each of the two is needed.
 func TestDecideNeedsBothChecks(t *testing.T) {
-	n, err := newNorm(field64{}, Modulus, small, nil)
+	n, err := newNorm(field64{}, Modulus, small, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func newPine[E comparable](f field[E], modulus uint64, id uint32, aggregators in
 	if aggregators < 2 || aggregators > 255 {
 		return nil, croft.E(croft.ErrShape, "the list of aggregators", aggregators, "2 to 255")
 	}
-	n, err := newNorm(f, modulus, p, nil)
+	n, err := newNorm(f, modulus, p, nil, true)
 	if err != nil {
 		return nil, err
 	}
@@ -84,9 +84,9 @@ func (p *pine[E]) Shard(x []int64, nonce [16]byte, rand []byte) (public []byte, 
 		return nil, nil, err
 	}
 	leader := make([]E, p.length+p.digits())
-	early := p.length + 2*p.normDigits
+	early := p.length + p.early()
 	integers(p.f, x)(0, p.length, leader)
-	copy(leader[p.length:], digits[:2*p.normDigits])
+	copy(leader[p.length:], digits[:p.early()])
 	wrapParts, jointParts := make([]Seed, p.aggregators), make([]Seed, p.aggregators)
 	for i := 1; i < p.aggregators; i++ {
 		helper := p.measurementShare(&hands[i].measurement, i)
@@ -100,7 +100,7 @@ func (p *pine[E]) Shard(x []int64, nonce [16]byte, rand []byte) (public []byte, 
 	if err := p.putWrap(digits, c.products); err != nil {
 		return nil, nil, err
 	}
-	p.f.addTo(leader[early:], digits[2*p.normDigits:])
+	p.f.addTo(leader[early:], digits[p.early():])
 	jointParts[0] = p.part(useJointPart, &hands[0].jointBlind, 0, nonce, leader)
 
 	proofs := make([]E, p.proofLen())
@@ -191,7 +191,7 @@ func (p *pine[E]) VerifyInit(key *Seed, aggregator int, nonce [16]byte, public, 
 	// This aggregator's own parts, and the client's word for the others'.
 	wrapBlind, jointBlind := Seed(blinds), Seed(blinds[SeedSize:])
 	own := []Seed{
-		p.part(useWrapPart, &wrapBlind, aggregator, nonce, meas[:p.length+2*p.normDigits]),
+		p.part(useWrapPart, &wrapBlind, aggregator, nonce, meas[:p.length+p.early()]),
 		p.part(useJointPart, &jointBlind, aggregator, nonce, meas),
 	}
 	seeds := make([]*Seed, 2)

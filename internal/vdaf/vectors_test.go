@@ -130,7 +130,7 @@ func TestPrio3Vectors(t *testing.T) {
 			case "Prio3HigherDegree": // x(x − 1)(x − 2) = 0: a gadget of degree 3, which no type of the draft has
 				runPrio3(t, file, func(v *prio3Vector[uint64, uint64]) (VDAF[uint64, uint64], error) {
 					f := field64{}
-					cubic := gadget[uint64]{1, []uint64{0, 2, Modulus - 3, 1}}
+					cubic := gadget[uint64]{count: 1, poly: []uint64{0, 2, Modulus - 3, 1}}
 					return newPrio3(&kind[uint64, uint64, uint64]{
 						id: 0xffffffff, measLen: 1, outLen: 1, proofs: 1, proof: newFLP[uint64](f, cubic, 1, 1, true),
 						encode:   func(x uint64) ([]uint64, error) { return []uint64{x}, nil },

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/report"
+)
+
+type modelExportOptions struct{ ref, format, out, card, intended string }
+
+func (c *cli) modelExportVerb() *cobra.Command {
+	var o modelExportOptions
+	cmd := c.verb("model.export", "export MODEL", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		o.ref = args[0]
+		return c.modelExport(ctx, o)
+	})
+	cmd.Flags().StringVar(&o.format, "format", "", say("model.export.flag.format"))
+	cmd.Flags().StringVarP(&o.out, "out", "o", "", say("model.export.flag.out"))
+	cmd.Flags().StringVar(&o.card, "card", "", say("model.export.flag.card"))
+	cmd.Flags().StringVar(&o.intended, "intended-use", "", say("model.export.flag.intended"))
+	return cmd
+}
+
+// modelExport writes a model as files that other programs read, where its sites
+// allowed that.
+func (c *cli) modelExport(ctx context.Context, o modelExportOptions) error {
+	forms := map[string]func(report.Export) ([]byte, error){
+		"onnx": report.Export.ONNX, "safetensors": report.Export.Safetensors, "json": report.Export.JSON,
+	}
+	if o.format == "" {
+		o.format = strings.TrimPrefix(strings.ToLower(filepath.Ext(o.out)), ".")
+	}
+	form, known := forms[o.format]
+	switch {
+	case o.out == "" && o.card == "":
+		return croft.E(croft.ErrUsage, say("model.export.none"), say("model.export.none.fix"))
+	case o.out != "" && !known:
+		return croft.E(croft.ErrUsage, say("model.export.format", fmt.Sprintf("%.20q", o.format)), say("model.export.format.fix"))
+	}
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return err
+	}
+	st, err := finished(ctx, client, o.ref)
+	if err != nil {
+		return err
+	}
+	result, err := client.Result(ctx, st.ID.String())
+	if err != nil {
+		return err
+	}
+	status, err := client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	e, err := report.ExportOf(st, result, status, o.intended)
+	if err != nil {
+		return err
+	}
+	var files []resultFile
+	for _, f := range []struct {
+		path string
+		form func(report.Export) ([]byte, error)
+	}{{o.out, form}, {o.card, report.Export.Card}} {
+		if f.path == "" {
+			continue
+		}
+		text, err := f.form(e)
+		if err != nil {
+			return err
+		}
+		files = append(files, resultFile{f.path, text})
+	}
+	return c.files(e, files)
+}
+
+// files writes what a person asked for; "-" is standard output, and then the rest
+// is not written.
+func (c *cli) files(value any, files []resultFile) error {
+	for _, f := range files {
+		if f.path == "-" {
+			return c.result(value, func(w io.Writer) { w.Write(f.text) })
+		}
+		if err := writeNew(f.path, f.text); err != nil {
+			return err
+		}
+	}
+	return c.result(value, func(w io.Writer) {
+		for _, f := range files {
+			fmt.Fprintln(w, say("study.result.wrote", f.path))
+		}
+	})
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/market"
+	"croft/internal/serve"
+)
+
+// A provider chooses its service's name, and people paste what service show prints:
+// nothing of the name runs, in any of the shells' ways.
+func TestSnippetsRunNothing(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("there is no shell here")
+	}
+	const evil = "a'$(echo ran)`echo ran`;&echo ran\"\\"
+	for _, task := range []string{serve.Chat, serve.Embed, serve.Predict} {
+		l := market.Listing{Service: croft.Service{Name: evil, Task: task}, ProviderName: "Ada"}
+		line := snippets(l, programName(api.Offered{Services: []market.Listing{l}}, l), "http://127.0.0.1:1")["curl"]
+		out, err := exec.CommandContext(t.Context(), sh, "-c", "curl() { printf '%s\\n' \"$@\"; }; "+line).CombinedOutput()
+		if err != nil || strings.Contains("\n"+string(out), "\nran") || !strings.Contains(string(out), "echo") {
+			t.Errorf("%s: %v\n%s\n%s", task, err, line, out)
+		}
+	}
+	one, two := market.Listing{Service: croft.Service{Name: "echo"}, ProviderName: "Ada"}, market.Listing{Service: croft.Service{Name: "echo"}, ProviderName: "Ben", ID: croft.ServiceID{1}}
+	if got := programName(api.Offered{Services: []market.Listing{one, two}}, two); got != "Ben/echo" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"croft"
+	"croft/internal/api"
+	"croft/internal/table"
+)
+
+func (c *cli) studyPreflightVerb() *cobra.Command {
+	o := studyProposeOptions{preflight: true}
+	cmd := c.verb("study.preflight", "preflight FILE.toml|STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		if strings.HasSuffix(args[0], ".toml") {
+			o.file = args[0]
+			return c.studyPropose(ctx, o)
+		}
+		return c.studyPreflight(ctx, args[0])
+	})
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("study.propose.flag.dry"))
+	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.propose.flag.dataset"))
+	answerFlags(cmd, &o.data, &o.wait)
+	return cmd
+}
+
+// studyPreflight shows what of a finished preflight looks wrong in this site's rows.
+func (c *cli) studyPreflight(ctx context.Context, ref string) error {
+	client, err := api.Dial(c.dir)
+	if err != nil {
+		return err
+	}
+	st, err := finished(ctx, client, ref)
+	if err != nil {
+		return err
+	}
+	r, err := client.Preflight(ctx, st.ID.String())
+	if err != nil {
+		return err
+	}
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("result.title.describe", r.Name, "", "", croft.Preflight))
+		printShape(w, r.Shape)
+		if len(r.Found) == 0 {
+			fmt.Fprintln(w, say("preflight.none"))
+			return
+		}
+		fmt.Fprintln(w, say("preflight.found", count(len(r.Found), "thing", "things")))
+		for _, f := range r.Found {
+			fmt.Fprintln(w, "! "+finding(f, r.Shape))
+		}
+		fmt.Fprintln(w, say("preflight.next"))
+	})
+}
+
+// finding says in words what looks wrong.
+func finding(f table.Finding, shapes []table.Shape) string {
+	unit := ""
+	for _, s := range shapes {
+		if s.Column == f.Column && s.Unit != "" {
+			unit = " " + s.Unit
+		}
+	}
+	here, elsewhere := percent(f.Here), percent(f.Elsewhere)
+	switch f.Kind {
+	case table.FindUnit:
+		here, elsewhere = short(f.Here), short(f.Elsewhere)
+	case table.FindOutside:
+		here = fmt.Sprint(f.Here)
+	}
+	return say("preflight."+strings.ReplaceAll(string(f.Kind), " ", ""), f.Column, here, elsewhere, f.Level, unit)
+}
+
+// printShape writes what the columns of all sites together look like.
+func printShape(w io.Writer, shapes []table.Shape) {
+	if len(shapes) == 0 {
+		return
+	}
+	fmt.Fprintln(w, say("result.shape"))
+	for _, s := range shapes {
+		share := func(n float64) string { return percent(n / max(s.Rows, 1)) }
+		mean, sd := "", ""
+		if s.Kind == croft.Number {
+			mean, sd = short(s.Mean), short(s.SD)
+		}
+		var levels []string
+		for i, level := range s.Levels {
+			levels = append(levels, level+" "+share(s.Counts[i]))
+		}
+		fmt.Fprintln(w, say("result.shape.one", strings.TrimSpace(s.Column+" "+s.Unit), share(s.Missing), share(s.Outside), mean, sd, strings.Join(levels, ", ")))
+	}
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }

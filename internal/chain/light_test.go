@@ -1,0 +1,427 @@
+package chain
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	comet25519 "github.com/cometbft/cometbft/crypto/ed25519"
+	"github.com/cometbft/cometbft/types"
+
+	"croft"
+	"croft/internal/ledger"
+)
+
+// wires carries a light node's questions to the nodes of a network in this process.
+// lies[i] may change what node i answers or tells.
+type wires struct {
+	*network
+	mu   sync.Mutex
+	away map[int]bool
+	lies map[int]*lie
+}
+
+// lie is what a node does to its answers; nil fields leave them as they are.
+type lie struct {
+	answer func(q question, reply []byte, err error) ([]byte, error)
+	tell   func(height int64) int64
+}
+
+func (w *wires) lie(i int, l *lie) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lies = map[int]*lie{i: l}
+}
+
+// alone has all nodes but one be away, or nobody.
+func (w *wires) alone(i int, alone bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for o := range w.nodes {
+		w.away[o] = alone && o != i
+	}
+}
+
+func (w *wires) at(m croft.Member) (node *Node, l lie) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.genesis.Members, func(o croft.Member) bool { return o.ID == m.ID })
+	if w.lies[i] != nil {
+		l = *w.lies[i]
+	}
+	if !w.away[i] {
+		node = w.nodes[i]
+	}
+	return node, l
+}
+
+func (w *wires) Full() (out []croft.Member) {
+	for _, m := range w.genesis.Members {
+		if node, _ := w.at(m); node != nil {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func (w *wires) Ask(ctx context.Context, to croft.Member, raw []byte, most int) ([]byte, error) {
+	var q question
+	if len(raw) > MaxQuestion || croft.Decode(raw, &q) != nil {
+		return nil, errors.New("not a question")
+	}
+	from := croft.MemberID{}
+	if q.Kind == askTx {
+		if tx, _, err := ledger.Parse(q.Tx); err == nil {
+			from = tx.Member // the suite has one light node speak for several members
+		}
+	}
+	node, l := w.at(to)
+	if node == nil {
+		return nil, croft.E(croft.ErrPeer, to.Name, "it is away")
+	}
+	reply, err := node.Answer(ctx, from, raw)
+	if l.answer != nil {
+		reply, err = l.answer(q, reply, err)
+	}
+	if len(reply) > most {
+		return nil, croft.E(croft.ErrPeer, to.Name, "too large")
+	}
+	return reply, err
+}
+
+func (w *wires) Hear(ctx context.Context, to croft.Member, told func(int64)) error {
+	node, _ := w.at(to)
+	if node == nil {
+		return croft.E(croft.ErrPeer, to.Name, "it is away")
+	}
+	return node.Tell(ctx, func(height int64) error {
+		if _, l := w.at(to); l.tell != nil {
+			height = l.tell(height)
+		}
+		told(height)
+		return nil
+	})
+}
+
+// newWires is a network whose last member is light; its own node does not run.
+func newWires(t *testing.T, members int) *wires {
+	w := &wires{network: newNetwork(t, members), away: map[int]bool{}}
+	last := &w.genesis.Members[members-1]
+	last.Ready, last.Light = false, true
+	return w
+}
+
+// follow opens the light node in a folder and runs it until stop.
+func (w *wires) follow(t *testing.T, dir string, log *slog.Logger) (l *Light, stop func()) {
+	t.Helper()
+	l, err := OpenLight(LightConfig{Dir: filepath.Join(w.dir, dir), Genesis: w.genesis, Fulls: w, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Follow(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := errors.Join(<-ended, l.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return l, stop
+}
+
+// reaches waits until the light node proves the state that the full nodes have.
+func (w *wires) reaches(t *testing.T, l *Light) {
+	t.Helper()
+	w.settle()
+	want := w.nodes[0].Status()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if s := l.Status(); s.AppHash == want.AppHash && !s.CatchingUp {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the light node is at %+v, the full ones at %+v", l.Status(), want)
+		}
+	}
+}
+
+// TestLight: a light node is a ledger like the others; a restart goes on from its
+// last header; orderers that changed are followed.
+func TestLight(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	w := newWires(t, 5)
+	for i := range 4 {
+		w.genesis.Members[i].Ready = i == 0
+	}
+	w.start(0, 1, 2, 3)
+	w.settle()
+	l, stop := w.follow(t, "light", w.log)
+	w.reaches(t, l)
+	suite(t, w.world, l, w.nodes[1], func() { w.reaches(t, l) })
+	if t.Failed() {
+		return
+	}
+	stop()
+
+	for i := 1; i < 4; i++ { // the founder orders alone; from here on all four
+		if err := w.nodes[i].Submit(t.Context(), w.seal(i, &ledger.Ready{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 8 {
+		w.submit(i%4, fmt.Sprint("meanwhile ", i))
+	}
+	l, _ = w.follow(t, "light", w.log)
+	if s := l.Status(); s.Height == 0 {
+		t.Error("a restart forgets the last header")
+	}
+	w.reaches(t, l)
+	if got := len(l.Status().Orderers); got != 4 {
+		t.Errorf("%d orderers, want 4", got)
+	}
+	if got, err := replay(w.world, l, l.Status().Height, NewVerifier); err != nil || got != l.Status().AppHash {
+		t.Errorf("the blocks that it hands on give state %s, it has proved %s: %v", got, l.Status().AppHash, err)
+	}
+	if err := w.nodes[1].Submit(t.Context(), w.seal(4, &ledger.Ready{})); !errors.Is(err, croft.ErrTxRights) {
+		t.Errorf("a light member is ready to order blocks: %v", err)
+	}
+}
+
+// TestLightIsLiedTo: whatever one full member makes up, the light node has the truth
+// from the others, and says whose word was not proved.
+func TestLightIsLiedTo(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	w := newWires(t, 5)
+	w.start(0, 1, 2, 3)
+	w.settle()
+	const liar = 0 // the first that is asked
+	name := w.genesis.Members[liar].Name
+	kind := func(k uint8, f func(q question, reply []byte) ([]byte, error)) *lie {
+		return &lie{answer: func(q question, reply []byte, err error) ([]byte, error) {
+			if q.Kind != k || err != nil {
+				return reply, err
+			}
+			return f(q, reply)
+		}}
+	}
+	records := func(change func(*proved)) *lie {
+		return kind(askState, func(_ question, reply []byte) ([]byte, error) {
+			var batch []proved
+			if err := croft.Decode(reply, &batch); err != nil {
+				return nil, err
+			}
+			for i := range batch {
+				change(&batch[i])
+			}
+			return croft.Encode(batch), nil
+		})
+	}
+	headers := func(change func(*types.LightBlock)) *lie {
+		return kind(askHeader, func(_ question, reply []byte) ([]byte, error) {
+			lb := must(openHeader(reply))
+			change(lb)
+			return must(lb.ToProto()).Marshal()
+		})
+	}
+	forge := func(lb *types.LightBlock) { lb.AppHash[0] ^= 1 }
+	usurp := func(lb *types.LightBlock) { resign(lb, newWorld(9).key(8, croft.RoleValidator)) }
+	for i, c := range []struct {
+		name  string
+		lie   *lie
+		why   string // said of the liar; empty: nothing can be
+		alone bool   // nobody else is there until that is said
+		late  bool   // the light node is there before the lie
+	}{
+		{name: "wrong value", lie: records(func(p *proved) {
+			if len(p.Value) > 0 {
+				p.Value[len(p.Value)-1] ^= 1
+			}
+		}), why: "does not prove"},
+		{name: "wrong proof", lie: records(func(p *proved) { p.Proof[len(p.Proof)-1] ^= 1 }), why: "proof"},
+		{name: "absent", lie: records(func(p *proved) { p.Value = nil }), why: "does not prove"},
+		{name: "forged first header", lie: headers(forge), why: "commit signs block", alone: true},
+		{name: "first header that others signed", lie: headers(usurp), why: "orderers", alone: true},
+		{name: "first header with a wrong signature", lie: headers(func(lb *types.LightBlock) { lb.Commit.Signatures[0].Signature[0] ^= 1 }), why: "wrong signature", alone: true},
+		{name: "forged header", lie: headers(forge), why: "commit signs block", alone: true, late: true},
+		{name: "header that others signed", lie: headers(usurp), why: "next validators", alone: true, late: true},
+		{name: "header as a witness", lie: headers(usurp), why: "not proved", late: true},
+		{name: "stale head", lie: &lie{tell: func(int64) int64 { return 1 },
+			answer: func(q question, reply []byte, err error) ([]byte, error) {
+				if q.Kind == askHeader && q.Height > 1 {
+					return nil, croft.E(croft.ErrNotFound, "block", q.Height, "")
+				}
+				return reply, err
+			}}, why: "it is behind"},
+		{name: "head from the future", lie: &lie{tell: func(h int64) int64 { return h + 1000 }}, why: "does not have it"},
+		{name: "withheld transaction", lie: &lie{answer: func(q question, reply []byte, err error) ([]byte, error) {
+			if q.Kind == askTx {
+				return nil, croft.E(croft.ErrTxRights, "nobody", "made up")
+			}
+			return reply, err
+		}}},
+		{name: "made-up block of a transaction", lie: kind(askTx, func(_ question, reply []byte) ([]byte, error) {
+			var p placed
+			if err := croft.Decode(reply, &p); err != nil {
+				return nil, err
+			}
+			p.Height--
+			return croft.Encode(p), nil
+		}), why: "is not in block", alone: true},
+		{name: "made-up result", lie: kind(askTx, func(_ question, reply []byte) ([]byte, error) {
+			var p placed
+			if err := croft.Decode(reply, &p); err != nil {
+				return nil, err
+			}
+			p.Codes[0] = croft.ErrTxRights
+			return croft.Encode(p), nil
+		}), why: "other results", alone: true},
+		{name: "a list with a hole", lie: kind(askRange, func(_ question, reply []byte) ([]byte, error) {
+			var batch []proved
+			if err := croft.Decode(reply, &batch); err != nil {
+				return nil, err
+			}
+			return croft.Encode(slices.Delete(batch, 0, 1)), nil
+		}), why: "not proved to be whole"},
+		{name: "a list that ends early", lie: kind(askRange, func(_ question, reply []byte) ([]byte, error) {
+			var batch []proved
+			if err := croft.Decode(reply, &batch); err != nil {
+				return nil, err
+			}
+			return croft.Encode(append(batch[:1], batch[len(batch)-1])), nil
+		}), why: "not proved to be whole"},
+		{name: "rubbish", lie: &lie{answer: func(question, []byte, error) ([]byte, error) { return []byte{0xff}, nil }}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log := new(lines)
+			if !c.late {
+				w.lie(liar, c.lie)
+				w.alone(liar, c.alone) // or an honest answer may come first
+			}
+			l, stop := w.follow(t, filepath.Join("light", c.name), slog.New(slog.NewTextHandler(log, nil)))
+			defer stop()
+			if c.late {
+				w.lie(liar, nil)
+				w.reaches(t, l)
+				w.lie(liar, c.lie)
+				w.submit(1, "the lie begins "+c.name)
+				w.alone(liar, c.alone)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			tx, key := w.dataset(1, fmt.Sprint("lied to ", i))
+			submitted := make(chan error, 1)
+			go func() { submitted <- l.Submit(ctx, tx) }()
+			if c.alone {
+				log.await(t, c.why)
+				w.alone(liar, false)
+			}
+			if err := <-submitted; err != nil {
+				t.Fatal(err)
+			}
+			if value, err := l.Read(ctx, key); err != nil || value == nil {
+				t.Errorf("after Submit its record is read as %v, %v", value, err)
+			}
+			if value, err := l.Read(ctx, ledger.DatasetKey(croft.DatasetID{byte(i + 1)})); err != nil || value != nil {
+				t.Errorf("an absent record is read as %v, %v", value, err)
+			}
+			sets := 0
+			if err := l.Range("dataset/", func(at string, _ []byte) {
+				if sets++; at == key {
+					key = ""
+				}
+			}); err != nil || key != "" {
+				t.Errorf("a list of %d records lacks %s: %v", sets, key, err)
+			}
+			if c.why != "" {
+				log.await(t, c.why)
+				if !strings.Contains(log.String(), fmt.Sprintf("member=%q", name)) {
+					t.Errorf("the liar is not named:\n%s", log)
+				}
+			}
+		})
+	}
+}
+
+// resign replaces who may sign a header, and signs it so.
+func resign(lb *types.LightBlock, key ed25519.PrivateKey) {
+	private := comet25519.PrivKey(key)
+	lb.ValidatorSet = types.NewValidatorSet([]*types.Validator{types.NewValidator(private.PubKey(), votingPower)})
+	lb.ValidatorsHash = lb.ValidatorSet.Hash()
+	commit := lb.Commit
+	commit.BlockID.Hash = lb.Header.Hash()
+	sig := types.CommitSig{BlockIDFlag: types.BlockIDFlagCommit, ValidatorAddress: private.PubKey().Address(), Timestamp: lb.Time}
+	commit.Signatures = []types.CommitSig{sig}
+	commit.Signatures[0].Signature = must(private.Sign(commit.VoteSignBytes(lb.ChainID, 0)))
+}
+
+// lines is a log to wait for.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *lines) await(t *testing.T, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(l.String(), text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log does not say %q:\n%s", text, l)
+		}
+	}
+}
+
+// FuzzLight: whatever a full member's node answers, and a light one asks, is refused
+// or read, and costs no more than its size.
+func FuzzLight(f *testing.F) {
+	w := newWorld(1)
+	tx, key := w.dataset(0, "seed")
+	machine := must(ledger.New(w.genesis, ledger.NewMemoryTree()))
+	head := must(genesisHead(w.genesis, machine))
+	block := makeBlock(head, head.LastBlockTime, [][]byte{tx})
+	lb := &types.LightBlock{SignedHeader: &types.SignedHeader{Header: &block.Header, Commit: &types.Commit{Height: 1}}, ValidatorSet: head.Validators}
+	f.Add(must(must(lb.ToProto()).Marshal()))
+	proof := block.Txs.Proof(0).ToProto()
+	f.Add(must(proof.Marshal()))
+	f.Add(croft.Encode(question{Kind: askState, Height: 1, Keys: []string{key}}))
+	f.Add(croft.Encode([]proved{{Proof: []byte{1}}}))
+	f.Add(croft.Encode(placed{Height: 1, Proof: must(proof.Marshal()), Codes: []croft.Code{0}}))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if lb, err := openHeader(raw); err == nil {
+			_ = lb.ValidateBasic(head.ChainID)
+		}
+		if proof, err := openProof(raw); err == nil {
+			_ = proof.Validate(block.DataHash)
+		}
+		for _, form := range []any{new(question), new([]proved), new(placed)} {
+			if croft.Decode(raw, form) == nil && !bytes.Equal(croft.Encode(form), raw) {
+				t.Errorf("%T has two forms", form)
+			}
+		}
+		p := ledger.Proof{Key: key, Bytes: raw}
+		if check(&p) == nil {
+			t.Error("a made-up proof is believed")
+		}
+		p.Next()
+	})
+}

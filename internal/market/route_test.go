@@ -1,0 +1,241 @@
+package market
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+	"croft/internal/serve"
+)
+
+// street is a world in which two providers have a service of the same name, and the
+// consumer a channel to each.
+type street struct {
+	*world
+	desk    *Desk
+	engines map[string]*answers
+}
+
+// answers is an engine that says what it was told to say.
+type answers struct {
+	body  string
+	err   error
+	parts int
+}
+
+func (a *answers) Ready(context.Context) error { return nil }
+func (a *answers) Infer(_ context.Context, r serve.Request, part func([]byte) error) (serve.Answer, error) {
+	for range a.parts {
+		if err := part([]byte("part")); err != nil {
+			return serve.Answer{}, err
+		}
+	}
+	return serve.Answer{Body: []byte(a.body)}, a.err
+}
+
+// newStreet has Ada, who takes 2 credits, and Cleo, who takes 1.
+func newStreet(t *testing.T) *street {
+	s := &street{world: newWorld(t, croft.Price{Call: 2 * croft.Credit, Most: 2 * croft.Credit}), engines: map[string]*answers{}}
+	s.desk = &Desk{Market: s.consumer.market, Registered: func([]string) (string, bool) { return "", false }}
+	for i, p := range []*person{s.people[0], s.people[2]} {
+		price := croft.Credits(2-i) * croft.Credit
+		v := croft.Service{Provider: p.id, Name: "echo", Version: uint32(2 - i), Task: serve.HTTP, Price: croft.Price{Call: price, Most: price}, Use: croft.UseNetwork, Tills: []croft.PublicKey{p.public()}}
+		s.engines[p.name] = &answers{body: `{"p":0.5}`}
+		if i > 0 {
+			p.send(&ledger.Publish{Service: v})
+		} else {
+			v = s.service
+		}
+		p.market.Offer(Offering{Service: v, Engine: s.engines[p.name]})
+		s.consumer.send(&ledger.Open{Service: v.ID(), Payer: s.consumer.public(), Window: 60, Deposits: []croft.Credits{100 * croft.Credit}})
+	}
+	s.look()
+	s.desk.Docs = s.consumer.market.Docs
+	s.desk.local = map[string]serve.Engine{}
+	if err := s.desk.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *street) ask(w Wish) (Got, error) {
+	w.Ref, w.Any, w.Remote, w.Request.Body = "echo", true, true, []byte(`{}`)
+	return s.desk.Call(s.t.Context(), w)
+}
+
+// Nobody is asked in place of another without a word: a name that several have is
+// refused, unless any of them may answer.
+func TestNameOfTwo(t *testing.T) {
+	s := newStreet(t)
+	if _, err := s.desk.Call(t.Context(), Wish{Ref: "echo", Remote: true}); !errors.Is(err, croft.ErrUsage) {
+		t.Fatal(err)
+	}
+	offers := backend{s.desk}.Offers()
+	names := func(any bool) (out []string) {
+		for _, o := range offers {
+			if o.Any == any {
+				out = append(out, o.Name)
+			}
+		}
+		return out
+	}
+	if !slices.Equal(names(false), []string{"Ada/echo", "Cleo/echo"}) || !slices.Equal(names(true), []string{"echo"}) || offers[len(offers)-1].Most != 2*croft.Credit {
+		t.Fatalf("%+v", offers)
+	}
+}
+
+// The cheaper one answers. Where it does not, the other does, at once and for a reason
+// that can be read; it rests, ever longer, and is asked again after that.
+func TestRouting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t)
+		who := func(w Wish) string {
+			t.Helper()
+			g, err := s.ask(w)
+			if err != nil {
+				t.Fatalf("%v; %+v", err, g.Tried)
+			}
+			return g.Listing.ProviderName
+		}
+		if who(Wish{}) != "Cleo" {
+			t.Fatal("the dearer one was asked")
+		}
+		cleo := s.engines["Cleo"]
+		cleo.err = croft.E(croft.ErrEngineFailed, "echo", "tired")
+		g, err := s.ask(Wish{})
+		if err != nil || g.Listing.ProviderName != "Ada" || len(g.Tried) != 2 || g.Tried[0].Provider != "Cleo" || !strings.Contains(g.Tried[0].Failed, "tired") ||
+			!strings.Contains(g.Tried[0].Why, "1 credits, answered 1 of 1") || g.Cost != 2*croft.Credit {
+			t.Fatalf("%+v %v", g, err)
+		}
+		cleo.err = nil
+		if g, _ := s.ask(Wish{}); g.Listing.ProviderName != "Ada" || len(g.Tried) != 1 {
+			t.Fatal("one that failed a moment ago was asked again")
+		}
+		time.Sleep(firstRest + time.Second)
+		// Of one that fails half of its calls an answer costs twice as much.
+		if s.desk.quality.change(g.Listing.ID, func(q *Quality) { q.Took = time.Second }); who(Wish{}) != "Cleo" {
+			t.Fatal("one that has rested is not asked")
+		}
+		for range 20 {
+			cleo.err = croft.E(croft.ErrEngineFailed, "echo", "tired")
+			who(Wish{})
+			time.Sleep(longRest + time.Second)
+		}
+		cleo.err = nil
+		if who(Wish{}) != "Ada" {
+			t.Fatal("one that fails mostly is asked first")
+		}
+		if _, err := s.ask(Wish{Most: croft.Credit}); err != nil {
+			t.Fatal("the one that the caller can pay: ", err)
+		}
+	})
+}
+
+// Busy, away, without a channel: the other one is asked. At fault itself, or in the
+// middle of an answer: nobody is.
+func TestFailover(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*street)
+		wish  Wish
+		want  string // who answers; none: an error
+	}{
+		"busy": {spoil: func(s *street) { s.engines["Cleo"].err = croft.E(croft.ErrBusy, "echo") }, want: "Ada"},
+		"away": {spoil: func(s *street) { s.people[2].mu.Lock(); s.people[2].market = nil; s.people[2].mu.Unlock() }},
+		"not served": {spoil: func(s *street) {
+			for id := range s.people[2].market.offers {
+				s.people[2].market.Stop(id)
+			}
+		}, want: "Ada"},
+		"no channel": {spoil: func(s *street) {
+			for _, p := range s.consumer.market.purses {
+				p.closing = p.channel.Payee == s.people[2].id
+			}
+		}, want: "Ada"},
+		"a bad request": {spoil: func(s *street) { s.engines["Cleo"].err = croft.E(croft.ErrRequest, "no") }},
+		"half an answer": {spoil: func(s *street) {
+			s.engines["Cleo"].err, s.engines["Cleo"].parts = croft.E(croft.ErrEngineFailed, "echo", "tired"), 1
+		}, wish: Wish{Part: func([]byte) error { return nil }}},
+		"too dear for the rest": {spoil: func(s *street) { s.engines["Cleo"].err = croft.E(croft.ErrBusy, "echo") }, wish: Wish{Most: croft.Credit}},
+	} {
+		s := newStreet(t)
+		c.spoil(s)
+		g, err := s.ask(c.wish)
+		if name == "away" { // what is not an error of ours is not a reason to ask elsewhere
+			if !errors.Is(err, errAway) {
+				t.Error(err)
+			}
+			continue
+		}
+		if (err == nil) != (c.want != "") || err == nil && g.Listing.ProviderName != c.want {
+			t.Errorf("%s: %s answered: %v; %+v", name, g.Listing.ProviderName, err, g.Tried)
+		}
+	}
+}
+
+// A canary and a comparison: who answers wrongly is not countersigned and rests; who
+// does not answer is not wrong.
+func TestCheck(t *testing.T) {
+	s := newStreet(t)
+	says := func(vs []Verdict) (out string) {
+		for _, v := range vs {
+			out += fmt.Sprintf("%s %s, ", v.Provider, v.Says)
+		}
+		return out
+	}
+	check := func(want string) (Got, string, error) {
+		var known []byte
+		if want != "" {
+			known = []byte(want)
+		}
+		g, vs, err := s.desk.Check(t.Context(), Wish{Ref: "echo", Any: true, Remote: true, Request: serve.Request{Body: []byte(`{}`)}}, known, 1e-6)
+		return g, says(vs), err
+	}
+	if g, vs, err := check(""); err != nil || vs != "Cleo agrees, Ada agrees, " || string(g.Body) != `{"p":0.5}` {
+		t.Fatal(vs, err)
+	}
+	s.engines["Ada"].body = `{"p":0.50000001}`
+	if _, vs, err := check(""); err != nil || vs != "Cleo agrees, Ada agrees, " {
+		t.Fatal(vs, err)
+	}
+	if _, vs, err := check(`{"p":0.5}`); err != nil || vs != "Cleo agrees, Ada agrees, " {
+		t.Fatal(vs, err)
+	}
+	before := countersigned(s.consumer.market)
+	s.engines["Cleo"].body = `{"p":0.9}`
+	if g, vs, err := check(`{"p":0.5}`); err != nil || vs != "Cleo differs, Ada agrees, " || string(g.Body) != `{"p":0.50000001}` {
+		t.Fatal(vs, err)
+	}
+	if n := countersigned(s.consumer.market) - before; n != 1 {
+		t.Fatalf("%d answers were countersigned", n)
+	}
+	if g, err := s.ask(Wish{}); err != nil || g.Listing.ProviderName != "Ada" {
+		t.Fatal("one that was wrong is asked first: ", err)
+	}
+	if _, vs, err := check(""); !errors.Is(err, croft.ErrUnproven) || vs != "Ada abstains, Cleo abstains, " {
+		t.Fatal("one against one proves nothing: ", vs, err)
+	}
+	s.engines["Ada"].err = croft.E(croft.ErrBusy, "echo")
+	if _, vs, err := check(""); !errors.Is(err, croft.ErrUnproven) || vs != "Ada abstains, Cleo abstains, " {
+		t.Fatal(vs, err)
+	}
+	if q := s.desk.quality.get(s.service.ID()); q.Wrong != 0 {
+		t.Fatalf("%+v", q)
+	}
+}
+
+// countersigned counts the calls that a payer was content with.
+func countersigned(m *Market) (n int) {
+	for _, r := range m.Receipts() {
+		if r.Payer != nil {
+			n++
+		}
+	}
+	return n
+}

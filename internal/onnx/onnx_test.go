@@ -1,0 +1,418 @@
+package onnx
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"croft"
+)
+
+// table is a model of one node.
+func table(n Node, in []Tensor, constants ...Constant) (Model, map[string]Tensor) {
+	g := Graph{Name: n.Op, Nodes: []Node{n}, Constants: constants}
+	inputs := map[string]Tensor{}
+	for i, t := range in {
+		name := string(rune('a' + i))
+		g.Inputs = append(g.Inputs, Value{Name: name, Type: t.Type(), Shape: t.Shape})
+		inputs[name] = t
+	}
+	return Model{Producer: "test", Graph: g}, inputs
+}
+
+// cases has a node for each operator, on numbers that show what it does: broadcast
+// sides, infinities, what is not a number.
+func cases() map[string]struct {
+	node Node
+	in   []Tensor
+	out  Type
+} {
+	rng := rand.New(rand.NewPCG(7, 7))
+	doubles := func(shape ...int) Tensor {
+		out := make([]float64, product(shape))
+		for i := range out {
+			out[i] = 3 * rng.NormFloat64()
+		}
+		return Of(out, shape...)
+	}
+	floats := func(shape ...int) Tensor {
+		out := make([]float32, product(shape))
+		for i := range out {
+			out[i] = float32(rng.NormFloat64())
+		}
+		return Of(out, shape...)
+	}
+	nan := math.NaN()
+	out := map[string]struct {
+		node Node
+		in   []Tensor
+		out  Type
+	}{}
+	add := func(name, op string, made Type, attrs []Attr, in ...Tensor) {
+		n := Node{Op: op, Out: []string{"out"}, Attrs: attrs}
+		if domain, rest, learn := strings.Cut(op, "ml."); learn {
+			n.Domain, n.Op = domain+"ml", rest
+		}
+		for i := range in {
+			n.In = append(n.In, string(rune('a'+i)))
+		}
+		out[name] = struct {
+			node Node
+			in   []Tensor
+			out  Type
+		}{n, in, made}
+	}
+	for _, op := range []string{"Identity", "Abs", "Exp", "Log", "Neg", "Relu", "Sigmoid", "Sqrt", "Tanh"} {
+		add(op, op, Double, nil, Of([]float64{-700, -1.5, -0.0, 0.25, 3, 700, nan}, 7))
+		add(op+" float", op, Float, nil, Of([]float32{-80, -1.5, 0, 0.25, 3, 80}, 2, 3))
+	}
+	for _, op := range []string{"Add", "Sub", "Mul", "Div"} {
+		add(op, op, Double, nil, doubles(3, 1, 2), doubles(4, 1))
+		add(op+" float", op, Float, nil, floats(2, 3), floats(3))
+	}
+	add("Sum", "Sum", Double, nil, doubles(4, 1), doubles(1, 3), doubles(1), doubles(4, 3))
+	for _, op := range []string{"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"} {
+		add(op, op, Bool, nil, Of([]float64{1, 2, nan, 4}, 4, 1), Of([]float64{2, nan, 4}, 1, 3))
+		add(op+" int", op, Bool, nil, Of([]int64{1<<62 + 1, -1, 5}, 3), Of([]int64{1 << 62, -1, 7}, 3))
+	}
+	truth, other := Of([]bool{true, true, false, false}, 4), Of([]bool{true, false, true, false}, 4)
+	add("And", "And", Bool, nil, truth, other)
+	add("Or", "Or", Bool, nil, truth, other)
+	add("Not", "Not", Bool, nil, truth)
+	add("IsNaN", "IsNaN", Bool, nil, Of([]float64{1, nan, 0}, 3))
+	add("IsNaN float", "IsNaN", Bool, nil, Of([]float32{1, float32(nan)}, 2))
+	add("Where", "Where", Double, nil, Of([]bool{true, false}, 2, 1), doubles(1, 3), doubles(1))
+	add("Where text", "Where", String, nil, other, Of([]string{"a", "b", "c", "d"}, 4), Of([]string{"z"}, 1))
+	add("Cast to double", "Cast", Double, []Attr{{"to", int64(Double)}}, Of([]bool{true, false}, 2))
+	add("Cast to float", "Cast", Float, []Attr{{"to", int64(Float)}}, doubles(5))
+	add("Cast to int64", "Cast", Int64, []Attr{{"to", int64(Int64)}}, Of([]float64{-1.9, 1.9, 1e12}, 3))
+	add("Cast to bool", "Cast", Bool, []Attr{{"to", int64(Bool)}}, Of([]int64{0, 1, -2}, 3))
+	add("Concat", "Concat", Double, []Attr{{"axis", int64(1)}}, doubles(3, 1), doubles(3, 2), doubles(3, 1))
+	add("Concat of the last", "Concat", Float, []Attr{{"axis", int64(-2)}}, floats(1, 2), floats(2, 2))
+	add("Flatten", "Flatten", Double, []Attr{{"axis", int64(-1)}}, doubles(2, 3, 2))
+	add("Flatten all", "Flatten", Double, []Attr{{"axis", int64(0)}}, doubles(2, 3))
+	add("Gather", "Gather", Double, nil, doubles(5), Of([]int64{4, 0, -1, -5}, 4, 1))
+	add("MatMul", "MatMul", Double, nil, doubles(4, 3), doubles(3, 2))
+	add("MatMul float", "MatMul", Float, nil, floats(4, 3), floats(3, 2))
+	add("Gemm", "Gemm", Double, []Attr{{"alpha", float32(0.5)}, {"beta", float32(2)}, {"transB", int64(1)}}, doubles(4, 3), doubles(2, 3), doubles(2))
+	add("Gemm turned", "Gemm", Float, []Attr{{"transA", int64(1)}}, floats(3, 4), floats(3, 2))
+	add("Softmax", "Softmax", Double, nil, doubles(3, 4))
+	add("Softmax float", "Softmax", Float, []Attr{{"axis", int64(1)}}, floats(2, 3))
+	add("LabelEncoder", Learn+".LabelEncoder", Int64, []Attr{{"keys_strings", []string{"m", "f"}}, {"values_int64s", []int64{0, 1}}, {"default_int64", int64(2)}}, Of([]string{"f", "", "m", "x"}, 4, 1))
+	add("LabelEncoder of numbers", Learn+".LabelEncoder", Int64, []Attr{{"keys_int64s", []int64{5, -7}}, {"values_int64s", []int64{0, 1}}, {"default_int64", int64(2)}}, Of([]int64{-7, 5, 6}, 3, 1))
+	add("LabelEncoder to floats", Learn+".LabelEncoder", Float, []Attr{{"keys_strings", []string{"m", "f"}}, {"values_floats", []float32{0.5, -1}}, {"default_float", float32(9)}}, Of([]string{"f", "x"}, 2))
+	add("LabelEncoder to text", Learn+".LabelEncoder", String, []Attr{{"keys_int64s", []int64{1}}, {"values_strings", []string{"one"}}}, Of([]int64{1, 2}, 2))
+	return out
+}
+
+var update = flag.Bool("update", false, "ask ONNX Runtime for the answers of testdata/operators.json anew")
+
+const golden = "testdata/operators.json"
+
+// Every operator gives what ONNX Runtime gives for the bytes that Encode writes.
+// Its answers stand in a golden file.
+func TestOperators(t *testing.T) {
+	answers := map[string]answer{}
+	if text, err := os.ReadFile(golden); err != nil || json.Unmarshal(text, &answers) != nil {
+		t.Error(err)
+	}
+	defer func() {
+		if *update {
+			text, _ := json.MarshalIndent(answers, "", " ")
+			if err := os.WriteFile(golden, append(text, '\n'), 0o644); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	tried := map[string]bool{}
+	for name, c := range cases() {
+		full := c.node.Op
+		if c.node.Domain != "" {
+			full = c.node.Domain + "." + full
+		}
+		tried[full] = true
+		t.Run(name, func(t *testing.T) {
+			m, inputs := table(c.node, c.in)
+			m.Graph.Outputs = []Value{{Name: "out", Type: c.out}}
+			again, err := Decode(Encode(m))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := Load(again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := p.Run(inputs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got["out"].Type() != c.out || !got["out"].whole() {
+				t.Fatalf("%s of shape %v", got["out"].Type(), got["out"].Shape)
+			}
+			if *update {
+				answers[name] = ask(t, Encode(m), inputs)
+			}
+			same(t, got["out"], answers[name])
+		})
+	}
+	page, err := os.ReadFile("../../docs/formats/model-files.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(page), "<!-- operators -->")
+	list, _, _ = strings.Cut(list, "<!-- end of operators -->")
+	for name := range ops {
+		if !tried[name] {
+			t.Errorf("%s is not tried", name)
+		}
+		if !strings.Contains(list, "`"+name+"`") {
+			t.Errorf("the page does not list %s", name)
+		}
+	}
+	if n := strings.Count(list, "`") / 2; n != len(ops) {
+		t.Errorf("the page lists %d operators of %d", n, len(ops))
+	}
+}
+
+// answer is a tensor as run.js writes it.
+type answer struct {
+	Type string   `json:"type"`
+	Dims []int    `json:"dims"`
+	Data []string `json:"data"`
+}
+
+var javaScript = map[Type]string{Double: "float64", Float: "float32", Int64: "int64", String: "string", Bool: "bool"}
+
+func answerOf(t Tensor) answer {
+	a := answer{javaScript[t.Type()], t.Shape, []string{}}
+	switch d := t.Data.(type) {
+	case []float64:
+		for _, v := range d {
+			a.Data = append(a.Data, strconv.FormatFloat(v, 'g', -1, 64))
+		}
+	case []float32:
+		for _, v := range d {
+			a.Data = append(a.Data, strconv.FormatFloat(float64(v), 'g', -1, 64))
+		}
+	case []int64:
+		for _, v := range d {
+			a.Data = append(a.Data, strconv.FormatInt(v, 10))
+		}
+	case []bool:
+		for _, v := range d {
+			a.Data = append(a.Data, strconv.FormatBool(v))
+		}
+	case []string:
+		a.Data = append(a.Data, d...)
+	}
+	return a
+}
+
+// ask runs a model in ONNX Runtime.
+func ask(t *testing.T, model []byte, inputs map[string]Tensor) answer {
+	t.Helper()
+	feeds := map[string]answer{}
+	for name, in := range inputs {
+		feeds[name] = answerOf(in)
+	}
+	question, err := json.Marshal(map[string]any{"model": base64.StdEncoding.EncodeToString(model), "inputs": feeds})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := exec.CommandContext(t.Context(), "node", "testdata/run.js")
+	run.Stdin = bytes.NewReader(question)
+	text, err := run.Output()
+	if err != nil {
+		failure, _ := errors.AsType[*exec.ExitError](err)
+		t.Fatalf("npm install onnxruntime-node, and name its node_modules in NODE_PATH: %v\n%s", err, failure.Stderr)
+	}
+	var out map[string]answer
+	if err := json.Unmarshal(text, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out["out"]
+}
+
+func same(t *testing.T, tensor Tensor, want answer) {
+	t.Helper()
+	got := answerOf(tensor)
+	if got.Type != want.Type || !slices.Equal(got.Dims, want.Dims) || len(got.Data) != len(want.Data) {
+		t.Fatalf("%s of shape %v; ONNX Runtime gives %s of %v", got.Type, got.Dims, want.Type, want.Dims)
+	}
+	tolerance := 1e-12
+	if got.Type == "float32" {
+		tolerance = 1e-6
+	}
+	for i, a := range got.Data {
+		x, err := strconv.ParseFloat(a, 64)
+		y, too := strconv.ParseFloat(want.Data[i], 64)
+		if number := err == nil && too == nil; a != want.Data[i] && !(number && (x == y || math.Abs(x-y) <= tolerance*(1+math.Abs(y)))) {
+			t.Errorf("element %d is %s; ONNX Runtime says %s", i, a, want.Data[i])
+		}
+	}
+}
+
+// Of a chain of operators each result is the next one's input, constants are
+// there, and what is missing or too much is said.
+func TestRun(t *testing.T) {
+	m := Model{Graph: Graph{
+		Inputs:    []Value{{Name: "x", Type: Double, Shape: []int{-1, 2}}},
+		Outputs:   []Value{{Name: "p", Type: Double, Shape: []int{-1, 1}}},
+		Constants: []Constant{{"w", Of([]float64{1, -1}, 2, 1)}, {"b", Of([]float64{0.5}, 1)}},
+		Nodes:     []Node{{Op: "MatMul", In: []string{"x", "w"}, Out: []string{"xw"}}, {Op: "Add", In: []string{"xw", "b"}, Out: []string{"eta"}}, {Op: "Sigmoid", In: []string{"eta"}, Out: []string{"p"}}},
+	}, Properties: [][2]string{{"a", "1"}, {"b", ""}}, Doc: "text"}
+	again, err := Decode(Encode(m))
+	if err != nil || !bytes.Equal(Encode(again), Encode(m)) {
+		t.Fatalf("%v\n%+v\n%+v", err, m, again)
+	}
+	p, err := Load(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.Run(map[string]Tensor{"x": Of([]float64{1, 1, 2, 0, 0, 0}, 3, 2)})
+	if want := []float64{1 / (1 + math.Exp(-0.5)), 1 / (1 + math.Exp(-2.5)), 1 / (1 + math.Exp(-0.5))}; err != nil || !reflect.DeepEqual(out["p"], Of(want, 3, 1)) {
+		t.Errorf("%v %v, want %v", err, out, want)
+	}
+	if out, err := p.Run(map[string]Tensor{"x": Of([]float64{}, 0, 2)}); err != nil || out["p"].length() != 0 {
+		t.Errorf("no rows: %v %v", out, err)
+	}
+	for name, c := range map[string]struct {
+		in   map[string]Tensor
+		says string
+	}{
+		"none":      {nil, `input "x" is missing`},
+		"type":      {map[string]Tensor{"x": Of([]float32{1, 2}, 1, 2)}, "double of shape [-1 2] is wanted"},
+		"side":      {map[string]Tensor{"x": Of([]float64{1, 2, 3}, 1, 3)}, "of shape [1 3]"},
+		"not whole": {map[string]Tensor{"x": Of([]float64{1}, 1, 2)}, "of shape [1 2]"},
+		"too many":  {map[string]Tensor{"x": Of([]float64{1, 2}, 1, 2), "y": Of([]float64{1}, 1)}, "there are 2 inputs"},
+	} {
+		if _, err := p.Run(c.in); !errors.Is(err, croft.ErrRequest) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v does not say %q", name, err, c.says)
+		}
+	}
+}
+
+// What does not run here is named when it is loaded, not when it is asked.
+func TestLoadRefuses(t *testing.T) {
+	good := func() Model {
+		m, _ := table(Node{Op: "Add", In: []string{"a", "b"}, Out: []string{"c"}}, []Tensor{Of([]float64{1}, 1), Of([]float64{1}, 1)})
+		m.Graph.Outputs = []Value{{Name: "c", Type: Double}}
+		return m
+	}
+	if _, err := Load(good()); err != nil {
+		t.Fatal(err)
+	}
+	for says, spoil := range map[string]func(*Model){
+		"operator Loop is not known":            func(m *Model) { m.Graph.Nodes[0].Op = "Loop" },
+		"operator ai.onnx.ml.Add is not known":  func(m *Model) { m.Graph.Nodes[0].Domain = Learn },
+		"parameter axis of Add is not known":    func(m *Model) { m.Graph.Nodes[0].Attrs = []Attr{{"axis", int64(1)}} },
+		"Add has 1 inputs":                      func(m *Model) { m.Graph.Nodes[0].In = []string{"a"} },
+		`"d", which nothing before it makes`:    func(m *Model) { m.Graph.Nodes[0].In = []string{"a", "d"} },
+		`"c", which nothing before it makes`:    func(m *Model) { m.Graph.Nodes[0].In = []string{"a", "c"} },
+		`name "a" is made twice`:                func(m *Model) { m.Graph.Nodes[0].Out = []string{"a"} },
+		`nothing makes the output "e"`:          func(m *Model) { m.Graph.Outputs[0].Name = "e" },
+		"it has no outputs":                     func(m *Model) { m.Graph.Outputs = nil },
+		"it has 10001 nodes; at most 10000 are": func(m *Model) { m.Graph.Nodes = make([]Node, 10001) },
+	} {
+		m := good()
+		spoil(&m)
+		if _, err := Load(m); !errors.Is(err, croft.ErrEncoding) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v does not say %q", err, says)
+		}
+	}
+}
+
+// A small file cannot make a large computation.
+func TestRunIsBounded(t *testing.T) {
+	long := Of(make([]float64, 1<<13), 1<<13, 1)
+	wide := Of(make([]float64, 1<<13), 1, 1<<13)
+	square := Of(make([]float64, 1<<22), 1<<11, 1<<11)
+	for name, c := range map[string]struct {
+		op string
+		in []Tensor
+	}{
+		"a result":  {"Add", []Tensor{long, wide}},
+		"a table":   {"MatMul", []Tensor{long, wide}},
+		"a product": {"MatMul", []Tensor{square, square}},
+	} {
+		m, in := table(Node{Op: c.op, In: []string{"a", "b"}, Out: []string{"c"}}, c.in)
+		m.Graph.Outputs = []Value{{Name: "c"}}
+		p, err := Load(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Run(in); !errors.Is(err, croft.ErrRequest) || !strings.Contains(err.Error(), "too large here") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	g := Graph{Inputs: []Value{{Name: "a0", Type: Double}}}
+	for i := range 100 { // each result is small, all together are not
+		g.Nodes = append(g.Nodes, Node{Op: "Neg", In: []string{fmt.Sprint("a", i)}, Out: []string{fmt.Sprint("a", i+1)}})
+	}
+	g.Outputs = []Value{{Name: "a100"}}
+	p, err := Load(Model{Graph: g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Run(map[string]Tensor{"a0": square}); !errors.Is(err, croft.ErrRequest) {
+		t.Errorf("a long chain: %v", err)
+	}
+}
+
+// Whatever the bytes, reading them ends, and what was read runs or says why not.
+func FuzzDecode(f *testing.F) {
+	for _, c := range cases() {
+		m, _ := table(c.node, c.in)
+		m.Graph.Outputs = []Value{{Name: "out"}}
+		f.Add(Encode(m))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := Decode(b)
+		if err != nil {
+			if !errors.Is(err, croft.ErrEncoding) {
+				t.Fatal(err)
+			}
+			return
+		}
+		p, err := Load(m)
+		if err != nil {
+			return
+		}
+		in := map[string]Tensor{}
+		for _, v := range p.Inputs() {
+			shape := slices.Clone(v.Shape)
+			for i, d := range shape {
+				if d < 0 || d > 4 {
+					shape[i] = 2
+				}
+			}
+			n, ok := size(shape)
+			if !ok || n > 1<<12 {
+				return
+			}
+			in[v.Name] = map[Type]Tensor{Double: Of(make([]float64, n), shape...), Float: Of(make([]float32, n), shape...), Int64: Of(make([]int64, n), shape...),
+				String: Of(make([]string, n), shape...), Bool: Of(make([]bool, n), shape...)}[v.Type]
+		}
+		out, err := p.Run(in)
+		for name, o := range out {
+			if !o.whole() {
+				t.Errorf("%s: %d elements of shape %v", name, o.length(), o.Shape)
+			}
+		}
+		if err != nil && !errors.Is(err, croft.ErrRequest) {
+			t.Fatal(err)
+		}
+	})
+}

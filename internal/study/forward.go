@@ -1,0 +1,138 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+	"croft/internal/store"
+)
+
+// Who is on for minutes a day and who is on at other minutes never meet. So every
+// member's node that is on keeps, for a while and for everybody, what the open rounds
+// announce on the ledger: reports, sealed to the seats, and shares of sums, sealed to the
+// readers. It can open nothing of it that is not sealed to itself, and whoever fetches
+// it compares the hash. It keeps a report until its round is over, a share until the
+// study is, and of one member at most maxCarried bytes.
+//
+// What two seats say to each other directly (answers about proofs, seeds of a box that did
+// not open) is not carried: for that they must be on together.
+
+const (
+	carriedKind = "carried"  // hashes that this node keeps for others: see carried
+	maxCarried  = 64 << 20   // bytes of one member
+	carryAgain  = time.Minute // after a source was away; its return wakes nobody
+)
+
+// carried is a document: what is kept of one member's part in a round.
+type carried struct {
+	Blobs []croft.Hash `cbor:"1,keyasint"`
+	Bytes uint64       `cbor:"2,keyasint"`
+}
+
+// carry fetches what the open round announces and this node does not have. It is of
+// help to others only: what fails is tried again later, and stops nothing.
+func (f *follower) carry(ctx context.Context, st ledger.Study, r ledger.Round) error {
+	for _, report := range r.Reports {
+		if len(report.Acks) >= int(st.Quorum) {
+			continue // enough seats have it, and give it to the others
+		}
+		err := f.carryOne(ctx, report.Site, "report", r.Number, uint64(report.Header.Size), report.Header.Head, report.Header.Blob)
+		if fatal(err) {
+			return err
+		}
+	}
+	for _, share := range r.Shares {
+		if err := f.carryOne(ctx, share.Seat, "share", r.Number, share.Cost.Bytes, share.Blob); fatal(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// carryOne keeps blobs of one member, of so many bytes by its own word.
+//
+//	Crash between the two documents: the blobs are named, and erased with the rest.
+func (f *follower) carryOne(ctx context.Context, of croft.MemberID, what string, round uint32, size uint64, blobs ...croft.Hash) error {
+	name := f.name(roundTag(round), tag(of), what)
+	if of == f.Self || time.Now().Before(f.carryNext[name]) {
+		return nil
+	}
+	if f.carryNext == nil {
+		f.carryNext = map[string]time.Time{}
+	}
+	f.carryNext[name] = time.Now().Add(carryAgain)
+	var lacks []croft.Hash
+	for _, hash := range blobs {
+		if _, err := f.Blobs.Get(hash); err != nil {
+			lacks = append(lacks, hash)
+		}
+	}
+	if len(lacks) == 0 {
+		return nil
+	}
+	names, err := f.Docs.List(carriedKind)
+	if err != nil {
+		return err
+	}
+	total := size
+	for _, other := range names {
+		if kept, err := f.carriedDoc(other); err == nil && other != name && strings.Contains(other, tag(of)) {
+			total += kept.Bytes
+		}
+	}
+	if size == 0 || total > maxCarried {
+		return nil
+	}
+	if err := f.Docs.Put(carriedKind, name, croft.Encode(carried{lacks, size})); err != nil {
+		return err
+	}
+	for _, hash := range lacks {
+		if _, err := f.fetch(ctx, hash, int(size), []croft.MemberID{of}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *follower) carriedDoc(name string) (kept carried, err error) {
+	raw, err := f.Docs.Get(carriedKind, name)
+	if err == nil {
+		err = croft.Decode(raw, &kept)
+	}
+	return kept, err
+}
+
+// drop erases what was carried in this study: the reports of a round, or all.
+func (f *follower) drop(of string) error {
+	names, errs := f.Docs.List(carriedKind)
+	for _, name := range names {
+		if !strings.HasPrefix(name, of) || of != f.name() && !strings.HasSuffix(name, ".report") {
+			continue
+		}
+		kept, err := f.carriedDoc(name)
+		if err != nil && !errors.Is(err, store.ErrAbsent) {
+			errs = errors.Join(errs, err)
+		}
+		for _, hash := range kept.Blobs {
+			errs = errors.Join(errs, f.Blobs.Delete(hash))
+		}
+		errs = errors.Join(errs, f.Docs.Delete(carriedKind, name))
+	}
+	return errs
+}
+
+// anybody returns the members that are likely to have a blob, and after them all others,
+// who may be carrying it.
+func (f *follower) anybody(ctx context.Context, likely ...croft.MemberID) []croft.MemberID {
+	network, _, _ := get[ledger.Network](ctx, f.Node, ledger.NetworkKey) // without it the likely ones are asked
+	for _, id := range network.Members {
+		if !has(likely, id) {
+			likely = append(likely, id)
+		}
+	}
+	return likely
+}
