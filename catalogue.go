@@ -44,6 +44,8 @@ const (
 	ErrNotCount
 	ErrParquet
 	ErrOtherHeader
+	ErrHost
+	ErrFetch
 )
 
 // Private sums and plans (tensor, privagg, fed).
@@ -206,6 +208,8 @@ var catalogue = map[Code]entry{
 	ErrFileWrite:     {Invalid, "cannot write {0}: {1}", "name another file, in a folder that is there and that you may write to"},
 	ErrView:          {Invalid, "{0} is not a view that can be run: {1}", "correct it; docs/ref/fhir.md says what a view may hold"},
 	ErrResource:      {Invalid, "{0}, line {1}: {2}", "correct the resource or export it again; if the view is at fault, docs/ref/fhir.md says what its paths mean"},
+	ErrHost:          {Denied, "{0} is not an https address of a host that you allowed", "allow the host with --allow-host HOST, if it is yours"},
+	ErrFetch:         {Unavailable, "{0} could not be fetched: {1}", "run the command again: what has arrived is kept, and it goes on from there"},
 	ErrOtherHeader:   {Invalid, "{0} has other columns than {1}, or has them in another order", "the files of one dataset share one header: make them alike, or add them as two datasets"},
 	ErrParquet:       {Invalid, "{0} is not a Parquet file that can be read: {1}", "write it again, or save it as CSV UTF-8"},
 	ErrNotCount:      {Invalid, "{0}, column {1}: {2} is not a whole number, and the study counts it", "correct the value; for a measurement set family = \"linear\""},

@@ -35,6 +35,9 @@ type Column struct {
 	Codes   []string    `cbor:"7,keyasint,omitempty" json:"codes,omitempty"` // cell texts that mean missing, besides the empty one
 	Missing MissingRule `cbor:"8,keyasint,omitempty" json:"missing,omitempty"`
 	Fill    Decimal     `cbor:"9,keyasint,omitempty" json:"fill"` // with MissingValue
+	// Other is the level that every value counts as which is none of the Levels; ""
+	// refuses such a value. It merges levels that few people have.
+	Other string `cbor:"10,keyasint,omitempty" json:"other,omitempty"`
 }
 
 // Schema declares the columns that a study reads. All other columns of a file

@@ -383,6 +383,27 @@ func TestTransactionsAreDocumented(t *testing.T) {
 	}
 }
 
+// A test that a page names, as what holds a claim, exists.
+func TestNamedTestsExist(t *testing.T) {
+	var tests strings.Builder
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			tests.WriteString(read(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range documents(t) {
+		for _, m := range regexp.MustCompile("`(?:go test [^`]*)?((?:Test|Fuzz)[A-Z][A-Za-z0-9]+)`").FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(tests.String(), "func "+m[1]+"(") {
+				t.Errorf("%s names %s, which is no test", path, m[1])
+			}
+		}
+	}
+}
+
 // documents returns the text of all pages by their path.
 func documents(t *testing.T) map[string]string {
 	t.Helper()

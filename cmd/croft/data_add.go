@@ -21,6 +21,8 @@ type dataAddOptions struct {
 	file, view       string
 	more             []string // files beside file, with the same header
 	comma            bool
+	hosts            []string // of a server, to fetch resources from
+	tokenFile        string
 	name, unit       string
 	releases         uint32
 	public, dryRun   bool
@@ -46,6 +48,8 @@ func (c *cli) dataAddVerb() *cobra.Command {
 	flags.StringVar(&o.name, "name", "", say("data.add.flag.name"))
 	flags.StringVar(&o.unit, "unit", "", say("data.add.flag.unit"))
 	flags.StringVar(&o.view, "view", "", say("data.add.flag.view"))
+	flags.StringArrayVar(&o.hosts, "allow-host", nil, say("data.add.flag.host"))
+	flags.StringVar(&o.tokenFile, "token-file", "", say("data.add.flag.token"))
 	flags.BoolVar(&o.comma, "decimal-comma", false, say("flag.comma"))
 	flags.Uint32Var(&o.releases, "releases", 0, say("data.add.flag.releases"))
 	flags.BoolVar(&o.public, "public", false, say("data.add.flag.public"))
@@ -65,6 +69,13 @@ type dataAddResult struct {
 // reads: a name, a commitment to its content, and how often its people may be in a sum. The
 // rows stay where they are.
 func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
+	if strings.Contains(o.file, "://") {
+		folder, err := c.fetch(ctx, o)
+		if err != nil {
+			return err
+		}
+		o.file = folder
+	}
 	path, err := absolute(o.file)
 	if err != nil {
 		return err
@@ -94,6 +105,25 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 		return err
 	}
 	return c.result(r, func(w io.Writer) { r.print(w) })
+}
+
+// fetch brings the resources that a server has exported into the node's folder.
+func (c *cli) fetch(ctx context.Context, o dataAddOptions) (folder string, err error) {
+	if o.view == "" || o.unit == "" || o.name == "" || len(o.more) > 0 || filepath.Base(o.name) != o.name {
+		return "", croft.E(croft.ErrUsage, say("data.add.url"), "croft data add "+api.Quote(o.file)+" --view view.json --unit id --name visits --allow-host HOST")
+	}
+	b := data.Bulk{Manifest: o.file, Hosts: o.hosts}
+	if o.tokenFile != "" {
+		token, err := readSmall(o.tokenFile)
+		if err != nil {
+			return "", err
+		}
+		b.Token = strings.TrimSpace(string(token))
+	}
+	folder = filepath.Join(c.dir, "bulk", o.name)
+	c.progress("data.add.fetching", o.file, folder)
+	_, err = b.Fetch(ctx, folder)
+	return folder, err
 }
 
 // nameOf is what a dataset is called unless somebody says otherwise.
@@ -136,6 +166,15 @@ func (c *cli) register(ctx context.Context, p *person, path string, o dataAddOpt
 
 func (r dataAddResult) print(w io.Writer) {
 	fmt.Fprintln(w, say("data.add.read", count(r.Rows, "row", "rows"), count(len(r.Columns), "column", "columns"), count(r.People, "person", "people"), r.Unit))
+	var personal []string
+	for _, column := range r.Columns {
+		if column != r.Unit && data.Personal(column) != "" {
+			personal = append(personal, column)
+		}
+	}
+	if personal != nil {
+		fmt.Fprintln(w, say("data.add.personal", strings.Join(personal, ", ")))
+	}
 	if len(r.Overlaps) > 0 {
 		fmt.Fprintln(w, say("data.add.overlaps", strings.Join(r.Overlaps, ", ")))
 	}

@@ -47,5 +47,5 @@ func TestLightByCommands(t *testing.T) {
 
 	// Every block comes from the others, is run here, and must give what was proved.
 	b.must([]string{"audit", "verify"}, "every signature and link holds")
-	b.must([]string{"audit", "log"}, "stop everything")
+	b.must([]string{"audit", "log"}, "stop the network", "Clinic B")
 }

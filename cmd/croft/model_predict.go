@@ -19,7 +19,7 @@ type modelPredictOptions struct {
 
 func (c *cli) modelPredictVerb() *cobra.Command {
 	var o modelPredictOptions
-	cmd := c.verb("model.predict", "predict MODEL FILE.csv", cobra.ExactArgs(2), func(ctx context.Context, args []string) error {
+	cmd := c.verb("model.predict", "predict MODEL FILE", cobra.ExactArgs(2), func(ctx context.Context, args []string) error {
 		o.ref, o.file = args[0], args[1]
 		return c.modelPredict(ctx, o)
 	})

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +17,7 @@ import (
 
 func (c *cli) modelServeVerb() *cobra.Command {
 	var name string
-	cmd := c.verb("model.serve", "serve MODEL", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.modelServe(ctx, args[0], name) })
+	cmd := c.verb("model.serve", "serve MODEL|FILE.onnx", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.modelServe(ctx, args[0], name) })
 	cmd.Flags().StringVar(&name, "name", "", say("model.serve.flag.name"))
 	return cmd
 }
@@ -25,19 +27,28 @@ type modelServeResult struct {
 	URL  string `json:"url"`
 }
 
-// modelServe lets programs on this machine call a model. Nothing of it is on the
+// modelServe lets programs on this machine call a study's model or an ONNX file. Nothing of it is on the
 // ledger, and nobody pays.
 func (c *cli) modelServe(ctx context.Context, ref, name string) error {
 	client, err := api.Dial(c.dir)
 	if err != nil {
 		return err
 	}
-	st, err := finished(ctx, client, ref)
-	if err != nil {
-		return err
+	spec := market.Spec{Name: name, Task: serve.Predict}
+	if file, is := strings.CutSuffix(ref, ".onnx"); is {
+		spec.Name = cmp.Or(name, filepath.Base(file))
+		if spec.File, err = absolute(ref); err != nil {
+			return err
+		}
+	} else {
+		st, err := finished(ctx, client, ref)
+		if err != nil {
+			return err
+		}
+		spec.Name, spec.Model = cmp.Or(name, st.Name), st.ID
 	}
-	r := modelServeResult{Name: cmp.Or(name, st.Name)}
-	if _, err := client.Publish(ctx, api.Publish{Spec: market.Spec{Name: r.Name, Task: serve.Predict, Model: st.ID}}); err != nil {
+	r := modelServeResult{Name: spec.Name}
+	if _, err := client.Publish(ctx, api.Publish{Spec: spec}); err != nil {
 		return err
 	}
 	offered, err := client.Offered(ctx)

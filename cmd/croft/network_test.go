@@ -177,7 +177,7 @@ func TestAStudyByCommands(t *testing.T) {
 	if err := os.WriteFile(draft, []byte(fill.Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a.must([]string{"study", "propose", draft, "--dry-run"}, "3 sites", "Yours alone", "at most 29 sealed reports", "A dry run")
+	a.must([]string{"study", "propose", draft, "--dry-run"}, "3 sites", "Yours alone", "at most 29 sealed reports", "exact totals: about 0.", "A dry run")
 	a.must([]string{"study", "ls"}, "No study yet")
 	a.must([]string{"study", "propose", draft}, "Proposed anaemia")
 	a.must([]string{"study", "propose", draft}, "on the ledger already")
@@ -220,6 +220,7 @@ func TestAStudyByCommands(t *testing.T) {
 	a.must([]string{"study", "watch", "anaemia"}, "report  count", "newton", "publish")
 	b.must([]string{"study", "watch", "anaemia"})
 	a.must([]string{"study", "show", "anaemia"}, "done", "Round 1", "commit", "Model")
+	a.must([]string{"study", "worth", "anaemia"}, "anaemia", "the network's model", "a model of your rows alone", "You alone see this")
 	a.must([]string{"study", "result", "anaemia"}, "age", "sex=m", "(mean intercept)", "all sites", "<0.001")
 	var result api.Result
 	if err := json.Unmarshal([]byte(a.must([]string{"study", "result", "anaemia", "--json"})), &result); err != nil || result.Rows+result.TestRows != 600 {
@@ -251,11 +252,13 @@ func TestAStudyByCommands(t *testing.T) {
 		t.Error(err)
 	}
 	a.must([]string{"model", "export", "anaemia", "--format", "json", "-o", "-"}, `"family": "logistic"`, `"intended_use": "Research use; not a medical device."`)
+	a.must([]string{"model", "serve", saved}, "anaemia answers at")
 	for name, f := range map[string]struct {
 		d    desk
 		args []string
 		code int
 	}{
+		"a file that is no model":    {a, []string{"model", "serve", a.file("no.onnx", "age,sex\n")}, 4},
 		"a use that is not allowed":  {d, []string{"model", "predict", "anaemia", patients}, 6},
 		"a file of such a use":       {d, []string{"model", "export", "anaemia", "-o", "-", "--format", "onnx"}, 6},
 		"a file of no format":        {a, []string{"model", "export", "anaemia", "-o", "anaemia.pkl"}, 2},

@@ -89,6 +89,9 @@ func renderApproval(r studyShowResult, at time.Time) ([]byte, error) {
 
 func printColumn(m croft.Model, col croft.Column) printedColumn {
 	out := printedColumn{Name: col.Name, Values: say("print.levels", strings.Join(col.Levels, ", ")), Missing: missingRule(col)}
+	if col.Other != "" {
+		out.Values = say("print.other", out.Values, col.Other)
+	}
 	if col.Kind == croft.Number {
 		out.Values = strings.TrimSpace(say("print.range", col.Low, col.High, col.Unit))
 	}

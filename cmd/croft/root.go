@@ -65,6 +65,7 @@ func (c *cli) root() *cobra.Command {
 		c.noun("invite", c.inviteCreateVerb(), c.inviteLsVerb()),
 		c.noun("member", c.memberLsVerb(), c.memberApproveVerb(), c.memberRevokeVerb()),
 		c.noun("network", c.networkShowVerb(), c.networkStopVerb(), c.networkResumeVerb(), c.networkRescueVerb()),
+		c.noun("net", c.netPeersVerb(), c.netTestVerb()),
 		c.noun("data", c.dataAddVerb(), c.dataLsVerb(), c.dataCardVerb()),
 		c.noun("study", c.studyNewVerb(), c.studyMockVerb(), c.studyPreflightVerb(), c.studyProposeVerb(), c.studyLsVerb(), c.studyShowVerb(), c.studyDiffVerb(), c.studyCloneVerb(), c.studyApproveVerb(),
 			c.studyDeclineVerb(), c.studyWithdrawVerb(), c.studyWatchVerb(), c.studyResultVerb(), c.studyWorthVerb()),

@@ -142,6 +142,8 @@ so do the numbers for Prometheus beside it, at /metrics.`,
 	"up.died":            "the node ended before it was up; the end of {0} may say why",
 	"up.detached":        "✓ The node of {0} runs in the background, as process {1}. To stop it: croft down{2}",
 	"up.log":             "├─ Log      {0}",
+	"up.flag.bandwidth":  "the most that the node sends, and that it receives, in bytes a second: 500kB/s, 1MB/s",
+	"up.badbandwidth":    "{0} is no bandwidth: it is a number of kB/s or MB/s, at least 100kB/s",
 	"up.flag.quiethours": "hours of the day in which the node takes no part in rounds, by this machine's clock: 22-06, or 08:30-17:00",
 	"up.flag.service":    "let the system start the node, with the machine and after a failure (see croft down --service)",
 	"up.flag.enable":     "with --service: start it now too",
@@ -234,12 +236,32 @@ shows the same. Of a node that does not run only the folder and the disk are che
 
 Exit code 0: nothing has to be mended (marked ! is worth knowing). 4: something has to be
 (marked ✗).`,
-	"doctor.example": "  croft doctor\n  croft doctor --json",
-	"doctor.asking":  "Asking the other members' nodes …",
-	"doctor.fine":    "✓ {0}\t{1}",
-	"doctor.note":    "! {0}\t{1}",
-	"doctor.problem": "✗ {0}\t{1}",
-	"doctor.fix":     "\t→ {0}",
+	"doctor.example":    "  croft doctor\n  croft doctor --json",
+	"net.short":         "see the lines to the other nodes",
+	"net.long":          "Net shows how this node and the others reach each other.",
+	"net.peers.short":   "list the other nodes: direct, relayed or away, who is behind",
+	"net.peers.long":    "Peers lists the other members' and guests' nodes: whether there is a connection and by which\nway, and what each said when it was last asked (croft net test, croft doctor).",
+	"net.peers.example": "  croft net peers\n  croft net peers --json",
+	"net.test.short":    "ask every other node, and have it dial back",
+	"net.test.long": `Test asks every other node: how long its answer takes, how many blocks it lacks, and at which
+address it can dial this node, by a connection of its own. It shows what croft doctor says of
+that, and fails (exit code 4) if something has to be mended.`,
+	"net.test.example": "  croft net test\n  croft net test --json",
+	"net.alone":        "There is no other node in this network.",
+	"net.head":         "NODE\tWAY\tANSWERS IN\tBEHIND BY\tDIALS YOU AT",
+	"net.row":          "{0}\t{1}\t{2}\t{3}\t{4}",
+	"net.direct":       "direct",
+	"net.ms":           "{0} ms",
+	"net.level":        "nothing",
+	"net.silent":       "no answer",
+	"net.unreached":    "nowhere",
+	"net.asked":        "Asked {0}.",
+	"net.unasked":      "Nobody was asked since the node started: croft net test",
+	"doctor.asking":    "Asking the other members' nodes …",
+	"doctor.fine":      "✓ {0}\t{1}",
+	"doctor.note":      "! {0}\t{1}",
+	"doctor.problem":   "✗ {0}\t{1}",
+	"doctor.fix":       "\t→ {0}",
 
 	"report.short": "write a file for whoever helps you",
 	"report.long": `Report writes one text file: versions, where the node stands, what doctor found, and the last
@@ -459,10 +481,10 @@ To take only your own rows out of one study there is croft study withdraw, which
 	"data.registered":   "registered",
 	"data.unregistered": "not on the ledger yet: add it again",
 
-	"data.add.short": "register a CSV file",
-	"data.add.long": `Add reads a CSV file and registers this version of it. Nothing of the file is copied or
-sent: the ledger gets its name, a commitment to its content, and how many sums its people
-may be in. A file that changes later stops the studies that use it until it is added again.
+	"data.add.short": "register a file of rows",
+	"data.add.long": `Add reads a CSV or Parquet file, several with one header, or a folder of them, and registers
+this version of it. Nothing of it is copied or sent: the ledger gets its name, a commitment to
+its content, and how many sums its people may be in. A file that changes later stops the studies that use it until it is added again.
 
 Datasets that hold the same people share one budget: a copy brings none.
 
@@ -472,10 +494,15 @@ only be tightened, except for data that is published anyway (--public).`,
 	"data.add.example": `  croft data add visits.csv --unit patient_id
   croft data add visits.csv --unit row --releases 50 --yes
   croft data add visits.csv --unit patient_id --dry-run
+  croft data add 2024.csv 2025.csv --unit patient_id --decimal-comma
   croft data add export/ --view pressures.json --unit patient`,
 	"data.add.flag.name":     "name for people (default: the file's)",
 	"data.add.flag.view":     "read a folder of FHIR resources (*.ndjson) by this view, an SQL on FHIR ViewDefinition",
 	"flag.comma":             "numbers are written with a decimal comma, and perhaps points between thousands: 1.234,5",
+	"data.add.flag.host":     "a host that may be asked for resources, when a FHIR server's manifest of an export is added by its address",
+	"data.add.flag.token":    "a file with the token that those hosts ask for",
+	"data.add.url":           "resources from a server need a view, the column that identifies a person, a name and the hosts that may be asked",
+	"data.add.fetching":      "Fetching {0} into {1} …",
 	"data.add.flag.unit":     "the column that identifies a person; row if each row is one person. It never leaves",
 	"data.add.flag.releases": "how many sums these people may be in, over all studies (asked if left out)",
 	"data.add.flag.public":   "published research data: disclosure rules only warn",
@@ -489,6 +516,7 @@ only be tightened, except for data that is published anyway (--public).`,
 	"data.add.badreleases":   "{0} is not a number of sums",
 	"data.add.reading":       "Reading {0} …",
 	"data.add.read":          "{0}, {1}, {2} by column {3}.",
+	"data.add.personal":      "! These columns say who somebody is: {0}. Leave them out of the file; no study should read them.",
 	"data.add.overlaps":      "It holds people of {0}: they share one budget.",
 	"data.add.releases":      "These people may be in {0} sums, over all studies.",
 	"data.add.done":          "✓ Stays in {0}. The ledger has a name and a commitment: croft data card {1}",
@@ -500,19 +528,23 @@ only be tightened, except for data that is published anyway (--public).`,
 	"data.ls.head":    "NAME\tID\tROWS\tCOLUMNS\tSUMS USED\tADDED\t",
 	"data.ls.row":     "{0}\t{1}\t{2}\t{3}\t{4} of {5}\t{6}\t{7}",
 
-	"data.card.short":   "show a dataset",
-	"data.card.long":    "Card shows all that your node knows of a dataset, and what the ledger knows of it.",
-	"data.card.example": "  croft data card visits",
-	"data.card.name":    "{0}\t{1}, {2}",
-	"data.card.file":    "File\t{0}, added {1}",
-	"data.card.more":    "\t{0}",
-	"data.card.view":    "View\t{0}",
-	"data.card.rows":    "Rows\t{0}; a person is told by {1}",
-	"data.card.columns": "Columns\t{0}",
-	"data.card.budget":  "Budget\t{0} of {1} sums used",
-	"data.card.exact":   "\texact detail is allowed: counts by time or value can show single people",
-	"data.card.policy":  "Rules\tat least {0} people to train on, {1} in every cell, at most {2} parameters a row",
-	"data.card.known":   "Ledger\tcommitment {0}, record group {1}; nothing of the content",
+	"data.card.short":        "show a dataset",
+	"data.card.long":         "Card shows all that your node knows of a dataset, and what the ledger knows of it.\n\nWith --json-ld it is a card for others, in the Croissant format that search engines for datasets\nread: name, license, creator, about how many rows, and the columns that a draft of a study\nwould have. Nothing of it is published: put it where you like.",
+	"data.card.example":      "  croft data card visits\n  croft data card visits --json-ld --license CC-BY-4.0",
+	"data.card.flag.linked":  "write a card for others, as Croissant JSON-LD",
+	"data.card.flag.license": "with --json-ld: under which license, an SPDX name or a URL",
+	"data.card.nolicense":    "a card for others says under which license the data may be used",
+	"data.card.describes":    "About {0} rows that stay with their owner. Studies of the network {1} may ask them for totals.",
+	"data.card.name":         "{0}\t{1}, {2}",
+	"data.card.file":         "File\t{0}, added {1}",
+	"data.card.more":         "\t{0}",
+	"data.card.view":         "View\t{0}",
+	"data.card.rows":         "Rows\t{0}; a person is told by {1}",
+	"data.card.columns":      "Columns\t{0}",
+	"data.card.budget":       "Budget\t{0} of {1} sums used",
+	"data.card.exact":        "\texact detail is allowed: counts by time or value can show single people",
+	"data.card.policy":       "Rules\tat least {0} people to train on, {1} in every cell, at most {2} parameters a row",
+	"data.card.known":        "Ledger\tcommitment {0}, record group {1}; nothing of the content",
 
 	"study.short":      "studies: propose, approve, watch, read",
 	"study.long":       "A study is a question over several sites' rows. Whoever asks writes a study file and\nproposes it; each site approves or declines; then the nodes compute it together.",
@@ -524,6 +556,7 @@ only be tightened, except for data that is published anyway (--public).`,
 	"study.because":    "\t{0}",
 	"study.without":    "it could not go on without {0}",
 	"study.refused":    "proof refused: {0}",
+	"study.waits":      "it waits for {0}",
 	"study.paused":     "it waits for {0}: start their nodes; leaving a site out would show its numbers",
 	"study.ended.fix":  "see how it stands: croft study show {0}",
 
@@ -574,6 +607,7 @@ only be tightened, except for data that is published anyway (--public).`,
 	"use.market":       "the market: whoever pays",
 	"use.public":       "everybody",
 	"leaves":           "Leaves\tat most {0} sealed reports, each of at most {1} numbers ({2}); {3} in all. Never: rows, names, dates.",
+	"check.exact":      "\tof all rows together become known at most {0} exact totals: about {1} for each row, were all sites as large; {2} is the most for data that is not public",
 	"check.rows":       "Here\tdataset {0}: {1} rows train, {2} test",
 	"check.dropped":    "\tleft out for a missing value, by column: {0}",
 	"check.budget":     "Budget\t{0} of the {1} sums that you allow for these people are used",
@@ -587,8 +621,8 @@ only be tightened, except for data that is published anyway (--public).`,
 	"check.nolocal":    "Yours alone\tno result: {0}",
 	"check.none":       "Here\tno check: {0}",
 
-	"study.new.short": "write a study file from a CSV file, with guesses",
-	"study.new.long": `New reads a CSV file and writes a commented study file: the columns with guessed kinds,
+	"study.new.short": "write a study file from a file of rows, with guesses",
+	"study.new.long": `New reads a CSV or Parquet file, or a folder of them, and writes a commented study file: the columns with guessed kinds,
 ranges and levels, and REQUIRED wherever only you know the answer. It needs no node.
 
 Ranges and levels become public with the study. Replace the guesses by what is possible in
@@ -596,7 +630,7 @@ anyone, so that they say nothing about the people in this file.`,
 	"study.new.example": `  croft study new --from visits.csv
   croft study new --from visits.csv --out anaemia.toml
   croft study new --from visits.csv --out -`,
-	"study.new.flag.from":   "the CSV file to guess from",
+	"study.new.flag.from":   "the file to guess from",
 	"study.new.flag.family": "what to compute: {0}",
 	"study.new.family":      "{0} is not a family of models",
 	"study.new.flag.out":    "the study file to write (default: the CSV file's name with .toml); - for standard output",
@@ -685,6 +719,7 @@ print, to sign. It holds about how many people you have, so it is for your house
 	"study.show.noprint":      "--out is for --print",
 	"study.show.flag.dataset": "the dataset to check (default: the newest with the columns)",
 	"study.show.round":        "Round {0}\t{1}: {2} reports, {3} shares, sum {4}",
+	"study.show.nays":         "\tround {0}: the report of {1} cannot be used by {2}",
 	"study.show.bound":        "\tround {0}: the report of {1} proves a length of at most {2}",
 	"study.show.model":        "Model\t{0} after {1} rounds",
 	"study.show.next":         "Next: croft study approve {0}, or croft study decline {0} --reason policy",
@@ -727,6 +762,8 @@ which they differ. What ends in .toml is a file; two files need no node.`,
 	"diff.clusters":      "Several rows a person",
 	"diff.width":         "Width of a time cell",
 	"diff.cells":         "Time cells",
+	"diff.tally":         "Numbers of a preflight",
+	"diff.means":         "The mean put in",
 	"diff.bins":          "Bins of histograms",
 	"diff.classes":       "Levels of the label",
 	"diff.cut":           "Taken for positive from",
@@ -750,6 +787,7 @@ which they differ. What ends in .toml is a file; two files need no node.`,
 	"diff.column.kind":    "{0}: kind",
 	"diff.column.unit":    "{0}: unit",
 	"diff.column.range":   "{0}: range",
+	"diff.column.other":   "{0}: what any other value counts as",
 	"diff.column.levels":  "{0}: levels",
 	"diff.column.codes":   "{0}: codes for missing",
 	"diff.column.missing": "{0}: a missing value",
@@ -776,6 +814,7 @@ It reads the file back and makes sure that it says the same. The last day is the
 	"print.family.describe":     "Descriptive statistics: counts, means, spreads and histograms of the columns above.",
 	"print.range":               "{0} to {1} {2}",
 	"print.levels":              "one of: {0}",
+	"print.other":               "{0}; any other value counts as {1}",
 	"print.label":               "is explained",
 	"print.group":               "tells for whom the model works",
 	"print.also":                "{0}; {1}",
@@ -840,6 +879,7 @@ depend on it. With --json each event is one line.`,
 	"study.watch.example": "  croft study watch anaemia\n  croft study watch anaemia --timeout 10m",
 	"study.watch.begin":   "{0}: {1}. {2}",
 	"study.watch.event":   "{0}  round {1}  {2}  {3}",
+	"study.watch.waits":   "{0}  round {1}  waits for {2}",
 	"study.watch.bytes":   "  {0} left",
 	"study.watch.loss":    "  loss {0}",
 	"study.watch.done":    "✓ Done. croft study result {1}",
@@ -927,10 +967,11 @@ rows gave to the others. All of it is worked out here and shown to you only.`,
 	"model.show.example": "  croft model show anaemia",
 	"model.show.from":    "From\t{0}, study {1}, state {2}",
 
-	"model.predict.short": "give the rows of a CSV file to a model",
-	"model.predict.long": `Predict writes a CSV file with the probability of each row of another one. The file needs
-the study's features, each with a value; the rows stay on this machine. A use that the
-study does not allow is refused (exit code 6).
+	"model.predict.short": "give the rows of a CSV or Parquet file to a model",
+	"model.predict.long": `Predict writes a CSV file with the probability of each row of another file, CSV or Parquet.
+That one needs the study's features under the same names, each with a value unless the study
+puts one in; the rows stay on this machine. A use that the study does not allow is refused
+(exit code 6).
 
 Where each site has its own base rate the mean of all is used; --own takes this site's.`,
 	"model.predict.example":  "  croft model predict anaemia patients.csv\n  croft model predict anaemia patients.csv --own --out risks.csv",
@@ -1145,11 +1186,11 @@ private sums, and the ledger is audited. Nothing is left behind unless you give 
 	"member.noun": "member",
 
 	"model.serve.short": "let programs on this machine call a model",
-	"model.serve.long": `Serve answers calls of a study's model at this node's own API: the Open Inference Protocol,
-/v2, on this machine alone. Nothing of it is on the ledger, and nobody pays. croft service
+	"model.serve.long": `Serve answers calls of a study's model, or of an ONNX file whose operators are known here, at
+this node's own API: the Open Inference Protocol, /v2, on this machine alone. Nothing of it is on the ledger, and nobody pays. croft service
 publish offers a model to others; croft service stop ends either.`,
-	"model.serve.example":   `  croft model serve heart-risk --name heart`,
-	"model.serve.flag.name": "what programs call it (default: the study's name)",
+	"model.serve.example":   "  croft model serve heart-risk --name heart\n  croft model serve triage.onnx",
+	"model.serve.flag.name": "what programs call it (default: the study's or the file's name)",
 	"model.serve.done":      "✓ {0} answers at {1}",
 	"model.serve.next":      "Next: croft apikey create NAME makes the key that a program needs.",
 
@@ -1165,8 +1206,8 @@ stays. A call with --remote goes to the provider's node, which then reads it.`,
 
 	"service.publish.short": "offer a model, or a server that you run, to the network",
 	"service.publish.long": `Publish puts a service on the ledger and serves it from this node: a study's model (--model),
-or a server that speaks OpenAI's API (--upstream, --task chat or embed), or one that takes and
-gives JSON (--task http). The same command changes a service; changing a price costs nothing.
+a model file that another program wrote (--onnx), a server that speaks OpenAI's API (--upstream,
+--task chat or embed), or one that takes and gives JSON (--task http). The same command changes a service; changing a price costs nothing.
 
 A model may be offered to those whom its study allows, and no others. The credentials of a
 server stay in their file; they never leave this node. Prices are in credits; --most is what a
@@ -1174,6 +1215,7 @@ voucher promises before it is known what a call uses, and the rest comes back.`,
 	"service.publish.example": `  croft service publish heart --model heart-risk --price 0.01
   croft service publish chat --upstream http://127.0.0.1:11434/v1 --upstream-model llama3.2 --output 0.0001 --most 0.2`,
 	"service.publish.flag.model":         "the study whose model it serves",
+	"service.publish.flag.onnx":          "a model file that another program wrote, as ONNX",
 	"service.publish.flag.upstream":      "the server's address; several of them share the calls",
 	"service.publish.flag.task":          "what the server does: chat, embed, http",
 	"service.publish.flag.upstreammodel": "what the server calls its model",
@@ -1190,8 +1232,8 @@ voucher promises before it is known what a call uses, and the rest comes back.`,
 	"service.publish.flag.inflight":      "calls at a time",
 	"service.publish.flag.seconds":       "seconds until a call is given up",
 	"service.publish.flag.bytes":         "bytes of the largest request",
-	"service.publish.what":               "a service is one thing: a model of the network, or a server",
-	"service.publish.what.fix":           "give --model STUDY or --upstream http://127.0.0.1:11434/v1",
+	"service.publish.what":               "a service is one thing: a model of the network, a model file, or a server",
+	"service.publish.what.fix":           "give --model STUDY, --onnx FILE or --upstream http://127.0.0.1:11434/v1",
 	"service.publish.price.fix":          "give an amount such as 0.01",
 	"service.publish.most":               "what a call costs depends on what it uses, and a voucher must promise some amount",
 	"service.publish.most.fix":           "give the most that a call may cost: --most 0.5",

@@ -16,7 +16,7 @@ import (
 )
 
 type servicePublishOptions struct {
-	name, model, use, description       string
+	name, model, file, use, description string
 	price, input, output, second, most  string
 	free, inFlight, seconds, maxBytes   uint32
 	upstream                            []string
@@ -32,6 +32,7 @@ func (c *cli) servicePublishVerb() *cobra.Command {
 	})
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", "", say("service.publish.flag.model"))
+	f.StringVar(&o.file, "onnx", "", say("service.publish.flag.onnx"))
 	f.StringSliceVar(&o.upstream, "upstream", nil, say("service.publish.flag.upstream"))
 	f.StringVar(&o.task, "task", serve.Chat, say("service.publish.flag.task"))
 	f.StringVar(&o.upstreamModel, "upstream-model", "", say("service.publish.flag.upstreammodel"))
@@ -58,7 +59,13 @@ type servicePublishResult struct {
 
 // check puts the price together and refuses what cannot be meant.
 func (o servicePublishOptions) check() (p croft.Price, err error) {
-	if (o.model == "") == (len(o.upstream) == 0) {
+	things := 0
+	for _, given := range []bool{o.model != "", o.file != "", len(o.upstream) > 0} {
+		if given {
+			things++
+		}
+	}
+	if things != 1 {
 		return p, croft.E(croft.ErrUsage, say("service.publish.what"), say("service.publish.what.fix"))
 	}
 	for _, part := range []struct {
@@ -93,6 +100,12 @@ func (c *cli) servicePublish(ctx context.Context, o servicePublishOptions) error
 	spec := market.Spec{Name: o.name, Task: o.task, URLs: o.upstream, Upstream: o.upstreamModel, Public: o.public}
 	if o.credentialFile != "" {
 		if spec.Credentials, err = absolute(o.credentialFile); err != nil {
+			return err
+		}
+	}
+	if o.file != "" {
+		service.Task, spec.Task = serve.Predict, serve.Predict
+		if spec.File, err = absolute(o.file); err != nil {
 			return err
 		}
 	}

@@ -235,6 +235,7 @@ func traits(s croft.Study, name func(croft.MemberID) string) []trait {
 		one("diff.label", m.Label), one("diff.positive", m.Positive), {key: "diff.features", list: m.Features}, one("diff.rounds", m.MaxRounds),
 		one("diff.time", m.Time), one("diff.ties", m.Ties), one("diff.exposure", m.Exposure), one("diff.weight", m.Weight), yes("diff.clusters", m.Clusters),
 		one("diff.width", m.Grid.Width), one("diff.cells", m.Grid.Cells), one("diff.bins", m.Bins), one("diff.classes", m.Classes),
+		one("diff.tally", m.Cells), {key: "diff.means", list: m.Means},
 		one("diff.cut", m.Threshold), {key: "diff.groups", list: groupNames},
 		yes("diff.metrics", s.PerSiteMetrics), one("diff.use", uses(s.Use)), yes("diff.export", s.Export), members("diff.readers", s.Readers),
 		yes("diff.strict", s.Strict), yes("diff.unchecked", s.Unchecked), yes("diff.unproved", s.Unproved), one("diff.patience", time.Duration(s.Patience)*time.Second),
@@ -254,6 +255,9 @@ func traits(s croft.Study, name func(croft.MemberID) string) []trait {
 		}
 		if len(c.Levels) > 0 {
 			out = append(out, trait{key: "diff.column.levels", column: c.Name, list: c.Levels})
+		}
+		if c.Other != "" {
+			of("diff.column.other", c.Other)
 		}
 		if len(c.Codes) > 0 {
 			out = append(out, trait{key: "diff.column.codes", column: c.Name, list: c.Codes})

@@ -18,6 +18,7 @@ import (
 	"croft/internal/api"
 	"croft/internal/ledger"
 	"croft/internal/study"
+	"croft/internal/table"
 )
 
 type studyProposeOptions struct {
@@ -210,6 +211,7 @@ func printCheck(w io.Writer, check api.Check) {
 		fmt.Fprintln(w, say("check.dropped", d))
 	}
 	printLeaves(w, check.Leaves)
+	fmt.Fprintln(w, say("check.exact", check.Leaves.AllNumbers, short(check.Exact), table.MaxDetail))
 	if check.Cap > 0 {
 		fmt.Fprintln(w, say("check.budget", check.Used, check.Cap))
 	}

@@ -79,6 +79,9 @@ func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
 		if len(st.Rounds) > 0 {
 			last := st.Rounds[len(st.Rounds)-1]
 			for _, report := range last.Reports {
+				if len(report.Refused) > 0 {
+					fmt.Fprintln(w, say("study.show.nays", last.Number+1, report.Name, names(report.Refused)))
+				}
 				if report.Bound > 0 {
 					fmt.Fprintln(w, say("study.show.bound", last.Number+1, report.Name, report.Bound))
 				}
@@ -112,6 +115,8 @@ func printStudy(w io.Writer, st api.Study) {
 			word = "study.refused"
 		}
 		fmt.Fprintln(w, say("study.because", say(word, names(missing))))
+	} else if len(st.Waits) > 0 {
+		fmt.Fprintln(w, say("study.because", say("study.waits", names(st.Waits))))
 	}
 	fmt.Fprintln(w, say("study.purpose", p.Purpose))
 	fmt.Fprintln(w, say("study.basis", p.LegalBasis))

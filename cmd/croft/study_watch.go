@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +33,7 @@ func (c *cli) studyWatch(ctx context.Context, ref string) error {
 	if ended, err := c.ended(ctx, client, st); ended || err != nil {
 		return err
 	}
+	var silence silence
 	for e, err := range client.Events(ctx) {
 		if err != nil {
 			return err
@@ -51,9 +53,24 @@ func (c *cli) studyWatch(ctx context.Context, ref string) error {
 			if ended, err := c.ended(ctx, client, st); ended || err != nil {
 				return err
 			}
+			if silence.lasts(st.Summary) {
+				c.progress("study.watch.waits", time.Now().Format("15:04:05"), st.Current(), names(st.Waits))
+			}
 		}
 	}
 	return nil
+}
+
+// silence notices that a study waits for the same ones at two looks, and says so once.
+type silence struct{ last, said string }
+
+func (s *silence) lasts(st api.Summary) bool {
+	now := fmt.Sprint(st.Round, names(st.Waits))
+	lasts := len(st.Waits) > 0 && now == s.last && now != s.said
+	if s.last = now; lasts {
+		s.said = now
+	}
+	return lasts
 }
 
 // ended says whether there is nothing more to wait for: the study was stopped,

@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +21,7 @@ import (
 	"croft/internal/api"
 	"croft/internal/chain"
 	"croft/internal/node"
+	"croft/internal/p2p"
 	"croft/internal/study"
 )
 
@@ -27,6 +30,7 @@ type upOptions struct {
 	listen      []string
 	page, api   string
 	quietHours  string
+	bandwidth   string
 	lan, detach bool
 	relay       bool
 	light       bool // the folder must be a light member's
@@ -51,6 +55,7 @@ func (o *upOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&o.listen, "listen", nil, say("up.flag.listen"))
 	cmd.Flags().StringVar(&o.page, "page", "", say("up.flag.page"))
 	cmd.Flags().StringVar(&o.api, "api", "", say("up.flag.api"))
+	cmd.Flags().StringVar(&o.bandwidth, "bandwidth", "", say("up.flag.bandwidth"))
 	cmd.Flags().StringVar(&o.quietHours, "quiet-hours", "", say("up.flag.quiethours"))
 	cmd.Flags().BoolVar(&o.relay, "relay", false, say("up.flag.relay"))
 	cmd.Flags().BoolVar(&o.light, "light", false, say("up.flag.light"))
@@ -126,6 +131,9 @@ func (o upOptions) again(dir string) []string {
 	if o.api != "" {
 		args = append(args, "--api", o.api)
 	}
+	if o.bandwidth != "" {
+		args = append(args, "--bandwidth", o.bandwidth)
+	}
 	if o.quietHours != "" {
 		args = append(args, "--quiet-hours", o.quietHours)
 	}
@@ -166,12 +174,32 @@ func (c *cli) config(o upOptions) (cfg node.Config, err error) {
 	if o.lan {
 		cfg.Timing = chain.LAN
 	}
+	if o.bandwidth != "" {
+		if cfg.Rate, err = parseRate(o.bandwidth); err != nil {
+			return cfg, err
+		}
+	}
 	if o.quietHours != "" {
 		if cfg.Quiet, err = study.ParseHours(o.quietHours); err != nil {
 			return cfg, err
 		}
 	}
 	return cfg, errors.Join(o.open(&cfg), shut(cfg.Page), shut(cfg.Serve))
+}
+
+// parseRate reads how many bytes a second: 500kB/s, 1.5 MB/s.
+func parseRate(text string) (int, error) {
+	number, units := strings.ToLower(strings.TrimSuffix(strings.ReplaceAll(text, " ", ""), "/s")), 0
+	for unit, bytes := range map[string]int{"kb": 1e3, "mb": 1e6, "gb": 1e9} {
+		if rest, ok := strings.CutSuffix(number, unit); ok {
+			number, units = rest, bytes
+		}
+	}
+	rate, err := strconv.ParseFloat(number, 64)
+	if rate *= float64(units); err != nil || !(rate >= p2p.MinRate && rate <= 1e10) {
+		return 0, croft.E(croft.ErrUsage, say("up.badbandwidth", fmt.Sprintf("%.40q", text)), "croft up --bandwidth 1MB/s")
+	}
+	return int(rate), nil
 }
 
 // open listens for the status page and the API for programs.

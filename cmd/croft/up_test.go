@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"rsc.io/qr"
 
+	"croft"
+	"croft/internal/api"
 	"croft/internal/node"
 )
 
@@ -46,6 +49,39 @@ func TestPicture(t *testing.T) {
 			if light == drawn.Black(x, y) {
 				t.Fatalf("module %d, %d is drawn wrong", x, y)
 			}
+		}
+	}
+}
+
+func TestBandwidth(t *testing.T) {
+	for text, want := range map[string]int{"1MB/s": 1_000_000, "500kB/s": 500_000, "1.5 mb": 1_500_000, "100kB/s": 100_000, "2GB/s": 2_000_000_000} {
+		if got, err := parseRate(text); got != want || err != nil {
+			t.Errorf("%s: %d, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "1", "MB/s", "99kB/s", "-1MB/s", "NaNMB/s", "1e99GB/s", "fast"} {
+		if got, err := parseRate(text); !errors.Is(err, croft.ErrUsage) {
+			t.Errorf("%q: %d, %v", text, got, err)
+		}
+	}
+}
+
+// A study that stands still says for whom, once.
+func TestWatchSaysForWhom(t *testing.T) {
+	waits := func(round uint32, names ...string) (st api.Summary) {
+		st.Round = round
+		for _, n := range names {
+			st.Waits = append(st.Waits, api.Party{Name: n})
+		}
+		return st
+	}
+	var s silence
+	for i, look := range []struct {
+		st   api.Summary
+		says bool
+	}{{waits(1, "glen"), false}, {waits(1, "glen"), true}, {waits(1, "glen"), false}, {waits(1, "moor"), false}, {waits(2, "moor"), false}, {waits(2, "moor"), true}, {waits(2), false}, {waits(2), false}} {
+		if s.lasts(look.st) != look.says {
+			t.Errorf("look %d: want %v", i, look.says)
 		}
 	}
 }

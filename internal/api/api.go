@@ -167,7 +167,8 @@ type Summary struct {
 	Expires  time.Time     `json:"expires"`
 	Round    uint32        `json:"round"`
 	Sites    []Site        `json:"sites"`
-	Mine     bool          `json:"mine"` // this member may be a site of it
+	Mine     bool          `json:"mine"`            // this member may be a site of it
+	Waits    []Party       `json:"waits,omitempty"` // for whom the open round waits now: sites, or once their reports are there seats
 }
 
 // Site is what a site answered.
@@ -220,6 +221,8 @@ type Report struct {
 	Bytes uint32 `json:"bytes"`
 	Acks  int    `json:"acks"`            // seats that hold it durably
 	Bound uint32 `json:"bound,omitempty"` // that it proves of its vector's norm; not said of the first round's
+	// Seats that have it and cannot use it.
+	Refused []Party `json:"refused,omitempty"`
 }
 
 // Model is a finished study's model on the ledger: hashes, never numbers.
@@ -243,7 +246,8 @@ type Check struct {
 	Withheld string   `json:"withheld,omitempty"` // why this site would send nothing
 	Warnings []string `json:"warnings,omitempty"`
 	Leaves   Leaves   `json:"leaves"`
-	Used     uint32   `json:"used"` // releases of the record group so far
+	Exact    float64  `json:"numbers_per_row"` // exact totals at most, for each row to train on, were all sites as large as this one
+	Used     uint32   `json:"used"`            // releases of the record group so far
 	Cap      uint32   `json:"cap"`
 	Local    *Score   `json:"local,omitempty"`     // a model of these rows alone, on the rows held out
 	LocalWhy string   `json:"local_why,omitempty"` // why there is none

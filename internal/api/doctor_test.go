@@ -61,6 +61,8 @@ func TestFindings(t *testing.T) {
 		"a clock within":      {func(h *Health) { h.Neighbours[0].Ahead = -29e3 }, "clock", Fine, "within 30s of b, c, d"},
 		"no clock to compare": {func(h *Health) { h.Neighbours = nil }, "clock", Fine, "nobody"},
 		"stopped":             {func(h *Health) { h.Status.Stopped = true }, "ledger", Note, "stopped by vote"},
+		"light":               {func(h *Health) { h.Status.Light = true }, "ledger", Fine, "it keeps headers, and has what it reads proved"},
+		"light and alone":     {func(h *Health) { h.Status.Light, h.Status.Orderers, h.Status.Moves = true, nil, false }, "ledger", Problem, "it needs one full member's node that answers"},
 		"no quorum":           {func(h *Health) { h.Status.Away = []Party{named("d"), named("c")}; h.Status.Moves = false }, "ledger", Problem, "3 of 4 orderers must be up, 2 are (away: c, d)"},
 		"no margin":           {func(h *Health) { h.Status.Away = []Party{named("d")} }, "ledger", Note, "not one more may go away"},
 		"a margin":            {func(*Health) {}, "ledger", Fine, "1 more may go away"},

@@ -313,6 +313,22 @@ func TestFamiliesEqualROverThreeNodes(t *testing.T) {
 		}
 	})
 
+	t.Run("preflight", func(t *testing.T) {
+		plan := study.PreflightOf(lungStudy(t, people, "before", "id", "family = \"describe\"\nlabel = \"status\"\n", "age", "ecog", "ph.karno", "status"))
+		r := answer(t, people, plan, sets, "publish")
+		want := ref["describe"]["age"]
+		if age := r.Shape[0]; age.Column != "age" || age.Rows != 226 || age.Outside != 0 || math.Abs(age.Mean-want["mean"]) > 1e-9 || math.Abs(age.SD-want["sd"]*math.Sqrt(225.0/226)) > 1e-6 {
+			t.Errorf("%+v, R says %v", age, want)
+		}
+		told, err := people[0].client.Preflight(t.Context(), r.Study.String())
+		if err != nil || len(told.Shape) != 4 || len(told.Found) != 0 {
+			t.Errorf("%+v %v", told, err)
+		}
+		if karno := told.Shape[2]; karno.Column != "ph.karno" || karno.Missing != 1 {
+			t.Errorf("%+v", karno)
+		}
+	})
+
 	t.Run("describe", func(t *testing.T) {
 		plan := lungStudy(t, people, "description", "id", "family = \"describe\"\nlabel = \"status\"\nbins = 10\n", "age", "ecog", "status")
 		r := answer(t, people, plan, sets, "publish")

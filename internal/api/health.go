@@ -133,12 +133,7 @@ func (s Services) waits(ctx context.Context, st Summary, away map[croft.MemberID
 			}
 		}
 	case ledger.Paused.String():
-		out.What = "return"
-		for _, site := range st.Sites {
-			if site.Missing {
-				out.For = append(out.For, site.Party)
-			}
-		}
+		out.What, out.For = "return", st.Waits
 	case ledger.Running.String():
 		out.What = "node"
 		round, _, err := record[ledger.Round](ctx, s, ledger.RoundKey(st.ID, st.Round))
@@ -217,7 +212,7 @@ func (h Health) Anonymous() Health {
 	}
 	if s := h.Status; s != nil {
 		self = s.Member.Name
-		out.Status = &Status{Member: member(s.Member), Dir: out.Folder.Dir, NetworkName: "the network", Height: s.Height, AppHash: s.AppHash, BlockTime: s.BlockTime, CatchingUp: s.CatchingUp,
+		out.Status = &Status{Member: member(s.Member), Dir: out.Folder.Dir, NetworkName: "the network", Light: s.Light, Height: s.Height, AppHash: s.AppHash, BlockTime: s.BlockTime, CatchingUp: s.CatchingUp,
 			Stopped: s.Stopped, Members: s.Members, Connected: s.Connected, Orderers: parties(s.Orderers), Needed: s.Needed, Away: parties(s.Away), Moves: s.Moves, Rest: s.Rest, Engine: s.Engine}
 		for _, st := range s.Studies {
 			out.Status.Studies = append(out.Status.Studies, study(st))

@@ -61,8 +61,21 @@ func (s Services) study(ctx context.Context, id croft.StudyID) (ledger.Study, cr
 func (s Services) summary(ctx context.Context, st ledger.Study, plan croft.Study) Summary {
 	out := Summary{ID: st.ID, Name: plan.Name, Status: st.Status.String(), Reason: st.Reason, Proposer: s.party(ctx, st.Proposer),
 		Expires: time.Unix(plan.Expires, 0).UTC(), Round: st.Round, Mine: slices.Contains(plan.Sites, s.Self)}
+	missing := st.Missing
+	if st.Status == ledger.Running || st.Status == ledger.Paused {
+		round, _, _ := record[ledger.Round](ctx, s, ledger.RoundKey(st.ID, st.Round)) // without it nobody is waited for
+		sites, seats := round.Awaits(st, plan)
+		for _, id := range slices.Concat(sites, seats) {
+			if m, _, _ := record[croft.Member](ctx, s, ledger.MemberKey(id)); !m.Revoked {
+				out.Waits = append(out.Waits, Party{id, m.Name})
+			}
+		}
+		if missing = nil; st.Status == ledger.Paused {
+			missing = sites
+		}
+	}
 	for _, id := range plan.Sites {
-		site := Site{Party: s.party(ctx, id), Answer: waiting, Missing: slices.Contains(st.Missing, id)}
+		site := Site{Party: s.party(ctx, id), Answer: waiting, Missing: slices.Contains(missing, id)}
 		for _, a := range st.Answers {
 			switch {
 			case a.Site != id:
@@ -184,7 +197,7 @@ func (s Services) round(ctx context.Context, r ledger.Round) Round {
 	out := Round{Number: r.Number, Phase: r.Phase.String(), Reports: []Report{}, Shares: len(r.Shares), Sum: r.Sum, Next: r.Next,
 		Liars: s.parties(ctx, r.Liars), Unchecked: r.Unchecked}
 	for _, report := range r.Reports {
-		shown := Report{Party: s.party(ctx, report.Site), Bytes: report.Header.Size, Acks: len(report.Acks)}
+		shown := Report{Party: s.party(ctx, report.Site), Bytes: report.Header.Size, Acks: len(report.Acks), Refused: s.parties(ctx, report.Nays)}
 		if at := slices.Index(r.Sites, report.Site); at >= 0 && at < len(r.Bounds) {
 			shown.Bound = r.Bounds[at]
 		}
@@ -330,6 +343,11 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 			out.Dropped = append(out.Dropped, fmt.Sprintf("%s: %d", plan.Schema.Columns[i].Name, n))
 		}
 	}
+	for _, c := range plan.Schema.Columns {
+		if why := data.Personal(c.Name); why != "" {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("column %s: %s", c.Name, why))
+		}
+	}
 	warnings, err := study.Disclose(t, plan, site, ds.Policy)
 	out.Warnings = append(out.Warnings, warnings...)
 	if withheld, ok := errors.AsType[*croft.Error](err); ok && withheld.Code == croft.ErrWithheld {
@@ -343,7 +361,9 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 	if need := uint32(out.Leaves.Rounds); registered && out.Used+need > out.Cap {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the study may need %d releases of this data; you allowed %d, and %d are used", need, out.Cap, out.Used))
 	}
-	if rows := len(site.Train.Y) * len(plan.Sites); !ds.Policy.Public && ds.Policy.Detail(out.Leaves.AllNumbers, rows) != nil {
+	rows := len(site.Train.Y) * len(plan.Sites)
+	out.Exact = float64(out.Leaves.AllNumbers) / float64(max(rows, 1))
+	if !ds.Policy.Public && ds.Policy.Detail(out.Leaves.AllNumbers, rows) != nil {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("it may publish up to %d exact numbers: your node stops where they are more than %d for each row of all sites", out.Leaves.AllNumbers, table.MaxDetail))
 	}
 	if !trains(plan) {

@@ -44,8 +44,19 @@ type ArmsReport struct {
 	Arms        []ArmReport       `json:"arms"`
 	// Difference is the largest between a coefficient of the federated arm and the
 	// central one's, which is fitted by another algorithm, in standard errors.
-	Difference float64 `json:"coef_diff_in_se"`
-	Fairness   []BySex `json:"fairness_by_sex"` // of the federated arm: the network, then each hospital
+	Difference float64  `json:"coef_diff_in_se"`
+	Fairness   []BySex  `json:"fairness_by_sex"` // of the federated arm: the network, then each hospital
+	Worth      []Joined `json:"worth_joining"`
+}
+
+// Joined is what joining was worth to a hospital, as its own screen says it.
+type Joined struct {
+	Name    string       `json:"name"`
+	People  int          `json:"people"` // held out
+	Verdict string       `json:"verdict"`
+	Gain    fed.Estimate `json:"logloss_gain"` // of the federated arm over local-only, on its own held-out rows
+	// Contribution is how much more a held-out row of the others would lose without it.
+	Contribution *float64 `json:"contribution"`
 }
 
 // ArmReport is one way: what it is worth, what it costs and who sees what.
@@ -165,7 +176,10 @@ func CompareHeart(ctx context.Context, o ArmsOptions, progress func(string)) (*A
 	for j, se := range central.SE {
 		r.Difference = max(r.Difference, math.Abs(over.result.Terms[1+j].Coef-central.Coef[j])/se)
 	}
-	r.Fairness, err = over.bySex(sites)
+	if r.Fairness, err = over.bySex(sites); err != nil {
+		return nil, err
+	}
+	r.Worth, err = over.worth(sites)
 	return r, err
 }
 
@@ -263,6 +277,18 @@ func (o *outcome) bySex(sites []Site) (out []BySex, err error) {
 			return nil, err
 		}
 		add(s.Name, own.Groups[0])
+	}
+	return out, nil
+}
+
+// worth asks each hospital's node whether joining was worth it.
+func (o *outcome) worth(sites []Site) (out []Joined, err error) {
+	for _, s := range sites {
+		w, err := study.WorthOf(o.plan, o.final, s.Site)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Joined{s.Name, w.People, w.Verdict, w.Gain, w.Contribution})
 	}
 	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"croft"
 	"croft/internal/fed"
+	"croft/internal/study"
 	"croft/internal/table"
 )
 
@@ -111,6 +112,19 @@ func TestArms(t *testing.T) {
 		if err := (&ArmsReport{Arms: []ArmReport{*r}, Fairness: []BySex{{Where: "all"}}}).Print(&out); err != nil || !strings.Contains(out.String(), a.name+": "+a.saw) || !strings.Contains(out.String(), "withheld") {
 			t.Errorf("%v\n%s", err, &out)
 		}
+	}
+	joined, err := over.worth(sites)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, j := range joined {
+		t.Logf("%+v", j)
+		if j.People != len(sites[i].Test.Y) || j.Verdict == "" {
+			t.Errorf("%+v", j)
+		}
+	}
+	if swiss := joined[2]; swiss.Verdict != study.CannotTell || swiss.Contribution == nil {
+		t.Errorf("of 15 people: %+v", swiss)
 	}
 	if _, err := heartCast(t.TempDir()); !errors.Is(err, croft.ErrPublicData) {
 		t.Error(err)

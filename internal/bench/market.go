@@ -59,6 +59,7 @@ type MarketCalls struct {
 	P99      time.Duration `json:"p99_ns"`
 	Unpaid   time.Duration `json:"unpaid_p50_ns"`
 	Added    time.Duration `json:"added_p50_ns"`
+	Sync     time.Duration `json:"sync_p50_ns"` // of it, that the calls waited for the disk, in this run
 }
 
 // Market measures paid calls. It refuses a file system in memory: its syncs cost
@@ -145,6 +146,38 @@ type stall struct {
 	journals           []*store.Journal
 	reads, writes      atomic.Int64
 	heap               int64 // that the provider's channels take
+	syncs              syncs
+}
+
+// syncs is how long calls waited for the journal.
+type syncs struct {
+	mu    sync.Mutex
+	times []time.Duration
+}
+
+// timed is a journal that says so.
+type timed struct {
+	*store.Journal
+	to *syncs
+}
+
+func (j timed) Sync(mark uint64) error {
+	begun := time.Now()
+	err := j.Journal.Sync(mark)
+	took := time.Since(begun)
+	j.to.mu.Lock()
+	defer j.to.mu.Unlock()
+	j.to.times = append(j.to.times, took)
+	return err
+}
+
+// taken returns the median since it was last asked.
+func (s *syncs) taken() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	median := quantile(s.times, 0.5)
+	s.times = nil
+	return median
 }
 
 // nodeKeys are a member's keys by role, and its payment key.
@@ -224,7 +257,7 @@ func newStall(dir string, channels int) (*stall, error) {
 		return market.New(market.Config{Self: g.Members[who].ID, Scope: g.Scope(), Key: publicOf(keys[who][3]), Sign: signWith(keys[who][3]), Ledger: counting{rules, s},
 			Docs: store.NewMemoryDocs(new(store.Memory)), Peers: peers, Log: slog.New(slog.DiscardHandler), MinWindow: 60,
 			MaxRisk: 1_000_000 * croft.Credit, Submit: func(context.Context, any) error { s.writes.Add(1); return nil }},
-			func(func([]byte) error) (market.Journal, error) { return j, nil })
+			func(func([]byte) error) (market.Journal, error) { return timed{j, &s.syncs}, nil })
 	}
 	if s.provider, err = node(0, nil); err != nil {
 		return nil, err
@@ -329,6 +362,7 @@ func (s *stall) measure(ctx context.Context, n int, about time.Duration) (c Mark
 	if _, err := s.run(ctx, s.paid, n, warm); err != nil {
 		return c, err
 	}
+	s.syncs.taken()
 	calls := max(warm, int(float64(warm)*about.Seconds()/time.Since(begun).Seconds()))
 	begun = time.Now()
 	times, err := s.run(ctx, s.paid, n, calls)
@@ -336,7 +370,7 @@ func (s *stall) measure(ctx context.Context, n int, about time.Duration) (c Mark
 		return c, err
 	}
 	took := time.Since(begun)
-	c = MarketCalls{InFlight: n, Rate: float64(len(times)) / took.Seconds(), P50: quantile(times, 0.5), P99: quantile(times, 0.99)}
+	c = MarketCalls{InFlight: n, Rate: float64(len(times)) / took.Seconds(), P50: quantile(times, 0.5), P99: quantile(times, 0.99), Sync: s.syncs.taken()}
 	unpaid, err := s.run(ctx, s.free, n, calls)
 	if err != nil {
 		return c, err
@@ -347,6 +381,9 @@ func (s *stall) measure(ctx context.Context, n int, about time.Duration) (c Mark
 }
 
 func quantile(times []time.Duration, q float64) time.Duration {
+	if len(times) == 0 {
+		return 0
+	}
 	slices.Sort(times)
 	return times[min(len(times)-1, int(q*float64(len(times))))]
 }
@@ -359,9 +396,9 @@ func (r *MarketReport) Print(out io.Writer) error {
 	line("Paid calls: both ends in one process, no network between them; %d CPUs; %s", r.CPUs, r.Machine)
 	line("Disk: %s, one sync takes %s (median)", r.FileSystem, micros(r.Sync))
 	line("Vouchers verified: %.0f a second on one core", r.Vouchers)
-	line("\nin flight\tpaid calls a second\tmedian\t99 %%\tthe same unpaid\tadded")
+	line("\nin flight\tpaid calls a second\tmedian\t99 %%\tthe same unpaid\tadded\tof it the disk")
 	for _, c := range r.Calls {
-		line("%d\t%.0f\t%s\t%s\t%s\t%s", c.InFlight, c.Rate, micros(c.P50), micros(c.P99), micros(c.Unpaid), micros(c.Added))
+		line("%d\t%.0f\t%s\t%s\t%s\t%s\t%s", c.InFlight, c.Rate, micros(c.P50), micros(c.P99), micros(c.Unpaid), micros(c.Added), micros(c.Sync))
 	}
 	line("\nLedger during all of these calls: %d reads, %d writes.", r.Reads, r.Writes)
 	line("%d channels open: %d bytes of the provider's memory each.", r.Channels, r.Memory)

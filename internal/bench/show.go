@@ -152,6 +152,14 @@ func (r *ArmsReport) Print(out io.Writer) error {
 		}
 		line("  %s\t%d\t%d%s", f.Where, f.Women, f.Men, cells)
 	}
+	line("\nWas it worth joining?\theld out\t\tless log-loss than alone (95 %%)\tgiven to the others, log-loss a row")
+	for _, j := range r.Worth {
+		given := "cannot be told"
+		if j.Contribution != nil {
+			given = fmt.Sprintf("%+.4f", *j.Contribution)
+		}
+		line("  %s\t%d\t%s\t%+.3f (%+.3f to %+.3f)\t%s", j.Name, j.People, j.Verdict, j.Gain.Value, j.Gain.Low, j.Gain.High, given)
+	}
 	line("The federated coefficients differ from the central ones by %.2g standard errors at most.", r.Difference)
 	line("machine %s, commit %s", cmp.Or(r.Machine, "not said"), cmp.Or(r.Commit, "not said"))
 	return w.Flush()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -33,11 +34,10 @@ const (
 	// blocks believes each set of orderers in the same way, without a period.
 	untilAlways = 100 * 365 * 24 * time.Hour
 	witnesses   = 3                // members who must not know another block than the one who is asked
-	heard       = 3                // members who tell of new blocks; one of them may be silent
 	handedTo    = 3                // members that a transaction is given to; one of them may drop it
 	handedIn    = 4                // transactions at once: a member waits for a block before it answers, and has other questions to answer
 	keptHeaders = 100              // to go on from, and for transactions of a moment ago
-	interest    = 50               // states after which a record that nobody reads is forgotten
+	interest    = 8                // states after which a record that nobody reads is forgotten
 	doubtful    = time.Minute      // how long a member is asked last that said what is not so
 	quiet       = 30 * time.Second // or did not answer
 )
@@ -68,6 +68,7 @@ type Light struct {
 	handing   chan struct{} // transactions that are being handed in
 	verifying sync.Mutex    // held while a header is verified
 	headers   store.Store
+	forked    int64 // the block of which two were signed, as far as it is known
 
 	mu     sync.Mutex
 	head   *types.LightBlock      // it proves the state that is read; nil: none yet
@@ -240,8 +241,9 @@ func (l *Light) current() (*types.LightBlock, error) {
 	return l.head, nil
 }
 
-// Follow keeps up with the chain until ctx ends: it hears of new blocks from several
-// full members, verifies the newest header, and has what is read proved against it.
+// Follow keeps up with the chain until ctx ends: it hears of new blocks from all full
+// members that are connected, since some may be silent, verifies the newest header, and
+// has what is read proved against it.
 func (l *Light) Follow(ctx context.Context) error {
 	var listeners sync.WaitGroup
 	defer listeners.Wait()
@@ -254,7 +256,7 @@ func (l *Light) Follow(ctx context.Context) error {
 	defer again.Stop()
 	for {
 		for _, m := range l.fulls() {
-			if hearing[m.Node] || len(hearing) == heard {
+			if hearing[m.Node] {
 				continue
 			}
 			hearing[m.Node] = true
@@ -419,7 +421,6 @@ func (l *Light) doubt(m croft.Member, why error) error {
 	l.mu.Lock()
 	known := time.Now().Before(l.doubts[m.Node])
 	l.doubts[m.Node] = time.Now().Add(doubtful)
-	delete(l.told, m.Node)
 	l.mu.Unlock()
 	if !known {
 		l.cfg.Log.Warn("light", "member", m.Name, "why", err)
@@ -478,26 +479,25 @@ func (l *Light) verified(ctx context.Context, height int64, from croft.Member) (
 	}
 	lb, err := client.VerifyLightBlockAtHeight(ctx, height, time.Now())
 	for _, s := range asked {
-		hash, gave := s.gave[height]
+		hash, lacks := s.said(height)
 		switch signed := err == nil || errors.Is(err, light.ErrFailedHeaderCrossReferencing); {
-		case err == nil && gave && hash != croft.Hash(lb.Hash()):
+		case errors.Is(err, light.ErrLightClientAttack) && l.forked != height:
+			// Nobody is doubted more than the others: all stay witnesses, and the node
+			// where it is, until people have found out who signed twice.
+			l.cfg.Log.Error("light", "member", s.member.Name, "why", fmt.Sprintf("two blocks %d are signed; it gave the one with hash %s", height, hash))
+		case err == nil && !hash.IsZero() && hash != croft.Hash(lb.Hash()):
 			l.doubt(s.member, fmt.Errorf("its block %d is not the one that was signed", height))
-		case signed && s.lacks:
+		case signed && lacks:
 			l.silent(s.member, fmt.Errorf("it is behind: it does not have block %d", height))
 		}
 	}
 	if err == nil {
 		return lb, nil
 	}
-	_, failed := errors.AsType[light.ErrVerificationFailed](err)
-	switch {
-	case ctx.Err() != nil:
-	case errors.Is(err, light.ErrLightClientAttack):
-		for _, s := range asked {
-			l.doubt(s.member, fmt.Errorf("two blocks %d are signed: the orderers or the members that give them lie", height))
-		}
-	case failed && client.Primary() == provider.Provider(primary):
-		return nil, l.doubt(from, err)
+	if errors.Is(err, light.ErrLightClientAttack) {
+		l.forked = height
+	} else if _, failed := errors.AsType[light.ErrVerificationFailed](err); failed && ctx.Err() == nil && client.Primary() == provider.Provider(primary) {
+		err = l.doubt(from, err)
 	}
 	return nil, err
 }
@@ -588,6 +588,9 @@ func (l *Light) hand(ctx context.Context, tx []byte) (done bool, err error) {
 // state that is read has it. Where no block follows, nobody signed the results: the
 // block changed nothing, and there the member's word has to do.
 func (l *Light) holds(ctx context.Context, from croft.Member, tx []byte, p placed) error {
+	if p.Height < 1 || p.Height == math.MaxInt64 {
+		return l.doubt(from, errors.New("a block that cannot be"))
+	}
 	head, err := l.verified(ctx, p.Height, from)
 	if err != nil {
 		return err

@@ -234,6 +234,15 @@ func TestLightIsLiedTo(t *testing.T) {
 		})
 	}
 	forge := func(lb *types.LightBlock) { lb.AppHash[0] ^= 1 }
+	spoil := kind(askHeader, func(q question, reply []byte) ([]byte, error) {
+		lb := must(openHeader(reply))
+		for _, sig := range lb.Commit.Signatures {
+			if len(sig.Signature) > 0 && q.Height == 1 { // not of one who was late
+				sig.Signature[0] ^= 1
+			}
+		}
+		return must(lb.ToProto()).Marshal()
+	})
 	usurp := func(lb *types.LightBlock) { resign(lb, newWorld(9).key(8, croft.RoleValidator)) }
 	for i, c := range []struct {
 		name  string
@@ -251,7 +260,7 @@ func TestLightIsLiedTo(t *testing.T) {
 		{name: "absent", lie: records(func(p *proved) { p.Value = nil }), why: "does not prove"},
 		{name: "forged first header", lie: headers(forge), why: "commit signs block", alone: true},
 		{name: "first header that others signed", lie: headers(usurp), why: "orderers", alone: true},
-		{name: "first header with a wrong signature", lie: headers(func(lb *types.LightBlock) { lb.Commit.Signatures[0].Signature[0] ^= 1 }), why: "wrong signature", alone: true},
+		{name: "first header with a wrong signature", lie: spoil, why: "wrong signature", alone: true},
 		{name: "forged header", lie: headers(forge), why: "commit signs block", alone: true, late: true},
 		{name: "header that others signed", lie: headers(usurp), why: "next validators", alone: true, late: true},
 		{name: "header as a witness", lie: headers(usurp), why: "not proved", late: true},
@@ -277,6 +286,14 @@ func TestLightIsLiedTo(t *testing.T) {
 			p.Height--
 			return croft.Encode(p), nil
 		}), why: "is not in block", alone: true},
+		{name: "made-up height of a transaction", lie: kind(askTx, func(_ question, reply []byte) ([]byte, error) {
+			var p placed
+			if err := croft.Decode(reply, &p); err != nil {
+				return nil, err
+			}
+			p.Height = 0
+			return croft.Encode(p), nil
+		}), why: "a block that cannot be", alone: true},
 		{name: "made-up result", lie: kind(askTx, func(_ question, reply []byte) ([]byte, error) {
 			var p placed
 			if err := croft.Decode(reply, &p); err != nil {
@@ -299,6 +316,13 @@ func TestLightIsLiedTo(t *testing.T) {
 			}
 			return croft.Encode(append(batch[:1], batch[len(batch)-1])), nil
 		}), why: "not proved to be whole"},
+		{name: "a list in pieces", lie: kind(askRange, func(_ question, reply []byte) ([]byte, error) { // no lie: it asks for the rest
+			var batch []proved
+			if err := croft.Decode(reply, &batch); err != nil {
+				return nil, err
+			}
+			return croft.Encode(batch[:1]), nil
+		})},
 		{name: "rubbish", lie: &lie{answer: func(question, []byte, error) ([]byte, error) { return []byte{0xff}, nil }}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -312,9 +336,9 @@ func TestLightIsLiedTo(t *testing.T) {
 			if c.late {
 				w.lie(liar, nil)
 				w.reaches(t, l)
+				w.alone(liar, c.alone)
 				w.lie(liar, c.lie)
 				w.submit(1, "the lie begins "+c.name)
-				w.alone(liar, c.alone)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
@@ -350,6 +374,45 @@ func TestLightIsLiedTo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLightSeesAFork: the one who orders blocks signs two, and shows the light node
+// one of them. It follows neither, as long as a full member knows the other, and says
+// who gave which.
+func TestLightSeesAFork(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	w := newWires(t, 4)
+	for i := range 3 {
+		w.genesis.Members[i].Ready = i == 0
+	}
+	w.start(0, 1, 2)
+	w.settle()
+	log := new(lines)
+	l, _ := w.follow(t, "light", slog.New(slog.NewTextHandler(log, nil)))
+	w.reaches(t, l)
+	before := l.Status().AppHash
+	w.lie(0, &lie{answer: func(q question, reply []byte, err error) ([]byte, error) {
+		if q.Kind != askHeader || err != nil {
+			return reply, err
+		}
+		lb := must(openHeader(reply))
+		lb.AppHash[0] ^= 1
+		resign(lb, w.key(0, croft.RoleValidator))
+		return must(lb.ToProto()).Marshal()
+	}})
+	w.submit(1, "on one side")
+	log.await(t, "are signed")
+	for _, m := range w.genesis.Members[:2] {
+		if !strings.Contains(log.String(), fmt.Sprintf("member=%q", m.Name)) {
+			t.Errorf("%s is not named:\n%s", m.Name, log)
+		}
+	}
+	w.settle()
+	if s := l.Status(); s.AppHash != before {
+		t.Errorf("the light node went on to %+v", s)
+	}
+	w.lie(0, nil)
+	w.reaches(t, l)
 }
 
 // resign replaces who may sign a header, and signs it so.

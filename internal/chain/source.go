@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cometbft/cometbft/light/provider"
@@ -33,9 +34,19 @@ type Fulls interface {
 type source struct {
 	l      *Light
 	member croft.Member
-	told   bool                 // it told of the block that is verified
-	lacks  bool                 // a block that it was asked for
-	gave   map[int64]croft.Hash // headers, by height
+	told   bool // it told of the block that is verified
+
+	mu    sync.Mutex           // the light client may give up on a source and leave it behind
+	lacks bool                 // a block that it was asked for
+	gave  map[int64]croft.Hash // headers, by height
+}
+
+// said returns the hash of the header that the member gave for a height, and whether
+// it lacks a block.
+func (s *source) said(height int64) (hash croft.Hash, lacks bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gave[height], s.lacks
 }
 
 // askTime bounds one question; a transaction may wait for a block as well.
@@ -70,7 +81,9 @@ func (s *source) LightBlock(ctx context.Context, height int64) (*types.LightBloc
 		s.l.doubt(s.member, fmt.Errorf("it tells of block %d and does not have it", height))
 		return nil, provider.ErrLightBlockNotFound
 	case errors.Is(err, croft.ErrNotFound):
+		s.mu.Lock()
 		s.lacks = true // if there is such a block it is behind
+		s.mu.Unlock()
 		return nil, provider.ErrLightBlockNotFound
 	case err != nil:
 		s.l.silent(s.member, err)
@@ -86,6 +99,8 @@ func (s *source) LightBlock(ctx context.Context, height int64) (*types.LightBloc
 	if err != nil {
 		return nil, provider.ErrBadLightBlock{Reason: s.l.doubt(s.member, err)}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.gave[height] = croft.Hash(lb.Hash())
 	return lb, nil
 }

@@ -490,3 +490,34 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// Rare levels are offered as one, in lines that a study file can have.
+func TestRareLevelsCanBeMerged(t *testing.T) {
+	d, err := guessText("ward,x\n" + strings.Repeat("a,1\nb,2\n", 20) + "c,1\nd,2\nc,1\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ward := d.Columns[0]
+	if !slices.Equal(ward.Merged, []string{"a", "b", "other"}) || !strings.Contains(ward.Note, "2 levels have fewer than 5 rows") {
+		t.Fatalf("%+v", ward)
+	}
+	ward.Levels, ward.Other = ward.Merged, "other"
+	s := croft.Schema{UnitColumn: table.RowUnit, Columns: []croft.Column{ward.Column}}
+	tab, err := Read(strings.NewReader("ward\na\nc\nb\nnobody knows\n"), "a.csv", s, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	design, _, err := table.Build(tab, croft.Study{Schema: s, Model: croft.Model{Features: []string{"ward"}}})
+	if err != nil || fmt.Sprint(design.Names, design.X) != "[ward=b ward=other] [[0 0] [0 1] [1 0] [0 1]]" {
+		t.Error(err, design)
+	}
+}
+
+func TestPersonalColumns(t *testing.T) {
+	for name, personal := range map[string]bool{"dob": true, "date of birth": true, "patientID": true, "mrn": true, "last_name": true, "surname": true, "post code": false, "postcode": true,
+		"age": false, "birth weight": false, "valid": false, "video": false, "filename": false, "email": true} {
+		if got := Personal(name) != ""; got != personal {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -25,8 +25,12 @@ type Draft struct {
 // DraftColumn is a column and what a person should know before declaring it.
 type DraftColumn struct {
 	croft.Column
-	Note string
+	Note   string
+	Merged []string // the levels with those of few rows made one, otherLevel; nil if there are none
 }
+
+// otherLevel is what levels of few rows become together.
+const otherLevel = "other"
 
 // LeftOut is a column that no study should read, and why.
 type LeftOut struct{ Name, Reason string }
@@ -159,12 +163,33 @@ func (l *look) see(cell string, row int) {
 
 const isIdentifier = "it identifies people"
 
+// Personal says why a column of this name should not be in a study: it sounds as if it
+// said who somebody is. "" if it does not.
+func Personal(name string) (why string) {
+	words := split(name)
+	has := func(list ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(list, w) })
+	}
+	switch {
+	case has("dob", "birthday", "birthdate", "yob") || has("birth") && has("date", "day", "month", "year"):
+		return "it is a date of birth: use an age"
+	case has("id", "ids", "identifier", "mrn", "ssn", "nhs", "uuid", "guid"):
+		return isIdentifier
+	case has("name", "surname", "firstname", "lastname", "forename", "initials"):
+		return "it looks like a name"
+	case has("address", "street", "zip", "postcode", "postal", "phone", "telephone", "mobile", "email"):
+		return "it looks like an address"
+	}
+	return ""
+}
+
 // guess returns the column, or the reason to leave it out.
 func (l *look) guess(name string) (c DraftColumn, reason string) {
 	words := split(name)
 	has := func(list ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(list, w) })
 	}
+	named := Personal(name)
 	unique := l.rows > rareRows && !l.repeats
 	number := l.numbers == l.rows
 	switch {
@@ -172,15 +197,10 @@ func (l *look) guess(name string) (c DraftColumn, reason string) {
 		return c, fmt.Sprintf("its name is empty, longer than %d bytes or not printable", table.MaxName)
 	case l.rows == 0:
 		return c, "it has no values"
-	case has("dob", "birthday", "birthdate", "yob") || has("birth") && has("date", "day", "month", "year"):
-		return c, "it is a date of birth: use an age"
-	case has("id", "ids", "identifier", "mrn", "ssn", "nhs", "uuid", "guid") ||
-		len(words) == 1 && (has("patient", "subject", "person", "participant", "patientid", "pid", "key") && (unique || l.many)):
+	case named != "":
+		return c, named
+	case len(words) == 1 && has("patient", "subject", "person", "participant", "patientid", "pid", "key") && (unique || l.many):
 		return c, isIdentifier
-	case has("name", "surname", "firstname", "lastname", "forename", "initials"):
-		return c, "it looks like a name"
-	case has("address", "street", "zip", "postcode", "postal", "phone", "telephone", "mobile", "email"):
-		return c, "it looks like an address"
 	case l.dates > 0 && l.dates+l.numbers == l.rows || has("date", "datetime", "timestamp") && !number:
 		return c, "it is a date: use a time span"
 	case l.commas > 0 && l.commas+l.numbers == l.rows:
@@ -210,19 +230,19 @@ func (l *look) guess(name string) (c DraftColumn, reason string) {
 		c.Kind, c.Low, c.High = croft.Number, low, high
 	} else {
 		c.Kind = croft.Category
-		rare := 0
-		for level, rows := range l.levels {
+		for level := range l.levels {
 			if !usable(level) {
 				return DraftColumn{}, fmt.Sprintf("a value is longer than %d bytes or not printable", table.MaxName)
 			}
 			c.Levels = append(c.Levels, level)
-			if rows < rareRows {
-				rare++
-			}
 		}
 		slices.SortFunc(c.Levels, compareLevels)
-		if rare > 0 {
-			notes = append(notes, fmt.Sprintf("%d levels have fewer than %d rows: merge them, or whoever reads this knows that such people exist", rare, rareRows))
+		few := func(level string) bool { return l.levels[level] < rareRows }
+		if rest := slices.DeleteFunc(slices.Clone(c.Levels), few); len(rest) < len(c.Levels) {
+			notes = append(notes, fmt.Sprintf("%d levels have fewer than %d rows: merge them, or whoever reads this knows that such people exist", len(c.Levels)-len(rest), rareRows))
+			if len(rest) > 0 && !slices.Contains(rest, otherLevel) {
+				c.Merged = append(rest, otherLevel)
+			}
 		}
 	}
 	c.Note = strings.Join(notes, "; ")

@@ -418,3 +418,37 @@ func TestContributionSaysWhenItCannot(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Held-out labels can lie further from what is expected than any bound that the
+// training rows give: such a slope stays home, and the rest of the report is sent.
+func TestASteepSlopeStaysHome(t *testing.T) {
+	p := compile(t, croft.Model{Family: "linear", Goal: croft.Inference, Intercepts: croft.CommonIntercept, Label: "y", MaxRounds: 60}, names(1), false)
+	rng := rand.New(rand.NewPCG(4, 14))
+	site := Site{simulate(rng, 80, 0, []float64{1}), simulate(rng, 40, 0, []float64{1})}
+	for _, far := range []bool{false, true} {
+		for i := range site.Train.Y {
+			site.Train.Y[i] = rng.NormFloat64() / 4096
+		}
+		for i, x := range site.Test.X {
+			if site.Test.Y[i] = rng.NormFloat64() / 4096; far {
+				site.Test.Y[i] = math.Copysign(1, x[0])
+			}
+		}
+		states, err := trace(p, site, site, site)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := states[len(states)-2]
+		slope := p.family.(regression).slope(p, s, site.Test)
+		if zero := dot(slope, slope) == 0; s.Word != Evaluate || zero != far {
+			t.Errorf("far %v: at %v the slope is %v", far, s.Word, slope)
+		}
+		report, err := p.Compute(s, 0, 3, site.Train, site.Test)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if excess := beyond(p, s, 3, site, report); excess != "" {
+			t.Errorf("far %v: %s", far, excess)
+		}
+	}
+}

@@ -108,6 +108,8 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 		{NameKey("Clinic A"), m(1)},
 		{SequenceKey(m(1)), uint64(2)},
 		{BallotKey(Vote{Action: StopAll}), Ballot{[]croft.MemberID{m(1)}}},
+		{AttendanceKey, Attendance{Day: 1, Present: []croft.MemberID{m(1)}, Proposers: []croft.PublicKey{key(2)}, Missed: []Missed{{m(3), 4}}}},
+		{DroppedKey(m(1)), uint32(5)},
 		{InviteKey(key(1)), Invitation{By: m(1), Expires: 2, Uses: 3, Used: 1, Auto: true}},
 		{ApplicationKey(m(1)), Application{newcomer, key(2), Pending, false}},
 		{arrivedKey, []croft.MemberID{m(1)}},

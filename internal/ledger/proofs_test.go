@@ -256,3 +256,31 @@ func TestProofsNeedAnchorsRowsAndBounds(t *testing.T) {
 		}
 	}
 }
+
+// More than t seats that cannot use a report end the study with the site's name; t do
+// not, and a seat that comes to hold it after all acknowledges it.
+func TestUselessReport(t *testing.T) {
+	w, id, sites := provedStudy(t)
+	for _, name := range sites[:2] {
+		w.must(name, &Report{Study: id, Header: header(name, 0)})
+	}
+	no := func(names ...string) *Ack { return &Ack{Study: id, Nays: w.ids(names...)} }
+	w.refused(croft.ErrTxOrder, "ada", no("cleo")) // it has not reported
+	w.must("ada", &Ack{Study: id, Sites: w.ids("ada")})
+	w.must("ada", no("ada")) // it holds it: an older word
+	if r, _ := w.round(id, 0).Report(w.id("ada")); len(r.Nays) != 0 {
+		t.Error("a seat cannot use what it holds")
+	}
+	w.must("ada", &Ack{Study: id, Nays: w.ids("ben")})
+	w.must("dina", no("ben"))
+	w.nonce++
+	w.must("dina", no("ben")) // again
+	w.must("dina", &Ack{Study: id, Sites: w.ids("ben")})
+	if r, _ := w.round(id, 0).Report(w.id("ben")); w.study(id).Status != Running || len(r.Nays) != 2 || len(r.Acks) != 1 {
+		t.Fatalf("%v, %d nays, %d acknowledgements", w.study(id).Status, len(r.Nays), len(r.Acks))
+	}
+	w.must("elif", no("ben"))
+	if st := w.study(id); st.Status != Stopped || st.Reason != ReasonReport || !slices.Equal(st.Missing, w.ids("ben")) {
+		t.Errorf("%v %q, names %d", st.Status, st.Reason, len(st.Missing))
+	}
+}

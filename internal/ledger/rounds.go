@@ -272,8 +272,11 @@ func (s *State) ack(seat croft.MemberID, a *Ack) error {
 	var useless []croft.MemberID
 	for _, site := range a.Nays {
 		at, found := slices.BinarySearchFunc(r.Reports, site, func(x Accepted, s croft.MemberID) int { return x.Site.Compare(s) })
-		if !found || has(r.Reports[at].Acks, seat) {
-			return croft.E(croft.ErrTxOrder, "no report of that site is here, or the seat holds it")
+		if !found {
+			return croft.E(croft.ErrTxOrder, "no report of that site is here")
+		}
+		if has(r.Reports[at].Acks, seat) {
+			continue // an older word of a seat that holds it by now
 		}
 		news = news || !has(r.Reports[at].Nays, seat)
 		r.Reports[at].Nays = insert(r.Reports[at].Nays, seat)

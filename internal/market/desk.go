@@ -65,6 +65,7 @@ type Spec struct {
 	Public      bool          `cbor:"7,keyasint,omitempty" json:"public"`      // the upstream may be anywhere
 	Timeout     uint32        `cbor:"8,keyasint,omitempty" json:"timeout"`     // seconds
 	Local       bool          `cbor:"9,keyasint,omitempty" json:"local"`       // for this node's own programs alone; not on the ledger
+	File        string        `cbor:"10,keyasint,omitempty" json:"file"`       // or serve this ONNX file: its path
 }
 
 const specKind = "offer"
@@ -77,6 +78,10 @@ func specName(name string) string { return croft.Sum([]byte(name)).String() }
 func (d *Desk) Engine(ctx context.Context, s Spec) (serve.Engine, []byte, error) {
 	if !s.Model.IsZero() {
 		return d.Models.Engine(ctx, s.Model)
+	}
+	if s.File != "" {
+		e, err := serve.OpenGraph(s.File)
+		return e, nil, err
 	}
 	e, err := serve.NewUpstream(serve.UpstreamConfig{Task: s.Task, URLs: s.URLs, Model: s.Upstream, Credentials: s.Credentials,
 		Public: s.Public, Timeout: time.Duration(s.Timeout) * time.Second})

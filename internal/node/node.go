@@ -43,6 +43,9 @@ type Config struct {
 	// Relay offers members whose nodes cannot be dialled to be reached through this
 	// one: up to 64 of them, each circuit for two hours or a gigabyte.
 	Relay bool
+	// Rate bounds the bytes a second that the node exchanges with others, each way by
+	// itself; at least p2p.MinRate, 0: any.
+	Rate int
 	// Page is where the read-only status page answers; nil: nowhere. Only loopback is
 	// accepted. The node closes it.
 	Page net.Listener
@@ -223,7 +226,7 @@ func Open(cfg Config) (n *Node, err error) {
 	} else if slices.Equal(listen, []string{NoListen}) {
 		listen = nil
 	}
-	n.Host, err = p2p.Listen(p2p.Config{Key: k.NodeSecret(), Listen: listen, Allow: n.admits, Guest: n.expects, Relay: cfg.Relay})
+	n.Host, err = p2p.Listen(p2p.Config{Key: k.NodeSecret(), Listen: listen, Allow: n.admits, Guest: n.expects, Relay: cfg.Relay, Rate: cfg.Rate})
 	if err != nil {
 		return n, err
 	}

@@ -507,7 +507,8 @@ func (p peers) Fetch(ctx context.Context, hash croft.Hash, most int, from ...cro
 		if at < 0 {
 			continue
 		}
-		within, cancel := context.WithTimeout(ctx, 10*time.Second)
+		// Time for the bytes too: the other's line may be slow, or bounded (Config.Rate).
+		within, cancel := context.WithTimeout(ctx, 10*time.Second+time.Duration(most)*4*time.Second/p2p.MinRate)
 		var data []byte
 		data, err = p2p.Fetch(within, p.n.Host, hash, most, p2p.PeerOf(members[at].Node))
 		cancel()

@@ -10,9 +10,11 @@ import (
 // blobProto asks for a blob: the request is its hash, the answer its bytes.
 const blobProto = "blob/1"
 
-// fetchTime bounds the attempt at one peer, so that one that hangs does not keep
-// Fetch from the others.
-const fetchTime = time.Minute
+// fetchTime bounds the attempt at one peer to get so many bytes, so that one that hangs
+// does not keep Fetch from the others. A line can be as slow as MinRate, and shared.
+func fetchTime(most int) time.Duration {
+	return time.Minute + time.Duration(most)*4*time.Second/MinRate
+}
 
 // readsAtOnce bounds the blobs that are read at once, for all peers together: a
 // blob is in memory from there on, and the host counts it only once it is sent.
@@ -47,7 +49,7 @@ func ServeBlobs(h *Host, get func(from PeerID, hash croft.Hash) ([]byte, error))
 // ctx's error if that was the reason.
 func Fetch(ctx context.Context, h *Host, hash croft.Hash, most int, from ...PeerID) ([]byte, error) {
 	for _, p := range from {
-		attempt, cancel := context.WithTimeout(ctx, fetchTime)
+		attempt, cancel := context.WithTimeout(ctx, fetchTime(most))
 		data, err := h.Call(attempt, p, blobProto, hash[:], most)
 		cancel()
 		if err == nil && croft.Sum(data) == hash {

@@ -55,6 +55,9 @@ type Config struct {
 	// Relay offers admitted peers that cannot be dialled to be reached through this
 	// host, within limits.
 	Relay bool
+	// Rate bounds the bytes a second of calls and tunnels, each way by itself; at least
+	// MinRate, 0: any.
+	Rate int
 }
 
 // Host is a node among its peers, over TCP with TLS 1.3 or Noise, and QUIC. Its
@@ -67,6 +70,9 @@ type Host struct {
 	in    *quota
 	talks *quota // outgoing calls with parts: they last, and must not keep others waiting
 	lobby *lobby
+
+	outward, inward pace
+
 	sent  *metrics.BandwidthCounter
 	relay *relay.Relay // nil if it offers none
 
@@ -129,6 +135,9 @@ func Listen(c Config) (*Host, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	h := &Host{host: node, swarm: node.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming), talks: newQuota(outgoingTalks),
 		lobby: newLobby(allow, guest), sent: sent, places: map[peer.ID]time.Time{}, near: map[peer.ID][]multiaddr.Multiaddr{}, ctx: ctx, stop: stop}
+	if c.Rate > 0 {
+		h.outward.rate, h.inward.rate = max(c.Rate, MinRate), max(c.Rate, MinRate)
+	}
 	h.swarm.Notify(h.lobby)
 	for _, text := range c.Listen {
 		if err := h.listen(text); err != nil {
@@ -421,7 +430,7 @@ func (h *Host) acceptFrom(may func(PeerID) bool, proto string, f func(from PeerI
 			s.Conn().Close()
 			return
 		}
-		if !h.work.run(func() { f(from, s) }) {
+		if !h.work.run(func() { f(from, h.paced(s)) }) {
 			s.Reset()
 		}
 	})
@@ -440,7 +449,7 @@ func (h *Host) open(ctx context.Context, to PeerID, proto string) (network.Strea
 	if err != nil {
 		return nil, croft.E(croft.ErrPeer, to, why(cmp.Or(ctx.Err(), err)))
 	}
-	return s, nil
+	return h.paced(s), nil
 }
 
 func protocolID(proto string) protocol.ID { return protocol.ID("/croft/" + proto) }

@@ -16,6 +16,7 @@
 //	probe.go  whether a peer can be dialled
 //	wire.go   a call as bytes
 //	quota.go  how many calls
+//	pace.go   how many bytes a second
 //
 // This is the only package that imports libp2p.
 package p2p

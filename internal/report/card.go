@@ -32,11 +32,11 @@ func (e Export) Card() ([]byte, error) {
 		Title, Task, Output, Is string
 		Columns                 []croft.Column
 		Words                   []string
-		Metrics                 []metric
+		Parts                   []part
 		Cost                    croft.Cost
 		Energy                  energy.Reading
 		Inputs                  string
-	}{Export: e, Title: titles[e.Result.Family], Task: "tabular-classification", Words: words(e.Result), Metrics: metrics(e.Result)}
+	}{Export: e, Title: titles[e.Result.Family], Task: "tabular-classification", Words: words(e.Result), Parts: parts(e.Result)}
 	view.Output, view.Is = e.output()
 	if view.Output != "probability" {
 		view.Task = "tabular-regression"
@@ -56,18 +56,44 @@ func (e Export) Card() ([]byte, error) {
 	return []byte(out.String()), err
 }
 
-// metric is a figure of the held-out rows, under the name that Hugging Face has for it.
+// part is some of the held-out rows, with what the model is worth on them.
+type part struct {
+	Name    string
+	Rows    int64
+	Metrics []metric
+}
+
+// metric is a figure under the name that Hugging Face has for it.
 type metric struct {
 	Type, Name string
 	Value      float64
 	Interval   string
 }
 
-func metrics(r api.Result) []metric {
+// parts are all held-out rows, then those of each site and of each group, as far as
+// the study lets them be known.
+func parts(r api.Result) (out []part) {
 	if r.TestRows == 0 {
 		return nil
 	}
-	s := r.Score
+	add := func(name string, s api.Score) {
+		if s.Rows > 0 {
+			out = append(out, part{name, s.Rows, metrics(r, s)})
+		}
+	}
+	add("all sites", r.Score)
+	for _, s := range r.Sites {
+		add(s.Name, s.Score)
+	}
+	for _, g := range r.Groups {
+		for _, l := range g.Levels {
+			add(g.Column+" = "+l.Level, l.Score)
+		}
+	}
+	return out
+}
+
+func metrics(r api.Result, s api.Score) []metric {
 	switch r.Family {
 	case "linear":
 		return []metric{{"rmse", "Root mean squared error" + inUnit(r.LabelUnit), s.RMSE, ""}}

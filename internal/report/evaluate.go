@@ -18,13 +18,13 @@ func share(count, of int64) fed.Estimate { return fed.Score{Rows: of, Correct: c
 func evaluation(r api.Result, outcome string) (out []string) {
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if t := r.Score.Confusion; t != nil && r.Calibration != nil {
-		add("Taken for %s from a probability of %s on, %d of the %d held-out rows with it are found, and %d of the %d without it are alarmed for nothing.",
+		add("Taken for %s from a probability of %s on, %d of the %d held-out rows with it are found, and %d of the %d without it are false alarms.",
 			outcome, num(r.Threshold), t.TruePositive, t.TruePositive+t.FalseNegative, t.FalsePositive, t.FalsePositive+t.TrueNegative)
 		expected := 0.0
 		for _, b := range r.Calibration {
 			expected += b.Mean * float64(b.Negative+b.Positive)
 		}
-		add("Its probabilities made %.0f of the held-out rows expect %s; %d had it.", expected, outcome, r.Score.Positive)
+		add("By its probabilities, %.0f of the held-out rows were to have %s; %d had it.", expected, outcome, r.Score.Positive)
 	}
 	if worst := worstSite(r); worst != nil {
 		add("It is least certain at %s: a log-loss of %s, over all sites %s.", worst.Name, num(worst.LogLoss.Value), num(r.Score.LogLoss.Value))
@@ -40,15 +40,17 @@ func evaluation(r api.Result, outcome string) (out []string) {
 			}
 			continue
 		}
-		found := false
-		for _, gap := range []struct {
-			api.Gap
-			what string
-		}{{g.Fairness.Parity, "are taken for " + outcome}, {g.Fairness.Opportunity, "with " + outcome + " are found"}, {g.Fairness.Odds, "of one class are taken for " + outcome}} {
-			if gap.Low > 0 {
+		f, found := g.Fairness, false
+		gap := func(of api.Gap, who, what string) {
+			if of.Low > 0 {
 				found = true
-				add("Take care: of 100 rows with %s = %s, %.0f more %s than of 100 with %s (95 %% interval %.0f to %.0f).", g.Column, gap.Most, 100*gap.Value, gap.what, gap.Least, 100*gap.Low, 100*gap.High)
+				add("Take care: of 100 %swith %s = %s, %.0f more are %s than of 100 with %s (95 %% interval %.0f to %.0f).", who, g.Column, of.Most, 100*of.Value, what, of.Least, 100*of.Low, 100*of.High)
 			}
+		}
+		gap(f.Parity, "rows ", "taken for "+outcome)
+		gap(f.Opportunity, "rows that have "+outcome+", ", "found")
+		if f.Odds.Value != f.Opportunity.Value { // else the same gap again
+			gap(f.Odds, "rows without "+outcome+", ", "false alarms")
 		}
 		if !found {
 			add("Between the levels of %s no gap is larger than chance explains. With few rows that is no proof of fairness.", g.Column)
@@ -97,7 +99,7 @@ func roc(r api.Result) string {
 	if negatives == 0 || positives == 0 {
 		return ""
 	}
-	d, x, y := square("share of those without it that are alarmed for nothing", "share of those with it that are found")
+	d, x, y := square("false alarms among those without it", "found among those with it")
 	path := fmt.Sprintf("M%.1f %.1f", x.at(0), y.at(0))
 	alarms, hits := int64(0), int64(0)
 	for i := len(r.Calibration) - 1; i >= 0; i-- {
@@ -200,11 +202,11 @@ func evaluationLines(r api.Result, width int, number func(float64) string) (out 
 	}
 	score("held out", r.Score)
 	if r.PooledAUC != nil {
-		add("held out: AUC of all rows, least and most", r.PooledAUC.Value, r.PooledAUC)
+		add("held out: AUC of all rows (least and most)", r.PooledAUC.Value, r.PooledAUC)
 	}
 	for _, b := range r.Calibration {
 		if n := b.Negative + b.Positive; n > 0 {
-			of := fmt.Sprintf("held out, predicted %s to %s", number(b.Low), number(b.High))
+			of := fmt.Sprintf("held out predicted %s to %s", number(b.Low), number(b.High))
 			had := share(b.Positive, n)
 			add(of+": rows", float64(n), nil)
 			add(of+": mean predicted", b.Mean, nil)
@@ -212,16 +214,16 @@ func evaluationLines(r api.Result, width int, number func(float64) string) (out 
 		}
 	}
 	for _, s := range r.Sites {
-		score("held out, "+s.Name, s.Score)
+		score("held out at "+s.Name, s.Score)
 	}
 	for _, g := range r.Groups {
 		for _, l := range g.Levels {
-			score(fmt.Sprintf("held out, %s = %s", g.Column, l.Level), l.Score)
+			score(fmt.Sprintf("held out by %s = %s", g.Column, l.Level), l.Score)
 		}
 		if f := g.Fairness; f != nil {
-			add("held out, "+g.Column+": demographic parity, gap", f.Parity.Value, &f.Parity.Estimate)
-			add("held out, "+g.Column+": equal opportunity, gap", f.Opportunity.Value, &f.Opportunity.Estimate)
-			add("held out, "+g.Column+": equalised odds, gap", f.Odds.Value, &f.Odds.Estimate)
+			add("held out by "+g.Column+": gap of demographic parity", f.Parity.Value, &f.Parity.Estimate)
+			add("held out by "+g.Column+": gap of equal opportunity", f.Opportunity.Value, &f.Opportunity.Estimate)
+			add("held out by "+g.Column+": gap of equalised odds", f.Odds.Value, &f.Odds.Estimate)
 		}
 	}
 	return out

@@ -149,7 +149,8 @@ func run(t *testing.T, family string) (croft.Study, api.Result) {
 // What the patients were made up to show is found, and each page says it in words.
 func TestExamplesRun(t *testing.T) {
 	for family, says := range map[string][]string{
-		"logistic":     {"odds of relapse = yes", "therapy=new, compared with the first level, goes with", "AUC within sites"},
+		"logistic": {"odds of relapse = yes", "therapy=new, compared with the first level, goes with", "AUC within sites",
+			"Can its probabilities be believed?", "how many false alarms", "By its probabilities", "By sex: share found", "equal opportunity", "sex = m"},
 		"firth":        {"allergy=yes, compared with the first level, goes with", "odds of reaction = yes"},
 		"linear":       {"One more of age goes with", "mmHg more of pressure", "Root mean squared error mmHg", "R²"},
 		"poisson":      {"the rate of visits", "rate ratio", "Deviance of a row"},
@@ -226,7 +227,7 @@ func checkCSV(t *testing.T, r api.Result) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(string(CSV(r))), "\n")
 	width := strings.Count(lines[0], ",")
-	if r.Terms != nil && (len(lines) != 1+len(r.Terms) || width != 6+len(r.Terms)) {
+	if r.Terms != nil && (len(lines) <= 1+len(r.Terms) || !strings.HasPrefix(lines[1+len(r.Terms)], "held out: rows,") || width != 6+len(r.Terms)) {
 		t.Errorf("%d lines of %d cells for %d terms", len(lines), width+1, len(r.Terms))
 	}
 	if r.Curves != nil && len(lines) != 1+len(r.Curves)*len(r.Curves[0].Points) {
@@ -249,6 +250,7 @@ func TestNamesAreNotMarkup(t *testing.T) {
 	}
 	r.Features[0] = evil
 	r.Sites = []api.SiteScore{{Party: api.Party{Name: evil}, Score: r.Score}}
+	r.Groups[0].Column, r.Groups[0].Levels[0].Level, r.Groups[0].Fairness.Odds.Most, r.PositiveLevel = evil, evil, evil, evil
 	page, err := HTML(r, time.Time{})
 	if err != nil {
 		t.Fatal(err)

@@ -45,14 +45,19 @@ func exported(t *testing.T, family string, rng *rand.Rand) (croft.Study, fed.Res
 	chol.Codes, chol.Missing, chol.Fill = []string{"0", "NA"}, croft.MissingValue, decimal("211.5")
 	oxygen := number("linear_predictor", "%", "0.5", "1") // a name that the graph would like to have
 	oxygen.Codes, oxygen.Missing = []string{"-9", "999"}, croft.MissingDrop
+	lab, mean := number("lab", "mmol/l", "1", "20"), number("mean", "", "-3", "5")
+	lab.Codes, lab.Missing, mean.Missing = []string{"-1"}, croft.MissingIndicator, croft.MissingMean
 	plan := croft.Study{Name: "heart", Purpose: "to try files", Use: croft.UsePublic, Export: true, Schema: croft.Schema{UnitColumn: table.RowUnit, Columns: []croft.Column{
 		number("age", "years", "18", "120"), chol, oxygen,
 		{Name: "cp", Kind: croft.Category, Levels: []string{"1", "2", "-3", "04"}, Codes: []string{"9"}},
 		{Name: "sex", Kind: croft.Category, Levels: []string{"female", "male, or nearly so"}, Missing: croft.MissingDrop},
 		{Name: "half", Kind: croft.Category, Levels: []string{"0.5", "1.5"}},
+		lab, mean,
+		{Name: "ward", Kind: croft.Category, Levels: []string{"A", "B", "rest"}, Codes: []string{"?"}, Other: "rest"},
+		{Name: "grade", Kind: croft.Category, Levels: []string{"1", "2", "3"}, Codes: []string{"9"}, Missing: croft.MissingIndicator},
 		{Name: "ill", Kind: croft.Category, Levels: []string{"no", "yes"}}, number("pressure", "mmHg", "-60", "340"),
 	}}, Model: croft.Model{Family: family, Goal: croft.Inference, Intercepts: croft.CommonIntercept, Label: "ill", Positive: "yes",
-		Features: []string{"age", "cp", "chol", "sex", "linear_predictor", "half"}}}
+		Features: []string{"age", "cp", "chol", "sex", "linear_predictor", "half", "lab", "mean", "ward", "grade"}}}
 	switch family {
 	case "linear":
 		plan.Model.Label, plan.Model.Positive = "pressure", ""
@@ -87,13 +92,14 @@ func exported(t *testing.T, family string, rng *rand.Rand) (croft.Study, fed.Res
 
 // patientsFile makes up a file: ordinary rows, and one for each thing that can be wrong.
 func patientsFile(rng *rand.Rand) (header []string, out [][]string) {
-	header = []string{"sex", "age", "cp", "chol", "linear_predictor", "half"}
+	header = []string{"sex", "age", "cp", "chol", "linear_predictor", "half", "lab", "mean", "ward", "grade"}
 	pick := func(of ...string) string { return of[rng.IntN(len(of))] }
 	text := func(low, high float64) string { return strconv.FormatFloat(low+(high-low)*rng.Float64(), 'g', 6, 64) }
 	for range 40 {
-		out = append(out, []string{pick("female", "male, or nearly so"), text(18, 120), pick("1", "2", "-3", "4"), pick(text(50, 700), "", "0"), text(0.5, 1), pick("0.5", "1.5")})
+		out = append(out, []string{pick("female", "male, or nearly so"), text(18, 120), pick("1", "2", "-3", "4"), pick(text(50, 700), "", "0"), text(0.5, 1), pick("0.5", "1.5"),
+			pick(text(1, 20), "-1", ""), pick(text(-3, 5), ""), pick("A", "B", "rest", "C", "somewhere"), pick("1", "2", "3", "9")})
 	}
-	for column, cells := range [][]string{{"Male", ""}, {"17.999", "120.001", "", "-9"}, {"5", "9", "0"}, {"49", "701"}, {"-9", "999", "0.4", ""}, {"1", ""}} {
+	for column, cells := range [][]string{{"Male", ""}, {"17.999", "120.001", "", "-9"}, {"5", "9", "0"}, {"49", "701"}, {"-9", "999", "0.4", ""}, {"1", ""}, {"21", "0"}, {"6"}, {"?", ""}, {"4"}} {
 		for _, cell := range cells {
 			row := slices.Clone(out[column])
 			row[column] = cell
@@ -174,7 +180,7 @@ func TestONNXSaysTheSame(t *testing.T) {
 				}
 				want = append(want, said)
 			}
-			if refused != 17 {
+			if refused != 23 {
 				t.Errorf("%d rows are refused", refused)
 			}
 			in := feeds(t, p.Inputs(), header, rows)
@@ -303,9 +309,13 @@ func TestONNXSaysWhereItCameFrom(t *testing.T) {
 	if got, want := strings.Join(inputs, "\n"), `int64 cp: one of 1, 2, -3, 04
 string sex: one of female, male, or nearly so
 string half: one of 0.5, 1.5
+string ward: one of A, B, rest; any other counts as rest
+int64 grade: one of 1, 2, 3
 double age: from 18 to 120, in years
 double chol: from 50 to 700, in mg/dl
-double linear_predictor: from 0.5 to 1, in %`; got != want {
+double linear_predictor: from 0.5 to 1, in %
+double lab: from 1 to 20, in mmol/l
+double mean: from -3 to 5`; got != want {
 		t.Errorf("inputs\n%s\nwant\n%s", got, want)
 	}
 }

@@ -25,11 +25,6 @@ import (
 // missing values and constants to fill in are in the graph. All is computed in
 // double, with coefficients in the columns' own units.
 func (e Export) ONNX() ([]byte, error) {
-	for _, c := range e.Plan.Schema.Columns {
-		if c.Missing == croft.MissingIndicator {
-			return nil, croft.E(croft.ErrUsage, "column "+c.Name+" has a column of its own for missing values, which the file could not say", "croft model predict applies the model, or export it as safetensors")
-		}
-	}
 	g := &graph{coefficients: map[string]float64{}, means: map[string]float64{}, taken: slices.Clone(e.Plan.Model.Features)}
 	intercept := 0.0
 	for _, t := range e.Result.Terms {
@@ -74,8 +69,8 @@ type graph struct {
 	onnx.Graph
 	coefficients map[string]float64 // by model column
 	means        map[string]float64
-	parts        []string           // what adds up to the linear predictor
-	taken        []string           // names; those of columns are anybody's choice
+	parts        []string // what adds up to the linear predictor
+	taken        []string // names; those of columns are anybody's choice
 }
 
 // numbers adds all columns that are numbers, as one table.
@@ -100,7 +95,7 @@ func (g *graph) numbers(columns []croft.Column) {
 				codes[i] = append(codes[i], v)
 			}
 		}
-		most, fills = max(most, len(codes[i])), fills || c.Missing == croft.MissingValue || c.Missing == croft.MissingMean
+		most, fills = max(most, len(codes[i])), fills || c.Missing != "" && c.Missing != croft.MissingDrop
 	}
 	x := g.node("Concat", "numbers", inputs, onnx.Attr{Name: "axis", Value: int64(1)})
 	for k := range most {
@@ -121,10 +116,19 @@ func (g *graph) numbers(columns []croft.Column) {
 				return c.Fill.Float()
 			case croft.MissingMean:
 				return g.means[c.Name]
+			case croft.MissingIndicator: // its feature stands at the middle of its range
+				return c.Low.Float() + (c.High.Float()-c.Low.Float())/2
 			}
 			return math.NaN()
 		})
-		x = g.node("Where", "filled", []string{g.node("IsNaN", "is_missing", []string{x}), fill, x})
+		is := g.node("IsNaN", "is_missing", []string{x})
+		x = g.node("Where", "filled", []string{is, fill, x})
+		weights := make([]float64, width)
+		for i, c := range columns {
+			weights[i] = g.coefficients[table.MissingColumn(c.Name)] // 0 where it has none
+		}
+		is = g.node("Cast", "missing", []string{is}, onnx.Attr{Name: "to", Value: int64(onnx.Double)})
+		g.parts = append(g.parts, g.node("MatMul", "of_missing", []string{is, g.constant("missing_coefficients", onnx.Of(weights, width, 1))}))
 	}
 	low := g.node("GreaterOrEqual", "above_low", []string{x, row("low", func(c croft.Column) float64 { return c.Low.Float() })})
 	high := g.node("LessOrEqual", "below_high", []string{x, row("high", func(c croft.Column) float64 { return c.High.Float() })})
@@ -137,20 +141,44 @@ func (g *graph) numbers(columns []croft.Column) {
 }
 
 // category adds what each level of a column adds to the predictor: 0 for the first,
-// NaN for what is no level.
+// NaN for what croft would refuse. Places in the list of effects are those of the
+// levels, then that of a missing value, then that of any other.
 func (g *graph) category(c croft.Column) {
-	effects, places := []float64{0}, []int64{0}
-	for i, level := range c.Levels[1:] {
-		effects, places = append(effects, g.coefficients[c.Name+"="+level]), append(places, int64(i+1))
+	var effects []float64
+	var places []int64
+	keys := slices.Concat(c.Levels, []string{""}, c.Codes)
+	for i := range keys {
+		places = append(places, int64(min(i, len(c.Levels))))
 	}
-	effects = append(effects, math.NaN())
-	kind, keys := onnx.String, onnx.Attr{Name: "keys_strings", Value: c.Levels}
-	if codes, all := integers(c.Levels); all {
-		kind, keys = onnx.Int64, onnx.Attr{Name: "keys_int64s", Value: codes}
+	for i, level := range c.Levels {
+		effect := 0.0
+		if i > 0 {
+			effect = g.coefficients[c.Name+"="+level]
+		}
+		effects = append(effects, effect)
+	}
+	none, other := math.NaN(), len(c.Levels)+1
+	if c.Missing == croft.MissingIndicator {
+		none = g.coefficients[table.MissingColumn(c.Name)]
+	}
+	if c.Other != "" {
+		other = slices.Index(c.Levels, c.Other)
+	}
+	effects = append(effects, none, math.NaN())
+
+	kind, named := onnx.String, onnx.Attr{Name: "keys_strings", Value: keys}
+	if _, all := integers(c.Levels); all {
+		var codes, at []int64
+		for i, key := range keys { // a code that is no integer is a value that no cell can have
+			if v, err := strconv.ParseInt(key, 10, 64); err == nil {
+				codes, at = append(codes, v), append(at, places[i])
+			}
+		}
+		kind, named, places = onnx.Int64, onnx.Attr{Name: "keys_int64s", Value: codes}, at
 	}
 	g.Inputs = append(g.Inputs, onnx.Value{Name: c.Name, Type: kind, Shape: []int{-1, 1}, Doc: about(c)})
-	level := g.learn("LabelEncoder", "level of "+c.Name, c.Name, keys,
-		onnx.Attr{Name: "values_int64s", Value: places}, onnx.Attr{Name: "default_int64", Value: int64(len(c.Levels))})
+	level := g.learn("LabelEncoder", "level of "+c.Name, c.Name, named,
+		onnx.Attr{Name: "values_int64s", Value: places}, onnx.Attr{Name: "default_int64", Value: int64(other)})
 	g.parts = append(g.parts, g.node("Gather", "of "+c.Name, []string{g.constant("effects of "+c.Name, onnx.Of(effects, len(effects))), level}))
 }
 
@@ -197,7 +225,11 @@ func (g *graph) learn(op, out, in string, attrs ...onnx.Attr) string {
 // about says what a column wants.
 func about(c croft.Column) string {
 	if c.Kind == croft.Category {
-		return "one of " + strings.Join(c.Levels, ", ")
+		others := ""
+		if c.Other != "" {
+			others = "; any other counts as " + c.Other
+		}
+		return "one of " + strings.Join(c.Levels, ", ") + others
 	}
 	return fmt.Sprintf("from %s to %s%s", c.Low, c.High, inUnit(c.Unit))
 }

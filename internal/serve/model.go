@@ -158,20 +158,25 @@ func (m *Model) rows(inputs []values) ([][]float64, error) {
 	return d.X, nil
 }
 
-// elements returns a tensor's elements as a file would have them: flat or nested,
-// in row-major order; null is a missing value.
+// elements returns a column's elements as a file would have them.
 func elements(in values) ([]string, error) {
+	if n := len(in.Shape); n == 0 || n > 2 || n == 2 && in.Shape[1] != 1 || in.Shape[0] < 0 || in.Shape[0] > maxRows {
+		return nil, croft.E(croft.ErrRequest, fmt.Sprintf("input %.40q: its shape must be [rows] or [rows, 1], with at most %d rows", in.Name, maxRows))
+	}
+	return texts(in, in.Shape[0], 2)
+}
+
+// texts returns a tensor's n elements as text: flat or nested up to so deep, in
+// row-major order; null is "".
+func texts(in values, n, deep int) ([]string, error) {
 	bad := func(why string) error {
 		return croft.E(croft.ErrRequest, fmt.Sprintf("input %.40q: %s", in.Name, why))
-	}
-	if n := len(in.Shape); n == 0 || n > 2 || n == 2 && in.Shape[1] != 1 || in.Shape[0] < 0 || in.Shape[0] > maxRows {
-		return nil, bad(fmt.Sprintf("its shape must be [rows] or [rows, 1], with at most %d rows", maxRows))
 	}
 	text := in.Datatype == "BYTES"
 	if !text && in.Datatype != "BOOL" && !strings.HasPrefix(in.Datatype, "FP") && !strings.HasPrefix(in.Datatype, "INT") && !strings.HasPrefix(in.Datatype, "UINT") {
 		return nil, bad(fmt.Sprintf("its datatype %.20q is none of FP64, FP32, INT8 to INT64, UINT8 to UINT64, BOOL, BYTES", in.Datatype))
 	}
-	out := make([]string, 0, in.Shape[0])
+	out := make([]string, 0, min(n, len(in.Data)))
 	d := json.NewDecoder(bytes.NewReader(in.Data))
 	d.UseNumber()
 	for depth := 0; ; {
@@ -192,7 +197,7 @@ func elements(in values) ([]string, error) {
 			} else {
 				depth--
 			}
-			if depth > 2 {
+			if depth > max(deep, 1) {
 				return nil, bad("its data are nested too deep")
 			}
 			continue
@@ -208,12 +213,12 @@ func elements(in values) ([]string, error) {
 		case nil:
 			out = append(out, "")
 		}
-		if len(out) > in.Shape[0] {
+		if len(out) > n {
 			break
 		}
 	}
-	if len(out) != in.Shape[0] {
-		return nil, bad(fmt.Sprintf("its shape says %d elements, its data have another number", in.Shape[0]))
+	if len(out) != n {
+		return nil, bad(fmt.Sprintf("its shape says %d elements, its data have another number", n))
 	}
 	return out, nil
 }
@@ -256,8 +261,16 @@ func Outputs(body []byte) (name string, out []float64, err error) {
 	if err = json.Unmarshal(body, &a); err == nil && len(a.Outputs) != 1 {
 		err = fmt.Errorf("it has %d outputs", len(a.Outputs))
 	}
+	var data []*float64
 	if err == nil {
-		name, err = a.Outputs[0].Name, json.Unmarshal(a.Outputs[0].Data, &out)
+		name, err = a.Outputs[0].Name, json.Unmarshal(a.Outputs[0].Data, &data)
+	}
+	for _, v := range data {
+		if v == nil { // no answer for this row
+			nan := math.NaN()
+			v = &nan
+		}
+		out = append(out, *v)
 	}
 	if err != nil {
 		err = croft.E(croft.ErrEncoding, "answer of a model", err)

@@ -3,6 +3,7 @@
 //
 //	serve.go     a request, an answer, an engine
 //	model.go     engine: a model of the network, in process
+//	graph.go     engine: an ONNX file, in process
 //	upstream.go  engine: another program's HTTP server
 //	dialects.go  the HTTP server for programs on this machine
 //	openai.go    dialect: OpenAI's /v1

@@ -4,6 +4,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -131,12 +132,20 @@ func (n *town) refuse() {
 	n.Logf("%-14s %-14s killed, started again, refused, %.1f s", "refuse", "site and seat", time.Since(begun).Seconds())
 }
 
-// kills is how many processes TestRandomKills kills.
-const kills = 30
+// kills is how many processes TestRandomKills kills: $CROFT_KILLS, or 30.
+func kills(t *testing.T) int {
+	text := cmp.Or(os.Getenv("CROFT_KILLS"), "30")
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("CROFT_KILLS=%s is no number of processes", text)
+	}
+	return n
+}
 
 // TestRandomKills kills one or two nodes at a time at random moments of studies,
 // also while people propose and approve, and starts them again.
 func TestRandomKills(t *testing.T) {
+	kills := kills(t)
 	rng := seeded(t)
 	n := newTown(t)
 	want := n.reference()

@@ -97,12 +97,19 @@ patience = "10m"          # without news for so long, a site counts as absent
 			line("low = %v\nhigh = %v", c.Low, c.High)
 		} else {
 			line("levels = [%s]", quotedList(c.Levels))
+			if c.Merged != nil {
+				line("# the small ones together:\n# levels = [%s]\n# other = %s  # whatever is none of these", quotedList(c.Merged), quoted(c.Merged[len(c.Merged)-1]))
+			}
 		}
 		if len(c.Codes) > 0 {
 			line("missing_codes = [%s]  # besides an empty cell", quotedList(c.Codes))
 		}
 		if c.Missing != "" {
-			line("missing = %s  # leave the row out; without a rule a missing value stops the site", quoted(string(c.Missing)))
+			others := `or "indicator"`
+			if c.Kind == croft.Number {
+				others = `or "mean", "indicator"`
+			}
+			line("missing = %s  # leave the row out; %s. Without a rule a missing value stops the site", quoted(string(c.Missing)), others)
 		}
 	}
 	if len(d.LeftOut) > 0 {

@@ -52,6 +52,7 @@ type studyFile struct {
 		Low          number           `toml:"low"`
 		High         number           `toml:"high"`
 		Levels       []string         `toml:"levels"`
+		Other        string           `toml:"other"`
 		MissingCodes []string         `toml:"missing_codes"`
 		Missing      string           `toml:"missing"` // "drop", "mean" or "indicator", or left out
 		Fill         number           `toml:"fill"`
@@ -325,7 +326,7 @@ func or[T any](given *T, usual T) T {
 func (f *File) columns(s *croft.Study) error {
 	others := s.Model.Columns() // none of them is a feature unless the file says so
 	for _, c := range f.text.Columns {
-		column := croft.Column{Name: c.Name, Kind: c.Kind, Unit: c.Unit, Levels: c.Levels, Codes: c.MissingCodes, Missing: croft.MissingRule(c.Missing)}
+		column := croft.Column{Name: c.Name, Kind: c.Kind, Unit: c.Unit, Levels: c.Levels, Other: c.Other, Codes: c.MissingCodes, Missing: croft.MissingRule(c.Missing)}
 		where := columnKey(c.Name)
 		if !slices.Contains([]croft.MissingRule{"", croft.MissingDrop, croft.MissingMean, croft.MissingIndicator}, column.Missing) {
 			return f.bad(where+"missing", `the rule is "drop", "mean" or "indicator"; or leave it out, or put a number in with fill`)

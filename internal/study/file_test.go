@@ -216,7 +216,10 @@ func TestFileRefusals(t *testing.T) {
 		"threshold":           {add("[evaluation]\nthreshold = 1\n"), croft.ErrStudyValue, "evaluation.threshold"},
 		"group of numbers":    {add("[evaluation]\ngroups = [\"age\"]\n"), croft.ErrStudyValue, `evaluation.groups: "age" does not name`},
 		"label as group":      {add("[evaluation]\ngroups = [\"anaemic\"]\n"), croft.ErrStudyValue, "evaluation.groups: the label"},
-		"group twice":         {add("[evaluation]\ngroups = [\"region\", \"region\"]\n"), croft.ErrStudyValue, `"region" is there twice`},
+		"group of no level": {func(s string) string {
+			return add("[evaluation]\ngroups = [\"region\"]\n")(replace(`"drop"`, `"indicator"`)(s))
+		}, croft.ErrStudyValue, `"region" keeps rows without a value`},
+		"group twice": {add("[evaluation]\ngroups = [\"region\", \"region\"]\n"), croft.ErrStudyValue, `"region" is there twice`},
 		"nobody held out": {func(s string) string {
 			return add("[evaluation]\ngroups = [\"region\"]\n")(replace("[people]", "[people]\nhold_out = 0")(s))
 		}, croft.ErrStudyValue, "nobody is held out"},

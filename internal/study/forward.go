@@ -16,14 +16,14 @@ import (
 // announce on the ledger: reports, sealed to the seats, and shares of sums, sealed to the
 // readers. It can open nothing of it that is not sealed to itself, and whoever fetches
 // it compares the hash. It keeps a report until its round is over, a share until the
-// study is, and of one member at most maxCarried bytes.
+// study is (a reader longer, as its own), and of one member at most maxCarried bytes.
 //
 // What two seats say to each other directly (answers about proofs, seeds of a box that did
 // not open) is not carried: for that they must be on together.
 
 const (
-	carriedKind = "carried"  // hashes that this node keeps for others: see carried
-	maxCarried  = 64 << 20   // bytes of one member
+	carriedKind = "carried"   // hashes that this node keeps for others: see carried
+	maxCarried  = 64 << 20    // bytes of one member
 	carryAgain  = time.Minute // after a source was away; its return wakes nobody
 )
 
@@ -33,24 +33,30 @@ type carried struct {
 	Bytes uint64       `cbor:"2,keyasint"`
 }
 
-// carry fetches what the open round announces and this node does not have. It is of
-// help to others only: what fails is tried again later, and stops nothing.
-func (f *follower) carry(ctx context.Context, st ledger.Study, r ledger.Round) error {
-	for _, report := range r.Reports {
-		if len(report.Acks) >= int(st.Quorum) {
-			continue // enough seats have it, and give it to the others
-		}
-		err := f.carryOne(ctx, report.Site, "report", r.Number, uint64(report.Header.Size), report.Header.Head, report.Header.Blob)
+// carry fetches what the open round and the one before announce and this node does not
+// have. It is of help to others only: what fails is tried again later, and stops nothing.
+func (f *follower) carry(ctx context.Context, st ledger.Study) error {
+	var failed error
+	try := func(err error) {
 		if fatal(err) {
-			return err
+			failed = errors.Join(failed, err)
 		}
 	}
-	for _, share := range r.Shares {
-		if err := f.carryOne(ctx, share.Seat, "share", r.Number, share.Cost.Bytes, share.Blob); fatal(err) {
+	for n := max(st.Round, 1) - 1; n <= st.Round; n++ {
+		r, _, err := get[ledger.Round](ctx, f.Node, ledger.RoundKey(st.ID, n))
+		if err != nil {
 			return err
 		}
+		for _, report := range r.Reports {
+			if r.Phase == croft.PhaseReport && len(report.Acks) < int(st.Quorum) { // else enough seats have it
+				try(f.carryOne(ctx, report.Site, "report", n, uint64(report.Header.Size), report.Header.Head, report.Header.Blob))
+			}
+		}
+		for _, share := range r.Shares {
+			try(f.carryOne(ctx, share.Seat, "share", n, share.Cost.Bytes, share.Blob))
+		}
 	}
-	return nil
+	return failed
 }
 
 // carryOne keeps blobs of one member, of so many bytes by its own word.
@@ -106,11 +112,12 @@ func (f *follower) carriedDoc(name string) (kept carried, err error) {
 	return kept, err
 }
 
-// drop erases what was carried in this study: the reports of a round, or all.
-func (f *follower) drop(of string) error {
+// drop erases what was carried under names that begin so and end so. Without the blobs it
+// only stops to count them.
+func (f *follower) drop(prefix, suffix string, blobs bool) error {
 	names, errs := f.Docs.List(carriedKind)
 	for _, name := range names {
-		if !strings.HasPrefix(name, of) || of != f.name() && !strings.HasSuffix(name, ".report") {
+		if !strings.HasPrefix(name, prefix) || !strings.HasSuffix(name, suffix) {
 			continue
 		}
 		kept, err := f.carriedDoc(name)
@@ -118,7 +125,9 @@ func (f *follower) drop(of string) error {
 			errs = errors.Join(errs, err)
 		}
 		for _, hash := range kept.Blobs {
-			errs = errors.Join(errs, f.Blobs.Delete(hash))
+			if blobs {
+				errs = errors.Join(errs, f.Blobs.Delete(hash))
+			}
 		}
 		errs = errors.Join(errs, f.Docs.Delete(carriedKind, name))
 	}

@@ -2,10 +2,13 @@ package study
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"croft"
 	"croft/internal/ledger"
 )
 
@@ -35,43 +38,92 @@ func (p *person) shifts(ctx context.Context, from time.Duration) {
 // minutes in ten, take part in one study: others keep what each left, sealed.
 func TestPartTimeSiteAndSeat(t *testing.T) {
 	for name, c := range map[string]struct {
-		seats func(name string) bool
-		keeps string // who is on all the time
+		noSeats, on []string
 	}{
-		"two other seats are on": {func(name string) bool { return name != "sam" }, "ada ben"},
+		"two other seats are on":        {[]string{"sam"}, []string{"ada", "ben", "fay"}},
+		"a member without a seat is on": {[]string{"sam", "fay"}, []string{"fay"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorldOf(t, c.seats, "ada", "ben", "sam", "xen", "fay")
+				w := newWorldOf(t, func(name string) bool { return !slices.Contains(c.noSeats, name) }, "ada", "ben", "sam", "xen", "fay")
 				defer w.close()
-				s := w.plan(3)
-				s.Patience = 3600
+				s := w.plan(3) // ada, ben and sam
+				s.Patience, s.HoldOut, s.Model = 3600, croft.HoldOut{}, croft.Model{Family: "describe", Goal: croft.Inference, Features: []string{"age", "bmi", "ill"}}
+				// A study of few rounds: each takes ten minutes.
 				id := w.propose(s, 60)
 				ctx, stop := context.WithCancel(t.Context())
-				ended := make(chan struct{}, 4)
-				shift := func(p *person, from time.Duration) {
-					go func() { p.shifts(ctx, from); ended <- struct{}{} }()
+				var shifts sync.WaitGroup
+				for _, p := range w.people {
+					from := 5 * time.Minute
+					if p.name == "sam" {
+						from = 0
+					}
+					if !slices.Contains(c.on, p.name) {
+						shifts.Go(func() { p.shifts(ctx, from) })
+					}
 				}
-				shift(w.people[2], 0)
-				shift(w.people[3], 5*time.Minute)
-				_ = c.keeps
-				st := w.until(id, 12*time.Hour, func(st ledger.Study) bool { return st.Status == ledger.Done || st.Status == ledger.Stopped })
+				st := w.until(id, 12*time.Hour, ended)
 				if st.Status != ledger.Done {
-					t.Fatalf("%v %q", st.Status, st.Reason)
+					t.Errorf("%v %q in round %d", st.Status, st.Reason, st.Round)
 				}
-				t.Logf("%d rounds", st.Round+1)
-				time.Sleep(20 * time.Minute) // virtual: both have been on once more
+				time.Sleep(20 * time.Minute) // virtual: everybody is on once more
 				stop()
-				<-ended
-				<-ended
+				shifts.Wait()
+				for _, p := range w.people {
+					if p.running() == nil {
+						p.start()
+					}
+				}
+				if st.Status != ledger.Done {
+					return
+				}
 				want := w.people[0].model(id)
-				for _, p := range w.people[2:4] {
-					p.start()
+				for _, p := range w.people {
 					if p.model(id) != want {
 						t.Errorf("%s has another model", p.name)
+					}
+					if left, _ := p.docs.List(carriedKind); len(left) > 0 {
+						t.Errorf("%s still carries %d things", p.name, len(left))
+					}
+					for n := range st.Round + 1 {
+						for _, report := range w.round(id, n).Reports {
+							if p.blob.Has(report.Header.Head) || p.blob.Has(report.Header.Blob) {
+								t.Errorf("%s kept a report of round %d", p.name, n)
+							}
+						}
 					}
 				}
 			})
 		})
 	}
+}
+
+// TestThreeDaysOff: after three days in which all were off, a study whose patience is a
+// minute goes on where it stood, and ends with the model of an undisturbed run.
+func TestThreeDaysOff(t *testing.T) {
+	want := reference(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		s := w.plan(4)
+		s.Expires = time.Now().Add(30 * 24 * time.Hour).Unix()
+		id := w.propose(s, 60)
+		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 2 })
+		for _, p := range w.people {
+			p.down()
+		}
+		time.Sleep(3 * 24 * time.Hour) // virtual
+		for _, p := range w.people {
+			p.start()
+			time.Sleep(10 * time.Second) // virtual: one after the other
+		}
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Fatalf("%v %q", st.Status, st.Reason)
+		}
+		for _, p := range w.people {
+			if p.model(id) != want {
+				t.Errorf("%s has another model", p.name)
+			}
+		}
+	})
 }

@@ -159,15 +159,16 @@ type follower struct {
 	*Node
 	id croft.StudyID
 
-	rows       *rows           // the site's rows, once read
-	asked      int64           // the last deadline that a tick was sent for, ms
-	askAgain   int64           // when to ask again about it, ms
-	pause      int64           // until the time after that, ms
-	judging    uint32          // 1 more than the round whose proofs the other seats were asked about
-	judgeAgain time.Time       // when to ask them again
-	judgePause time.Duration   // until the time after that
-	forgotten  uint32          // rounds whose leftovers are erased
-	said       map[string]bool // events reported once
+	rows       *rows                // the site's rows, once read
+	asked      int64                // the last deadline that a tick was sent for, ms
+	askAgain   int64                // when to ask again about it, ms
+	pause      int64                // until the time after that, ms
+	judging    uint32               // 1 more than the round whose proofs the other seats were asked about
+	judgeAgain time.Time            // when to ask them again
+	judgePause time.Duration        // until the time after that
+	forgotten  uint32               // rounds whose leftovers are erased
+	carryNext  map[string]time.Time // when to fetch again what is carried for others
+	said       map[string]bool      // events reported once
 	mu         sync.Mutex
 }
 
@@ -227,7 +228,7 @@ func (f *follower) advance(ctx context.Context) (ended bool, err error) {
 		if _, resting, trouble := f.Resting(); resting || trouble != nil {
 			return false, errors.Join(err, trouble)
 		}
-		err = errors.Join(err, f.round(ctx))
+		err = errors.Join(err, f.round(ctx), f.carry(ctx, st))
 	case ledger.Done:
 		if err = f.round(ctx); err == nil || errors.Is(err, croft.ErrKeyLost) {
 			return true, f.erase(ctx, st)

@@ -437,10 +437,14 @@ func TestAnswersAreForSeats(t *testing.T) {
 		defer w.close()
 		stranger := croft.MemberID{7}
 		id := w.propose(w.plan(4), 60)
-		ben := w.people[1]
-		ben.dieAt("verify")
-		<-ben.died
-		<-ben.done
+		ben, away := w.people[1], w.people[3:]
+		for _, p := range slices.Concat(away, w.people[1:2]) { // with three of five the round stands still
+			p.dieAt("verify")
+		}
+		for _, p := range slices.Concat(away, w.people[1:2]) {
+			<-p.died
+			<-p.done
+		}
 		ben.start()
 		n := w.study(id).Round
 		ask := func(from croft.MemberID, round uint32) error {
@@ -455,12 +459,74 @@ func TestAnswersAreForSeats(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+		vote := func(a ledger.Action, sequence uint64) {
+			for _, p := range w.people[:3] {
+				p.must(&ledger.Vote{Action: a, Sequence: sequence})
+			}
+		}
+		vote(ledger.StopAll, 1)
+		if err := ask(w.people[0].id, n); !errors.Is(err, croft.ErrTxOrder) {
+			t.Errorf("under an emergency stop: %v", err)
+		}
+		vote(ledger.Resume, 2)
+		if err := ask(w.people[0].id, n); err != nil {
+			t.Errorf("after it: %v", err)
+		}
+		for _, p := range away {
+			p.start()
+		}
 		w.until(id, time.Hour, ended)
 		if err := ask(w.people[0].id, n); !errors.Is(err, croft.ErrTxOrder) {
 			t.Errorf("after the end: %v", err)
 		}
 		if _, err := ben.running().GiveAnswers(t.Context(), w.people[0].id, []byte{0xff}); err == nil {
 			t.Error("junk was answered")
+		}
+	})
+}
+
+// A seat whose own answers are those that do not fit goes no further: its machine is
+// broken, or others lie together. All others name it.
+func TestOwnAnswersThatDoNotFit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		for _, p := range w.people {
+			p.dieAt("verify")
+		}
+		id := w.propose(w.plan(4), 60)
+		for _, p := range w.people {
+			<-p.died
+			<-p.done
+		}
+		f := &follower{Node: &Node{Docs: w.people[1].docs, Ledger: w.people[1].rules, Scope: w.genesis.Scope()}, id: id}
+		st, plan, r, err := f.read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := make([][][]byte, len(st.Seats))
+		for i, seat := range st.Seats {
+			p := w.people[slices.IndexFunc(w.people, func(p *person) bool { return p.id == seat })]
+			kept, err := p.docs.Get(answersKind, f.name(roundTag(r.Number)))
+			if p == w.people[1] {
+				kept = wrong(kept)
+			}
+			if err != nil || croft.Decode(kept, &all[i]) != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, p := range w.people {
+			f.Self = p.id
+			judged, err := f.decide(st, plan, r, all)
+			if own := i == 1; own != errors.Is(err, croft.ErrShareMismatch) || !own && !slices.Equal(judged.liars, []croft.MemberID{w.people[1].id}) {
+				t.Errorf("%s: names %d, %v", p.name, len(judged.liars), err)
+			}
+		}
+		for _, p := range w.people {
+			p.start()
+		}
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Error(st.Reason)
 		}
 	})
 }

@@ -149,7 +149,7 @@ func (f *follower) openSum(ctx context.Context, st ledger.Study, plan croft.Stud
 
 func (f *follower) openShare(ctx context.Context, c privagg.Context, seat int, published ledger.SeatShare) ([]uint64, error) {
 	most := int(c.Profile.Seats+maxMembers) * (8*int(c.Length) + 2048)
-	data, err := f.fetch(ctx, published.Blob, most, []croft.MemberID{published.Seat})
+	data, err := f.fetch(ctx, published.Blob, most, f.anybody(ctx, published.Seat))
 	if err != nil {
 		return nil, err
 	}
@@ -243,6 +243,7 @@ func (f *follower) forget(r ledger.Round) error {
 		errs = errors.Join(errs, f.Blobs.Delete(header.Head), f.Blobs.Delete(header.Blob))
 	}
 	errs = errors.Join(errs, f.Docs.Delete(reportKind, f.name(roundTag(r.Number))), f.Docs.Delete(answersKind, f.name(roundTag(r.Number))))
+	errs = errors.Join(errs, f.drop(f.name(roundTag(r.Number)), ".report", true))
 	for _, kind := range []string{outKind, inKind} {
 		names, err := f.Docs.List(kind)
 		errs = errors.Join(errs, err)
@@ -297,6 +298,8 @@ func (f *follower) publish(ctx context.Context, st ledger.Study, plan croft.Stud
 //	Crash before the last document: erased again at the next start.
 func (f *follower) erase(ctx context.Context, st ledger.Study) error {
 	errs := f.forgetBefore(ctx, st.Round+1)
+	_, plan, err := f.study(ctx)
+	errs = errors.Join(errs, err, f.drop(f.name(), "", !has(plan.Readers, f.Self)))
 	for _, kind := range []string{keyKind, outKind, inKind, handKind, heldKind, answersKind, reportKind} {
 		names, err := f.Docs.List(kind)
 		errs = errors.Join(errs, err)

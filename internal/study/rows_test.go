@@ -1,6 +1,7 @@
 package study
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"croft"
 	"croft/internal/data"
 	"croft/internal/fed"
+	"croft/internal/ledger"
 	"croft/internal/table"
 )
 
@@ -194,5 +196,31 @@ func TestFamiliesRefuseWhatTheyCannotUse(t *testing.T) {
 	text := strings.Replace(head, "[people]\n", "[people]\nhold_out = 25\n", 1) + "[model]\n" + describe + columns
 	if _, err := Parse([]byte(text), "a.toml"); !errors.Is(err, croft.ErrStudyValue) || !strings.Contains(err.Error(), "people.hold_out: describe counts everybody") {
 		t.Error(err)
+	}
+}
+
+// Whichever rule about people holds a site back, the ledger gets the same bytes: one
+// word, without a figure, a column or the name of the rule.
+func TestWhatIsWithheldLooksAlike(t *testing.T) {
+	var first []byte
+	for _, err := range []error{
+		croft.E(croft.ErrWithheld, "9 people, fewer than 10"),
+		croft.E(croft.ErrWithheld, "sex over m, label yes: 3"),
+		croft.E(croft.ErrWithheld, "800 exact numbers of 90 rows, which the owner does not allow (allow_exact_detail)"),
+		croft.E(croft.ErrWithheld, "an earlier sum was over the same people but 2: the difference of the two would describe them"),
+		croft.E(croft.ErrPolicy, "the plan has 12 parameters for 60 rows"),
+		croft.E(croft.ErrNoRows, "visits.csv", 0, 1),
+	} {
+		reason, final := refusal(fmt.Errorf("round 3: %w", err))
+		if !final {
+			t.Errorf("%v may pass", err)
+		}
+		body := croft.Encode(ledger.Stop{Study: croft.StudyID{7}, Reason: reason})
+		if first == nil {
+			first = body
+		}
+		if !bytes.Equal(body, first) {
+			t.Errorf("%v is told apart on the ledger: %s", err, reason)
+		}
 	}
 }

@@ -110,7 +110,7 @@ func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, 
 	if err != nil {
 		return nil, nil, err
 	}
-	from := append([]croft.MemberID{report.Site}, report.Acks...)
+	from := f.anybody(ctx, append([]croft.MemberID{report.Site}, report.Acks...)...)
 	headBytes, err := f.fetch(ctx, report.Header.Head, maxHead, from)
 	if err != nil {
 		return nil, nil, err

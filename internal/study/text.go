@@ -88,6 +88,9 @@ func Text(s croft.Study, heading string, name func(croft.MemberID) string) []byt
 		} else {
 			line("levels = [%s]", quotedList(c.Levels))
 		}
+		if c.Other != "" {
+			line("other = %s", quoted(c.Other))
+		}
 		if len(c.Codes) > 0 {
 			line("missing_codes = [%s]", quotedList(c.Codes))
 		}

@@ -45,7 +45,7 @@ func anyStudy(t *rapid.T) croft.Study {
 	for i := range rapid.IntRange(1, 4).Draw(t, "columns") {
 		c := croft.Column{Name: fmt.Sprintf("%s%d", text.Draw(t, "column"), i), Kind: croft.Number, Low: drawDecimal(t, -1000), High: drawDecimal(t, 1000)}
 		if rapid.Bool().Draw(t, "category") {
-			c = croft.Column{Name: c.Name, Kind: croft.Category, Levels: []string{"x " + text.Draw(t, "level"), "y"}}
+			c = croft.Column{Name: c.Name, Kind: croft.Category, Levels: []string{"x " + text.Draw(t, "level"), "y"}, Other: rapid.SampledFrom([]string{"", "y"}).Draw(t, "other")}
 		} else if rapid.Bool().Draw(t, "of measurement") {
 			c.Unit = text.Draw(t, "measure")
 		}

@@ -135,6 +135,8 @@ func faultySchema(s croft.Study) (where, why string) {
 			return where + "name", "the column that identifies people is only used to tell them apart"
 		case !slices.Contains(read, c.Name):
 			return where + "name", "it is neither the label nor a feature, and a study reads nothing that it does not use"
+		case c.Other != "" && !slices.Contains(c.Levels, c.Other):
+			return where + "other", "it is none of the column's levels"
 		case c.Unit != "" && faultyName(c.Unit, maxShort) != "":
 			return where + "unit", faultyName(c.Unit, maxShort)
 		}
@@ -432,6 +434,8 @@ func faultyEvaluation(s croft.Study) (where, why string) {
 			return "evaluation.groups", fmt.Sprintf("%.40q does not name a column of kind category", g.Column)
 		case g.Column == m.Label:
 			return "evaluation.groups", "the label is no group"
+		case c.Missing == croft.MissingIndicator:
+			return "evaluation.groups", fmt.Sprintf("%.40q keeps rows without a value, which belong to no level: write missing = \"drop\"", g.Column)
 		case int(g.Levels) != len(c.Levels):
 			return "evaluation.groups", fmt.Sprintf("%.40q has %d levels, not %d", g.Column, len(c.Levels), g.Levels)
 		case slices.ContainsFunc(m.Groups[:i], func(o croft.Group) bool { return o.Column == g.Column }):

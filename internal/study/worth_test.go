@@ -1,13 +1,17 @@
 package study
 
 import (
+	"bytes"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"croft"
+	"croft/internal/data"
 	"croft/internal/fed"
 	"croft/internal/table"
 )
@@ -142,6 +146,9 @@ func TestWorth(t *testing.T) {
 				if w.Contribution == nil || w.Network.Score.Rows != int64(len(c.site.Test.Y)) || len(w.Network.Groups[0]) != 2 {
 					t.Errorf("%s: %+v", c.name, w)
 				}
+				if c.name == "few held out" && !strings.Contains(w.Why, "fewer than 20") {
+					t.Errorf("%d people: %s", w.People, w.Why)
+				}
 				if again, _ := WorthOf(plan, final, c.site); !reflect.DeepEqual(again, w) {
 					t.Errorf("%s: asked again, another answer", c.name)
 				}
@@ -218,5 +225,48 @@ func TestWorthWithoutAModelOfItsOwn(t *testing.T) {
 	}
 	if len(table.ColumnsOf(plan)) != 2 {
 		t.Error("the group became a feature")
+	}
+}
+
+// A site with few held-out people of a level does not say to which level its rows
+// belong, and warns its owner; of public data it does.
+func TestFewOfAGroupAreWithheld(t *testing.T) {
+	plan := parse(t, strings.Replace(goodFile, "[model]", "[evaluation]\ngroups = [\"region\"]\n[model]", 1))
+	csv := func(west int) []byte {
+		text := "patient,age,region,anaemic\n"
+		for i := range 400 {
+			region := []string{"north", "south"}[i%2]
+			if i < west {
+				region = "west"
+			}
+			text += fmt.Sprintf("p%d,%d,%s,%s\n", i, 20+i%60, region, []string{"no", "yes"}[i/2%2])
+		}
+		return []byte(text)
+	}
+	for _, c := range []struct {
+		west   int
+		public bool
+		says   bool
+	}{{0, false, true}, {12, false, false}, {12, true, true}, {120, false, true}} {
+		rows, err := data.Read(bytes.NewReader(csv(c.west)), "visits.csv", plan.Schema, data.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		site, err := Rows(rows, plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		policy := table.DefaultPolicy()
+		policy.Public = c.public
+		told, warnings, err := withhold(rows, plan, site, policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if says := !slices.Contains(told.Test.Group[0], -1); says != c.says || says == (len(warnings) > 0) || len(told.Test.Group[0]) != len(site.Test.Y) || slices.Contains(site.Test.Group[0], -1) {
+			t.Errorf("%d in the west, public %v: says %v, %v", c.west, c.public, says, warnings)
+		}
+		if all, err := Disclose(rows, plan, site, policy); err == nil && !c.says && !slices.ContainsFunc(all, func(w string) bool { return strings.Contains(w, "left out of the evaluation by region") }) {
+			t.Errorf("the owner is not warned: %v", all)
+		}
 	}
 }

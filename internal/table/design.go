@@ -204,6 +204,10 @@ type column struct {
 	indicated     bool    // of a number: where it is missing another column says so
 }
 
+// MissingColumn returns what the model column is called that says that a feature with
+// MissingIndicator has no value.
+func MissingColumn(feature string) string { return feature + "=" + missing }
+
 // noValue is the level that a column of MissingIndicator stands for, and missing what
 // it is called.
 const (

@@ -327,6 +327,9 @@ func (r *reader) read(name string, line int, text string) (float64, error) {
 		if level < 0 && isNumber {
 			level = slices.Index(r.levels, v)
 		}
+		if level < 0 && r.Other != "" {
+			level = slices.Index(r.Levels, r.Other)
+		}
 		if level < 0 {
 			return 0, croft.E(croft.ErrLevelUnknown, name, line, r.Name, quote(text), strings.Join(r.Levels, ", "))
 		}
