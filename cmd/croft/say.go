@@ -643,7 +643,7 @@ anyone, so that they say nothing about the people in this file.`,
 ranges, the declared levels, missing values where the study has a rule for them. It follows from
 the study's text and the seed alone. So a study can be written and tried before anybody has seen
 a row. A result on it means nothing.`,
-	"study.mock.example":   "  croft study mock anaemia.toml --rows 500\n  croft study propose anaemia.toml --dry-run --dataset mock.csv",
+	"study.mock.example":   "  croft study mock anaemia.toml --rows 500",
 	"study.mock.flag.rows": "how many rows",
 	"study.mock.flag.seed": "the same seed makes the same rows (default: another each time)",
 	"study.mock.flag.out":  "the CSV file to write; - for standard output",
@@ -660,7 +660,7 @@ its min_cell, so that they do not show a few people. It takes two sums.
 When it is done, preflight STUDY compares your own rows with those of the others, here, and
 says what looks wrong: another unit, labels the wrong way round, zeros where others have no
 value, levels written otherwise. Nobody else is told.`,
-	"study.preflight.example": "  croft study preflight anaemia.toml\n  croft study preflight 'anaemia preflight'",
+	"study.preflight.example": "  croft study preflight anaemia.toml",
 	"preflight.none":          "Nothing in your rows looks wrong beside those of the others.",
 	"preflight.found":         "Beside the other sites, {0} in your rows may be wrong. Only you see this.",
 	"preflight.next":          "Next: correct the file or the study file, then croft data add it again",

@@ -70,8 +70,8 @@ func localOnly(train fed.Rows, ridge float64) (m linear, used float64, err error
 const separationRidge = 0.01
 
 // majority returns the model that knows the training labels' base rate and
-// nothing else, as fed.Majority does: one row half positive, half negative joins
-// them.
+// nothing else. One row half positive, half negative joins them, so that no outcome
+// is impossible.
 func majority(train fed.Rows) linear {
 	positive := 0.5
 	for _, y := range train.Y {

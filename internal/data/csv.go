@@ -10,9 +10,7 @@ import (
 	"cmp"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
-	"strings"
 
 	"croft"
 	"croft/internal/table"
@@ -211,6 +209,3 @@ func separator(start []byte) rune {
 	}
 	return rune(best)
 }
-
-// show prints the beginning of a text in quotes.
-func show(text string) string { return fmt.Sprintf("%.40q", strings.TrimSpace(text)) }

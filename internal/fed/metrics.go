@@ -68,18 +68,6 @@ func scoreOf(t [scoreLen]float64) Score {
 	}
 }
 
-// Majority scores the model that knows the training labels' base rate and
-// nothing else. One row half positive, half negative is added to them, so that
-// no outcome is impossible.
-func Majority(train, test []float64) Score {
-	rate := (total(train) + 0.5) / float64(len(train)+1)
-	probability := make([]float64, len(test))
-	for i := range probability {
-		probability[i] = rate
-	}
-	return ScoreOf(probability, test)
-}
-
 // tally returns a score's numbers as they stand in a report, losses as totals. Rows
 // with η ≥ cut are taken for positive.
 func tally(eta, y []float64, cut float64) (t [scoreLen]float64) {

@@ -153,11 +153,11 @@ func TestIntervals(t *testing.T) {
 		}
 	}
 
-	base := Majority([]float64{1, 1, 1, 0}, []float64{1, 1, 0, 1, 1})
+	base := ScoreOf([]float64{.7, .7, .7, .7, .7}, []float64{1, 1, 0, 1, 1})
 	if base.Correct != 4 || base.AUC().Value != 0.5 {
-		t.Errorf("majority: %+v", base)
+		t.Errorf("constant: %+v", base)
 	}
-	near(t, "majority's loss", base.LogLoss().Value, -(4*math.Log(.7)+math.Log(.3))/5, 1e-11, 1)
+	near(t, "constant's loss", base.LogLoss().Value, -(4*math.Log(.7)+math.Log(.3))/5, 1e-11, 1)
 	if l := base.LogLoss(); !(l.Low < l.Value && l.Value < l.High) {
 		t.Errorf("%+v", l)
 	}

@@ -28,7 +28,6 @@ type purse struct {
 	changed bool          // since it was saved
 	moved   chan struct{} // closed and made anew whenever a call ends: who waits looks again
 	thanks  [][]byte      // countersigned receipts for the provider, with the next call
-	shown   croft.Credits // the highest credit that the ledger was shown
 }
 
 // terms returns the channel as it stands.
@@ -120,7 +119,6 @@ func (m *Market) fill(c ledger.Channel) {
 	defer p.mu.Unlock()
 	p.channel.Deposit = max(p.channel.Deposit, c.Terms.Deposit)
 	p.purse.Raise(c.Terms.Deposit)
-	p.shown = c.Credited
 	p.closing = c.Status == ledger.ChannelClosing || c.Status == ledger.ChannelClosed
 }
 

@@ -16,8 +16,6 @@ type till struct {
 	channel croft.Channel
 	till    *pay.Till
 	working int           // calls admitted and not finished
-	onChain croft.Credits // the highest owed that the ledger was shown
-	paid    croft.Credits // by the ledger
 	written bool          // its terms are in the journal
 }
 
@@ -125,7 +123,6 @@ func (m *Market) adopt(c ledger.Channel) *till {
 	defer t.mu.Unlock()
 	t.channel.Deposit = max(t.channel.Deposit, c.Terms.Deposit)
 	t.till.Raise(c.Terms.Deposit)
-	t.onChain, t.paid = c.Owed, c.Paid
 	if c.Status == ledger.ChannelClosing || c.Status == ledger.ChannelClosed {
 		t.till.Close()
 	}

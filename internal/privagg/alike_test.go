@@ -47,8 +47,8 @@ func verdict(c Context, hands []*Hand, blob []byte) []error {
 	for seat := range hands {
 		if errs[seat] == nil {
 			v, err := Decide(c, answers)
-			if err == nil {
-				err = v.Err()
+			if err == nil && !v.Valid {
+				err = croft.E(croft.ErrProof, "the vector is not within its bound")
 			}
 			errs[seat] = err
 		}
@@ -336,7 +336,7 @@ func TestVerdictsUnderLostMessages(t *testing.T) {
 				if lies {
 					liars = []int{liar}
 				}
-				wrong = err != nil || openErr != nil || v.Err() != nil || v.Checked != (spare > 0) || o.Checked != (spare > 0) ||
+				wrong = err != nil || openErr != nil || !v.Valid || v.Checked != (spare > 0) || o.Checked != (spare > 0) ||
 					!slices.Equal(o.Sum, x) || !slices.Equal(v.Liars, liars) || !slices.Equal(o.Liars, liars)
 			}
 			if wrong {

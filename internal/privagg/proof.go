@@ -173,15 +173,6 @@ type Verdict struct {
 	Liars   []int // seats whose answer does not belong, ascending
 }
 
-// Err returns ErrProof if the report is not valid: the word of every honest seat,
-// whatever is wrong with the vector, its digits or its proof.
-func (v *Verdict) Err() error {
-	if !v.Valid {
-		return croft.E(croft.ErrProof, "the vector is not within its bound")
-	}
-	return nil
-}
-
 // Decide joins the seats' shares of a verifier message: verifiers[i] is seat i's,
 // nil where there is none. With too few answers, or too many that do not fit, it
 // fails as Open does.

@@ -159,13 +159,6 @@ func (k *openKey) may(o Offer) error {
 	return nil
 }
 
-// left returns what a key may still spend.
-func (k *Keys) left(key *openKey) croft.Credits {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return key.Cap - min(key.spent, key.Cap)
-}
-
 // spend sets aside what a call may cost. settle then says what it did cost. It fails
 // with croft.ErrSpendCap, and with croft.ErrAPIKey if the key was revoked meanwhile.
 func (k *Keys) spend(key *openKey, most croft.Credits) (settle func(cost croft.Credits), err error) {

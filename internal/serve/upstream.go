@@ -309,7 +309,7 @@ func (u *Upstream) stream(from io.Reader, part func([]byte) error) (a Answer, be
 			Error   json.RawMessage
 		}
 		if err := json.Unmarshal(data, &chunk); err != nil || chunk.Error != nil {
-			return broken(a, pieces, begun, "its server's stream broke off")
+			return broken(a, pieces, begun)
 		}
 		if chunk.Usage != nil {
 			a.Meter.Input, a.Meter.Output = chunk.Usage.Prompt, chunk.Usage.Completion
@@ -323,11 +323,12 @@ func (u *Upstream) stream(from io.Reader, part func([]byte) error) (a Answer, be
 			return a, begun, err
 		}
 	}
-	return broken(a, pieces, begun, "its server's stream broke off")
+	return broken(a, pieces, begun)
 }
 
 // broken ends a stream half-way: with parts handed out it is a partial answer.
-func broken(a Answer, pieces uint64, begun bool, why string) (Answer, bool, error) {
+func broken(a Answer, pieces uint64, begun bool) (Answer, bool, error) {
+	const why = "its server's stream broke off"
 	if !begun {
 		return Answer{}, false, reason(why)
 	}
