@@ -15,8 +15,8 @@ type till struct {
 	mu      sync.Mutex // guards what follows: admission is in memory, so it is held for microseconds
 	channel croft.Channel
 	till    *pay.Till
-	working int           // calls admitted and not finished
-	written bool          // its terms are in the journal
+	working int  // calls admitted and not finished
+	written bool // its terms are in the journal
 }
 
 // terms returns the channel as it stands.

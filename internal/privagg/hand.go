@@ -63,7 +63,7 @@ func (h *Hand) Give(to int, wanted []int, pipe *Sender) ([]byte, error) {
 		}
 		asked[h.head.parts[i]] = true
 	}
-	plaintext := deal(to, h.head.parts, func(i int) *seed {
+	plaintext := dealtTo(to, h.head.parts, func(i int) *seed {
 		if T := h.head.parts[i]; asked[T] {
 			return h.seeds[T]
 		}
@@ -89,7 +89,7 @@ func (h *Hand) giveBinding(from, to int) []byte {
 // Marshal returns the hand to keep on disk until the round is committed: 34 bytes
 // a seed. It is a secret.
 func (h *Hand) Marshal() []byte {
-	return deal(h.seat, h.head.parts, func(i int) *seed { return h.seeds[h.head.parts[i]] })
+	return dealtTo(h.seat, h.head.parts, func(i int) *seed { return h.seeds[h.head.parts[i]] })
 }
 
 // Load adds the seeds of an encoded hand, checking each against its commitment.

@@ -141,7 +141,7 @@ func deal(c Context, n *vdaf.Norm, vector []int64, seats []*Sender, rand io.Read
 	}
 
 	for seat, pipe := range seats {
-		box, err := pipe.Seal(c.Round, head.boxBinding(hash, seat), deal(seat, parts, func(i int) *seed { return &seeds[i] }))
+		box, err := pipe.Seal(c.Round, head.boxBinding(hash, seat), dealtTo(seat, parts, func(i int) *seed { return &seeds[i] }))
 		if err != nil {
 			return nil, err
 		}
@@ -221,10 +221,10 @@ func maskOf(context croft.Hash, T part, s *seed) *vdaf.XOF {
 	return vdaf.NewXOF(s, domain(algorithm, usageMask), binder(context, T))
 }
 
-// deal writes what a seat is entitled to: for each part that it may hold,
+// dealtTo writes what a seat is entitled to: for each part that it may hold,
 // ascending, the part's set in 2 bytes and its seed in 32. of returns nil for a
 // seed that is to be left out.
-func deal(seat int, parts []part, of func(i int) *seed) (out []byte) {
+func dealtTo(seat int, parts []part, of func(i int) *seed) (out []byte) {
 	for i, T := range parts {
 		if s := of(i); !T.excludes(seat) && s != nil {
 			out = append(binary.BigEndian.AppendUint16(out, uint16(T)), s[:]...)
