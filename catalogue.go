@@ -252,7 +252,7 @@ var catalogue = map[Code]entry{
 	ErrTxQuota:     {Exhausted, "{0} has {1} transactions waiting for the next block; no more are taken", "the node hands them in again by itself"},
 
 	ErrInvite:    {Denied, "the invite cannot be used: {0}", "ask who invited you for a new code: croft invite create; see what became of the old one: croft invite ls"},
-	ErrTxCredits: {Exhausted, "{0} has {1} credits free, {2} are needed", "get credits from another member, close a channel that is no longer used, or take less"},
+	ErrTxCredits: {Exhausted, "{0} has {1} credits free, {2} are needed", "the members issue new ones by vote: croft wallet mint MEMBER --amount 100; or close a channel that is no longer used: croft wallet close; or take less"},
 	ErrTxChannel: {Conflict, "the channel cannot do this: {0}", "look at the channel as the ledger has it; nothing was changed"},
 	ErrTxService: {Invalid, "the service cannot be published: {0}", "correct its description and publish it again"},
 
@@ -290,7 +290,7 @@ var catalogue = map[Code]entry{
 	ErrNotApproved: {Pending, "{0} has not approved study {1}", "a person decides: croft study show, then croft study approve or decline"},
 	ErrDiffers:     {Denied, "the study differs from what was approved: {0}", "read it again: croft study show; approve it again if you agree"},
 	ErrExpired:     {Denied, "the approval of {0} expired at {1}", "approve it again if you still agree"},
-	ErrPolicy:      {Denied, "this site's policy refuses: {0}", "nothing was sent; the owner's rules for this data stand in `croft data card`"},
+	ErrPolicy:      {Denied, "this site's policy refuses: {0}", "nothing was sent; the owner's rules for registered data stand in `croft data card NAME`"},
 	ErrDataChanged: {Denied, "the file {0} changed since it was registered", "register the new version: croft data add; the study must be approved again"},
 	ErrWithheld:    {Denied, "withheld: {0}", "the site has too few people for this study; nothing was sent"},
 	ErrPaused:      {Unavailable, "the study is paused: it waits for {0}", "start their nodes; leaving a site out would show its numbers"},

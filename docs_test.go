@@ -315,7 +315,7 @@ func TestCommandsExist(t *testing.T) {
 	for name, text := range documents(t) {
 		for i, block := range strings.Split(text, "```") {
 			if i%2 == 1 {
-				if lines, isShell := strings.CutPrefix(block, "sh\n"); isShell {
+				if kind, lines, _ := strings.Cut(block, "\n"); kind == "sh" || kind == "console" {
 					for line := range strings.Lines(lines) {
 						check(name, line)
 					}

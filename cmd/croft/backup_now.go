@@ -91,8 +91,12 @@ func (c *cli) backupPath(to, member string, at time.Time) (string, error) {
 			return "", croft.E(croft.ErrFolder, c.dir, reason(err))
 		}
 	}
-	if info, err := os.Stat(to); err == nil && info.IsDir() {
+	info, err := os.Stat(to)
+	switch {
+	case err == nil && info.IsDir():
 		to = filepath.Join(to, "croft-"+fileName(member)+"-"+at.Format("20060102-150405")+".age")
+	case filepath.Ext(to) != ".age": // a disk that is not plugged in must not become a file of its name
+		return "", croft.E(croft.ErrUsage, say("backup.now.nofolder", to), say("backup.now.nofolder.fix"))
 	}
 	full, err := filepath.Abs(to)
 	if err != nil {

@@ -104,7 +104,12 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 	if err != nil {
 		return err
 	}
-	return c.result(r, func(w io.Writer) { r.print(w) })
+	return c.result(r, func(w io.Writer) {
+		r.print(w)
+		if r.Added && o.view == "" { // a draft is made from rows that a view has not read
+			fmt.Fprintln(w, say("data.add.next", api.Quote(o.file)))
+		}
+	})
 }
 
 // fetch brings the resources that a server has exported into the node's folder.

@@ -26,7 +26,6 @@ type doctorResult struct {
 // doctor checks the node from both sides and says what to mend. It fails with
 // croft.ErrUnwell if anything has to be.
 func (c *cli) doctor(ctx context.Context) error {
-	c.progress("doctor.asking")
 	health, err := c.health(ctx)
 	if err != nil {
 		return err
@@ -46,6 +45,7 @@ func (c *cli) health(ctx context.Context) (api.Health, error) {
 	}
 	client, err := api.Dial(c.dir)
 	if err == nil {
+		c.progress("doctor.asking")
 		var health api.Health
 		if health, err = client.Health(ctx, true); err == nil {
 			return health, nil

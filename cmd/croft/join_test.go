@@ -100,7 +100,7 @@ func TestJoiningByCommands(t *testing.T) {
 		{a, []string{"invite", "create", "--address", "example.org:80"}, 2, "not an IP address"},
 		{a, []string{"member", "approve", "Clinic B"}, 3, "no newcomer"},
 		{a, []string{"member", "revoke", "Clinic B"}, 3, "no member"},
-		{a, []string{"member", "revoke", "Clinic A", "--yes"}, 6, "last member"},
+		{a, []string{"member", "revoke", "Clinic A", "--yes"}, 6, "nobody could order blocks"},
 	} {
 		if code, _, errs := c.d.croft("", c.args...); code != c.code || !strings.Contains(errs, c.says) {
 			t.Errorf("croft %v: exit code %d: %s", c.args, code, errs)
@@ -170,7 +170,7 @@ func TestJoiningByCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(b.must([]string{"member", "ls", "--json"})), &members); err != nil || len(members.Members) != 2 || members.Needed != 2 || len(members.Applications) != 0 {
 		t.Errorf("%+v %v", members, err)
 	}
-	a.must([]string{"audit", "log"}, "asks to become a member as Clinic B", "admit Clinic B", "ready")
+	a.must([]string{"audit", "log"}, "asks to join as Clinic B", "admit Clinic B", "ready")
 	a.must([]string{"audit", "verify"}, "every signature and link holds")
 	b.must([]string{"audit", "verify"}, "every signature and link holds")
 
@@ -203,6 +203,10 @@ func TestGuestByCommands(t *testing.T) {
 			t.Errorf("croft %v at a guest: exit code %d: %s", args, code, errs)
 		}
 	}
+	a.must([]string{"wallet", "mint", "Lab", "--amount", "5", "--yes"}, "5 credits were issued to Lab")
+	a.must([]string{"service", "publish", "chat", "--upstream", "http://127.0.0.1:9/v1", "--upstream-model", "m"}, "chat is on the ledger")
+	a.must([]string{"service", "stop", "chat"}, "served no longer")
+	a.must([]string{"service", "ls"}, "No service yet")
 	a.must([]string{"member", "revoke", "Lab", "--yes"}, "Lab has left")
 	if out := a.must([]string{"status"}); strings.Contains(out, "Lab") {
 		t.Errorf("one that was sent away is among the nodes:\n%s", out)
@@ -212,7 +216,7 @@ func TestGuestByCommands(t *testing.T) {
 // Only an application that can be voted for says how to.
 func TestApplicantsByStanding(t *testing.T) {
 	for standing, votable := range map[ledger.Standing]bool{ledger.Arrived: false, ledger.Pending: true, ledger.Late: false} {
-		line := applicant{Application: api.Application{Newcomer: croft.Member{Name: "Clinic E"}, Standing: standing.String()}}.line(2)
+		line := applicant{Application: api.Application{Newcomer: croft.Member{Name: "Clinic E"}, Standing: standing.String()}}.line(2, "Clinic E")
 		if strings.Contains(line, "member approve") != votable || !strings.Contains(line, "Clinic E") {
 			t.Errorf("%v: %s", standing, line)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -62,19 +63,24 @@ func (c *cli) memberLs(ctx context.Context) error {
 			fmt.Fprintln(w, say("member.ls.hosted", g.Name, g.ID.Short(), g.Host.Name))
 		}
 		for _, a := range r.Applications {
-			fmt.Fprintln(w, a.line(r.Needed))
+			ref := a.Newcomer.ID.Short()
+			if !slices.ContainsFunc(r.Applications, func(b applicant) bool { return b.Newcomer.Name == a.Newcomer.Name && b.Newcomer.ID != a.Newcomer.ID }) {
+				ref = api.Quote(a.Newcomer.Name)
+			}
+			fmt.Fprintln(w, a.line(r.Needed, ref))
 		}
 		for _, v := range r.Revocations {
-			fmt.Fprintln(w, say("member.ls.revocation", v.Name, names(v.Yes), len(v.Yes), r.Needed, v.ID.Short()))
+			fmt.Fprintln(w, say("member.ls.revocation", v.Name, names(v.Yes), len(v.Yes), r.Needed, api.Quote(v.Name)))
 		}
 		for _, v := range r.Unseated {
-			fmt.Fprintln(w, say("member.ls.unseated", v.Name, len(v.Yes), r.Needed, v.ID.Short()))
+			fmt.Fprintln(w, say("member.ls.unseated", v.Name, len(v.Yes), r.Needed, api.Quote(v.Name)))
 		}
 	})
 }
 
-// line says how an application stands; so many votes decide.
-func (a applicant) line(needed int) string {
+// line says how an application stands; so many votes decide. ref is what a vote calls
+// the newcomer: its name, if no other has it.
+func (a applicant) line(needed int, ref string) string {
 	switch a.Standing {
 	case ledger.Arrived.String():
 		return say("member.ls.arrived", a.Newcomer.Name, a.By.Name)
@@ -82,9 +88,9 @@ func (a applicant) line(needed int) string {
 		return say("member.ls.late", a.Newcomer.Name, a.By.Name)
 	}
 	if a.Guest {
-		return say("member.ls.guest", a.Newcomer.Name, a.By.Name, a.Digits, a.Newcomer.ID.Short())
+		return say("member.ls.guest", a.Newcomer.Name, a.By.Name, a.Digits, ref)
 	}
-	return say("member.ls.applies", a.Newcomer.Name, a.By.Name, a.Digits, len(a.Yes), needed, a.Newcomer.ID.Short())
+	return say("member.ls.applies", a.Newcomer.Name, a.By.Name, a.Digits, len(a.Yes), needed, ref)
 }
 
 // role says what a member's node is for.

@@ -88,7 +88,7 @@ func printLines(w io.Writer, r netResult) {
 		}
 		if n := l.Heard; n != nil && n.Answers {
 			answers = say("net.ms", n.RoundTrip)
-			if behind = say("net.level"); l.Behind > 0 {
+			if behind = say("net.level"); l.Behind > 1 { // one is on its way
 				behind = count(int(l.Behind), "block", "blocks")
 			}
 			switch {

@@ -46,7 +46,6 @@ type reportResult struct {
 // nothing from a log line but its time, its step and its numbers, and without --names
 // no names, ids or addresses.
 func (c *cli) report(ctx context.Context, o reportOptions) error {
-	c.progress("doctor.asking")
 	health, err := c.health(ctx)
 	if err != nil {
 		return err

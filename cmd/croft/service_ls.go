@@ -40,7 +40,11 @@ func (c *cli) serviceLs(ctx context.Context, word string) error {
 	}
 	return c.result(found, func(w io.Writer) {
 		if len(found) == 0 {
-			fmt.Fprintln(w, say("service.ls.none"))
+			none := say("service.ls.none")
+			if word != "" {
+				none = say("service.search.none", word)
+			}
+			fmt.Fprintln(w, none)
 			return
 		}
 		fmt.Fprintln(w, say("service.ls.head"))

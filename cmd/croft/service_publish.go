@@ -129,7 +129,7 @@ func (c *cli) servicePublish(ctx context.Context, o servicePublishOptions) error
 		}
 	}
 	if at.Use == croft.UseMembers && o.use == "" {
-		return croft.E(croft.ErrUse, at.Use, croft.UseNetwork, names(at.Cohort))
+		return croft.E(croft.ErrUse, at.Use, croft.UseNetwork, say("service.publish.members", names(at.Cohort)))
 	}
 	service.Version, service.Tills = at.Version, []croft.PublicKey{at.Till}
 	tx := p.seal(0, &ledger.Publish{Service: service})

@@ -43,9 +43,12 @@ func (c *cli) serviceStop(ctx context.Context, name string) error {
 		if !l.Mine || l.Name != name {
 			continue
 		}
+		at, err := p.Standing(ctx, name, croft.StudyID{})
+		if err != nil {
+			return err
+		}
 		v := l.Service
-		v.Version++
-		v.Withdrawn = true
+		v.Version, v.Tills, v.Withdrawn = at.Version, []croft.PublicKey{at.Till}, true // a listing has no tills
 		tx := p.seal(0, &ledger.Publish{Service: v})
 		if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
 			return err

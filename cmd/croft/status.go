@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -39,7 +40,7 @@ func (c *cli) status(ctx context.Context) error {
 		return err
 	}
 	council, err := client.Council(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, croft.ErrNoQuorum) { // a light node that has found nobody yet still says so
 		return err
 	}
 	g, err := c.genesis()
@@ -52,12 +53,26 @@ func (c *cli) status(ctx context.Context) error {
 	}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("status.member", s.Member.Name, s.Member.ID.Short()))
+		if s.Members == 0 { // all it knows is the genesis
+			fmt.Fprintln(w, say("status.new", g.Name, s.Scope.Network.Short()))
+			if s.Light {
+				fmt.Fprintln(w, say("status.light"))
+			}
+			fmt.Fprintln(w, say("status.noblock"))
+			printPeers(w, peers)
+			return
+		}
 		fmt.Fprintln(w, say("status.network", s.NetworkName, s.Scope.Network.Short(), count(s.Members, "member", "members")))
+		if s.Left {
+			fmt.Fprintln(w, say("status.left"))
+		}
 		if s.Light {
 			fmt.Fprintln(w, say("status.light"))
 		}
 		state := say("status.current")
 		switch {
+		case s.Left:
+			state = say("status.ended")
 		case s.Stopped:
 			state = say("status.stopped")
 		case !s.Moves && len(s.Orderers) > 0:
@@ -77,16 +92,7 @@ func (c *cli) status(ctx context.Context) error {
 			order = "status.one"
 		}
 		fmt.Fprintln(w, say("status.order", names(s.Orderers), say(order)))
-		for _, p := range peers {
-			state := "status.away"
-			if p.Connected {
-				state = "status.connected"
-			}
-			if p.Relayed {
-				state = "status.relayed"
-			}
-			fmt.Fprintln(w, say("status.peer", p.Name, say(state)))
-		}
+		printPeers(w, peers)
 		for _, st := range s.Studies {
 			fmt.Fprintln(w, say("status.study", st.Name, standing(st), st.ID.Short()))
 		}
@@ -109,6 +115,19 @@ func (c *cli) status(ctx context.Context) error {
 			fmt.Fprintln(w, say("status.waiting", st.Name, st.Proposer.Name, st.ID.Short()))
 		}
 	})
+}
+
+func printPeers(w io.Writer, peers []api.Peer) {
+	for _, p := range peers {
+		state := "status.away"
+		if p.Connected {
+			state = "status.connected"
+		}
+		if p.Relayed {
+			state = "status.relayed"
+		}
+		fmt.Fprintln(w, say("status.peer", p.Name, say(state)))
+	}
 }
 
 // standing is a study's status and, once it has begun, its round.

@@ -26,7 +26,12 @@ type studyNewOptions struct {
 
 func (c *cli) studyNewVerb() *cobra.Command {
 	var o studyNewOptions
-	cmd := c.verb("study.new", "new --from FILE.csv", cobra.NoArgs, func(context.Context, []string) error { return c.studyNew(o) })
+	cmd := c.verb("study.new", "new --from FILE.csv", cobra.MaximumNArgs(1), func(_ context.Context, args []string) error {
+		if len(args) > 0 {
+			return croft.E(croft.ErrUsage, say("study.new.positional"), "croft study new --from "+api.Quote(args[0]))
+		}
+		return c.studyNew(o)
+	})
 	cmd.Flags().StringVar(&o.from, "from", "", say("study.new.flag.from"))
 	cmd.Flags().BoolVar(&o.comma, "decimal-comma", false, say("flag.comma"))
 	cmd.Flags().StringVar(&o.family, "family", study.Families()[0], say("study.new.flag.family", strings.Join(study.Families(), ", ")))

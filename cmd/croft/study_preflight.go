@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,7 @@ func finding(f table.Finding, shapes []table.Shape) string {
 	case table.FindUnit:
 		here, elsewhere = short(f.Here), short(f.Elsewhere)
 	case table.FindOutside:
-		here = fmt.Sprint(f.Here)
+		here = fmt.Sprint(math.Ceil(f.Here))
 	}
 	return say("preflight."+strings.ReplaceAll(string(f.Kind), " ", ""), f.Column, here, elsewhere, f.Level, unit)
 }

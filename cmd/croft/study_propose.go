@@ -40,6 +40,14 @@ func (c *cli) studyProposeVerb() *cobra.Command {
 	return cmd
 }
 
+// verb is the command that these are the options of.
+func (o studyProposeOptions) verb() string {
+	if o.preflight {
+		return "preflight"
+	}
+	return "propose"
+}
+
 type studyProposeResult struct {
 	ID       croft.StudyID `json:"id,omitzero"` // none in a dry run
 	Plan     croft.Study   `json:"plan"`
@@ -100,6 +108,9 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 			}
 			printCheck(w, check)
 			fmt.Fprintln(w, say("dry"))
+			if len(r.Unknown) == 0 {
+				fmt.Fprintln(w, say("study.propose.ready", o.verb(), api.Quote(o.file)))
+			}
 		})
 	}
 	tx, err := p.proposal(ctx, r.Plan)
@@ -111,6 +122,12 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 		r.Proposed = false
 		err = c.result(r, func(w io.Writer) {
 			fmt.Fprintln(w, say("study.propose.known", known.Name, known.ID.Short(), known.Status))
+			if known.Status == ledger.Done.String() {
+				fmt.Fprintln(w, say("study.propose.anew"))
+			}
+			if o.preflight {
+				fmt.Fprintln(w, say("study.watch.compare", known.ID.Short()))
+			}
 		})
 	} else {
 		if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
@@ -118,6 +135,9 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 		}
 		err = c.result(r, func(w io.Writer) {
 			fmt.Fprintln(w, say("study.propose.done", r.Plan.Name, r.ID.Short()))
+			if o.data.file == "" && slices.Contains(r.Plan.Sites, p.self) {
+				fmt.Fprintln(w, say("study.propose.approve", r.ID.Short()))
+			}
 			fmt.Fprintln(w, say("study.propose.next", r.ID.Short()))
 		})
 	}

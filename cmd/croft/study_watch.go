@@ -84,6 +84,13 @@ func (c *cli) ended(ctx context.Context, client *api.Client, st api.Study) (bool
 			return false, nil // its last sum is still being opened here
 		}
 		c.progress("study.watch.done", st.Name, st.ID.Short())
+		switch family := st.Plan.Model.Family; {
+		case !st.Mine || family == "describe" || family == "kaplan-meier": // it has no rows in it, or nothing was predicted
+		case family == croft.Preflight:
+			c.progress("study.watch.compare", st.ID.Short())
+		default:
+			c.progress("study.watch.worth", st.ID.Short())
+		}
 		return true, nil
 	}
 	return false, nil

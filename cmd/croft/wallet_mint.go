@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"croft"
+	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
@@ -47,12 +48,17 @@ func (c *cli) walletMint(ctx context.Context, ref, text string) error {
 			r.Member, r.Name = m.ID, m.Name
 		}
 	}
-	if r.Member.IsZero() {
-		return croft.E(croft.ErrNotFound, say("member.noun"), ref, "croft member ls")
-	}
 	council, err := p.Council(ctx)
 	if err != nil {
 		return err
+	}
+	for _, g := range council.Guests {
+		if named(ref, g.Name, g.ID) {
+			r.Member, r.Name = g.ID, g.Name
+		}
+	}
+	if r.Member.IsZero() {
+		return croft.E(croft.ErrNotFound, say("member.noun"), ref, "croft member ls")
 	}
 	wallet, err := p.Wallet(ctx)
 	if err != nil {
@@ -78,6 +84,6 @@ func (c *cli) walletMint(ctx context.Context, ref, text string) error {
 			fmt.Fprintln(w, say("wallet.mint.done", r.Amount, r.Name))
 			return
 		}
-		fmt.Fprintln(w, say("wallet.mint.waits", r.Amount, r.Name, council.Needed))
+		fmt.Fprintln(w, say("wallet.mint.waits", r.Amount, r.Name, council.Needed, api.Quote(r.Name)))
 	})
 }

@@ -46,16 +46,20 @@ func (c *cli) walletShow(ctx context.Context) error {
 			}
 			fmt.Fprintln(w, say("wallet.show.row", ch.ID.Short(), role, ch.Other.Name, ch.Deposit, middle, when))
 		}
-		if open == 0 {
+		switch {
+		case r.Issued == 0:
+			fmt.Fprintln(w, say("wallet.show.broke"))
+		case open == 0:
 			fmt.Fprintln(w, say("wallet.show.none"))
 		}
 	})
 }
 
-// findChannel returns the channel with this id or its beginning.
+// findChannel returns the channel with this id or its beginning, or those to this
+// member that are not closed.
 func findChannel(r api.Wallet, ref string) (found []api.Channel) {
 	for _, ch := range r.Channels {
-		if id := ch.ID.String(); len(ref) >= 4 && len(ref) <= len(id) && id[:len(ref)] == ref {
+		if id := ch.ID.String(); len(ref) >= 4 && len(ref) <= len(id) && id[:len(ref)] == ref || ch.Other.Name == ref && ch.Status != "closed" {
 			found = append(found, ch)
 		}
 	}

@@ -49,7 +49,10 @@ func (c *cli) oneChannel(ctx context.Context, p *person, ref string) (ch api.Cha
 		return ch, err
 	}
 	found := findChannel(wallet, ref)
-	if len(found) != 1 {
+	if len(found) > 1 {
+		return ch, croft.E(croft.ErrUsage, say("wallet.several", ref), say("wallet.several.fix"))
+	}
+	if len(found) == 0 {
 		return ch, croft.E(croft.ErrNotFound, say("wallet.channel"), ref, "croft wallet show")
 	}
 	return found[0], nil

@@ -114,8 +114,9 @@ type Status struct {
 	AppHash     croft.Hash `json:"app_hash"`
 	BlockTime   time.Time  `json:"block_time"` // of the last block: the past, on an idle ledger
 	CatchingUp  bool       `json:"catching_up"`
-	Stopped     bool       `json:"stopped"` // by vote: the emergency stop
-	Members     int        `json:"members"`
+	Stopped     bool       `json:"stopped"`   // by vote: the emergency stop
+	Members     int        `json:"members"`   // 0 until the first block is here
+	Left        bool       `json:"left"`      // this one is a member no more
 	Connected   int        `json:"connected"` // other members' nodes
 	Orderers    []Party    `json:"orderers"`
 	Needed      int        `json:"orderers_needed"` // so many orderers must be up for the ledger to move

@@ -44,11 +44,15 @@ func (h Health) Findings() []Finding {
 	add := func(check string, level Level, says, fix string) { out = append(out, Finding{check, level, says, fix}) }
 	if h.Status == nil {
 		add("node", Problem, "no node is running in "+h.Folder.Dir, "croft up --dir "+Quote(h.Folder.Dir))
+	} else if h.Status.Left { // whatever else is amiss follows from it
+		add("members", Problem, "this member has left the network: the others' nodes answer it no more", "croft audit log says who voted for it; to come back, ask a member for an invite, and join under another name with another folder: croft join CODE --name NAME --dir FOLDER")
 	} else {
 		h.clock(add)
 		h.ledger(add)
-		h.members(add)
-		h.reach(add)
+		if h.Status.Members > 0 { // else nobody is known yet
+			h.members(add)
+			h.reach(add)
+		}
 		h.versions(add)
 		h.studies(add)
 	}
@@ -106,6 +110,8 @@ func (h Health) ledger(add adder) {
 		add("ledger", Note, "the network is stopped by vote", "members vote to go on: croft network resume")
 	case s.Light && len(s.Orderers) == 0:
 		add("ledger", Problem, "this node is light and keeps no blocks: it needs one full member's node that answers, and none does", "check this machine's network and firewall; or have a full member start its node")
+	case s.Members == 0:
+		add("ledger", Note, "no block is here yet: it is fetching them from the other members' nodes", "wait; if it stays so, check this machine's network and firewall")
 	case !s.Moves:
 		add("ledger", Problem, fmt.Sprintf("it does not move: %d of %d orderers must be up, %d are (away: %s)", s.Needed, len(s.Orderers), up, parties(s.Away)), "start the nodes of "+parties(s.Away))
 	case s.CatchingUp:

@@ -72,8 +72,12 @@ func TestFindings(t *testing.T) {
 		"all are silent":      {func(h *Health) { h.Neighbours = []Neighbour{{Party: named("b")}} }, "members", Problem, "no other member's node answers"},
 		"not asked, away":     {func(h *Health) { h.Asked, h.Neighbours, h.Status.Connected = time.Time{}, nil, 0 }, "members", Problem, "no other member's node is connected"},
 		"not asked":           {func(h *Health) { h.Asked, h.Neighbours = time.Time{}, nil }, "reach", Note, "not tried"},
-		"alone":               {alone, "members", Fine, "nobody else is a member yet"},
-		"alone on loopback":   {func(h *Health) { alone(h); h.Listen = []string{"/ip4/127.0.0.1/tcp/7421/p2p/A"} }, "reach", Note, "this machine only"},
+		"left":                {func(h *Health) { h.Status.Left, h.Status.Moves = true, false }, "members", Problem, "this member has left the network"},
+		"no block yet": {func(h *Health) {
+			h.Status.Members, h.Status.Orderers, h.Status.Needed, h.Status.Moves = 0, nil, 1, false
+		}, "ledger", Note, "no block is here yet"},
+		"alone":             {alone, "members", Fine, "nobody else is a member yet"},
+		"alone on loopback": {func(h *Health) { alone(h); h.Listen = []string{"/ip4/127.0.0.1/tcp/7421/p2p/A"} }, "reach", Note, "this machine only"},
 		"nobody tried": {func(h *Health) {
 			h.Neighbours = h.Neighbours[:1]
 			h.Neighbours[0].Dialled, h.Neighbours[0].Reaches = false, nil

@@ -69,7 +69,7 @@ func groupOf(plan croft.Study, column croft.Column, levels []fed.Score) Group {
 	out := Group{Column: column.Name}
 	least := int64(table.DefaultPolicy().MinCell)
 	if levels == nil {
-		out.Withheld = "fewer than three sites have enough people of each level among those held out"
+		out.Withheld = "it takes three sites, and each that holds people out must have enough of each level among them"
 		return out
 	}
 	chances := plan.Model.Family == "logistic" || plan.Model.Family == "firth"

@@ -213,7 +213,7 @@ func (h Health) Anonymous() Health {
 	if s := h.Status; s != nil {
 		self = s.Member.Name
 		out.Status = &Status{Member: member(s.Member), Dir: out.Folder.Dir, NetworkName: "the network", Light: s.Light, Height: s.Height, AppHash: s.AppHash, BlockTime: s.BlockTime, CatchingUp: s.CatchingUp,
-			Stopped: s.Stopped, Members: s.Members, Connected: s.Connected, Orderers: parties(s.Orderers), Needed: s.Needed, Away: parties(s.Away), Moves: s.Moves, Rest: s.Rest, Engine: s.Engine}
+			Stopped: s.Stopped, Members: s.Members, Left: s.Left, Connected: s.Connected, Orderers: parties(s.Orderers), Needed: s.Needed, Away: parties(s.Away), Moves: s.Moves, Rest: s.Rest, Engine: s.Engine}
 		for _, st := range s.Studies {
 			out.Status.Studies = append(out.Status.Studies, study(st))
 		}

@@ -68,6 +68,8 @@ func (s Services) status(r *http.Request) (Status, error) {
 	for _, m := range members {
 		if !m.Revoked {
 			out.Members++
+		} else if m.Self {
+			out.Left = true
 		}
 	}
 	for _, p := range s.Peers() {

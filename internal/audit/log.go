@@ -118,7 +118,7 @@ func (j *journal) describe(e *Entry, raw []byte) {
 	case *ledger.Invite:
 		e.Word, e.Text = "invite", count(int64(body.Uses), "use")
 	case *ledger.Join:
-		e.Word, e.Text = "join", "asks to become a member as "+body.Newcomer.Name
+		e.Word, e.Text = "join", "asks to join as "+body.Newcomer.Name
 	case *ledger.Ready:
 		e.Word = "ready"
 	case *ledger.Register:

@@ -124,7 +124,7 @@ func CompareHeart(ctx context.Context, o ArmsOptions, progress func(string)) (*A
 	if err != nil {
 		return nil, err
 	}
-	r := &ArmsReport{Data: HeartAttribution, Definitions: armDefinitions, Machine: o.Machine, Commit: o.Commit}
+	r := &ArmsReport{Data: heartAttribution, Definitions: armDefinitions, Machine: o.Machine, Commit: o.Commit}
 	largest, all, files := 0, 0, int64(0)
 	for i, s := range sites {
 		n := len(s.Train.Y) + len(s.Test.Y)

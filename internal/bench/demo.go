@@ -103,7 +103,7 @@ const cooperative = "cooperative"
 // its own folder, keys, ports and CometBFT node. Four clinics register their
 // files and approve; everything after that is the ordinary path of a study.
 func Demo(ctx context.Context, c DemoConfig) (*DemoReport, error) {
-	report, _, err := perform(ctx, c, cast{Clinics(c.Seed), "lesions", StudyTOML})
+	report, _, err := perform(ctx, c, cast{clinicsOf(c.Seed), "lesions", studyTOML})
 	return report, err
 }
 
@@ -218,7 +218,7 @@ func play(ctx context.Context, c DemoConfig, network *sim.Network, k cast) (*Dem
 		}); err != nil {
 			return nil, nil, err
 		}
-		if err := m.Approve(ctx, id, datasets[i], 60); err != nil {
+		if err := m.Approve(ctx, id, datasets[i]); err != nil {
 			return nil, nil, err
 		}
 		c.Progress(DemoStep{Stage: "approve", Who: m.Name})

@@ -132,7 +132,7 @@ func Heart(ctx context.Context, o HeartOptions, progress func(string)) (*HeartRe
 		return nil, err
 	}
 	r := &HeartReport{
-		Data: HeartAttribution, Sums: "the private sum's encoding, added in the clear in one process",
+		Data: heartAttribution, Sums: "the private sum's encoding, added in the clear in one process",
 		Definitions: maps.Clone(definitions), Machine: o.Machine, Commit: o.Commit,
 		Published: slices.Clone(published), Seed: o.Seed, Splits: o.Splits,
 	}

@@ -14,9 +14,9 @@ import (
 	"croft/internal/table"
 )
 
-// HeartAttribution names the source of the hospitals' data, as its licence and
+// heartAttribution names the source of the hospitals' data, as its licence and
 // its authors ask. The data is not part of this program.
-const HeartAttribution = "Heart Disease by A. Janosi (Hungarian Institute of Cardiology, Budapest), " +
+const heartAttribution = "Heart Disease by A. Janosi (Hungarian Institute of Cardiology, Budapest), " +
 	"W. Steinbrunn (University Hospital, Zurich), M. Pfisterer (University Hospital, Basel) and " +
 	"R. Detrano (V.A. Medical Center, Long Beach, and Cleveland Clinic Foundation), " +
 	"UCI Machine Learning Repository, doi:10.24432/C52P4X, CC BY 4.0"

@@ -18,7 +18,7 @@ func TestProofsChangeNoCoefficient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, k := range map[string]cast{"demo": {Clinics(1), "lesions", StudyTOML}, "heart": heart} {
+	for name, k := range map[string]cast{"demo": {clinicsOf(1), "lesions", studyTOML}, "heart": heart} {
 		var results []string
 		for _, unproved := range []bool{true, false} {
 			var begun, ended time.Time

@@ -79,12 +79,12 @@ var clinics = []Clinic{
 	{Name: "isle", Rows: 64, Malignant: 35},
 }
 
-// Clinics deals the 569 patients to four clinics that differ in size, in base
+// clinicsOf deals the 569 patients to four clinics that differ in size, in base
 // rate and in their patients: the clinics choose in order of size, and each takes
 // of either class a lesion with a probability proportional to its rank in size
 // within the class, so that large lesions tend to large clinics. One seed deals
 // alike on every machine: the draw uses integers and PCG's own output only.
-func Clinics(seed uint64) []Clinic {
+func clinicsOf(seed uint64) []Clinic {
 	type lesion struct {
 		row    int
 		radius float64
@@ -165,11 +165,11 @@ func wdbc() [][]string {
 	return lines[1:]
 }
 
-// StudyTOML returns the demo's study file for sites of these names: which of
+// studyTOML returns the demo's study file for sites of these names: which of
 // eight features of a lesion's nuclei go with malignancy. The last day of the
 // study is the one, in UTC, of expires. Each site's own metrics may leave, which
 // a study on private data would rather not allow.
-func StudyTOML(sites []string, expires time.Time) []byte {
+func studyTOML(sites []string, expires time.Time) []byte {
 	quoted := make([]string, len(sites))
 	for i, s := range sites {
 		quoted[i] = strconv.Quote(s)

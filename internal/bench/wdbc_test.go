@@ -30,7 +30,7 @@ func TestClinicsHoldEveryPatientOnce(t *testing.T) {
 	for _, seed := range []uint64{0, 1, 42, math.MaxUint64} {
 		seen := map[string]string{}
 		var rows, malignant []int
-		for _, c := range Clinics(seed) {
+		for _, c := range clinicsOf(seed) {
 			lines, err := csv.NewReader(bytes.NewReader(c.CSV)).ReadAll()
 			if err != nil {
 				t.Fatal(err)
@@ -90,7 +90,7 @@ func TestClinicsAreTheSameEverywhere(t *testing.T) {
 		7: "eb2f975f0c29f95a31f6bffd55715931061aa0e01234c28f119e1da978d39e07",
 	} {
 		h := sha256.New()
-		for _, c := range Clinics(seed) {
+		for _, c := range clinicsOf(seed) {
 			h.Write(c.CSV)
 		}
 		if got := fmt.Sprintf("%x", h.Sum(nil)); got != want {
@@ -112,7 +112,7 @@ func TestLargeClinicsTakeLargeLesions(t *testing.T) {
 		var means [4]float64
 		const seeds = 20
 		for seed := range uint64(seeds) {
-			for c, clinic := range Clinics(seed) {
+			for c, clinic := range clinicsOf(seed) {
 				sum, n := 0.0, 0.0
 				for line := range strings.Lines(string(clinic.CSV)) {
 					if id, _, _ := strings.Cut(line, ","); strings.HasSuffix(line, class+"\n") {
@@ -136,11 +136,11 @@ func TestLargeClinicsTakeLargeLesions(t *testing.T) {
 func demo(t testing.TB, seed uint64) (croft.Study, []Site) {
 	t.Helper()
 	var names []string
-	all := Clinics(seed)
+	all := clinicsOf(seed)
 	for _, c := range all {
 		names = append(names, c.Name)
 	}
-	file, err := study.Parse(StudyTOML(names, testExpiry), "demo.toml")
+	file, err := study.Parse(studyTOML(names, testExpiry), "demo.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ var update = flag.Bool("update", false, "write testdata/demo.csv; then run testd
 func TestDemoEqualsR(t *testing.T) {
 	const seed = 1
 	var rows strings.Builder
-	for c, clinic := range Clinics(seed) {
+	for c, clinic := range clinicsOf(seed) {
 		for i, line := range slices.Collect(strings.Lines(string(clinic.CSV))) {
 			patient, _, _ := strings.Cut(line, ",")
 			person := sha256.Sum256([]byte(patient))

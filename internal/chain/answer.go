@@ -18,11 +18,11 @@ import (
 // What a full node answers light ones. Each answer proves itself, but for a refusal
 // of a transaction and for blocks, which are for an auditor: see Light.
 
-// MaxQuestion bounds what a light node asks, MaxReply what it is answered: a block
+// MaxQuestion bounds what a light node asks, maxReply what it is answered: a block
 // and a little.
 const (
 	MaxQuestion = ledger.MaxTx + 16<<10
-	MaxReply    = 4 << 20
+	maxReply    = 4 << 20
 )
 
 // question is what a light node asks.

@@ -531,7 +531,11 @@ func (l *Light) Submit(ctx context.Context, tx []byte) error {
 		return err
 	}
 	for {
-		l.handing <- struct{}{}
+		select {
+		case l.handing <- struct{}{}:
+		case <-ctx.Done():
+			return croft.E(croft.ErrNoQuorum, ctx.Err())
+		}
 		done, err := l.hand(ctx, tx)
 		if <-l.handing; done {
 			return err

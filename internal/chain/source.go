@@ -60,7 +60,7 @@ func (l *Light) ask(ctx context.Context, to croft.Member, q question, reply any)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	raw, err := l.cfg.Fulls.Ask(ctx, to, croft.Encode(q), MaxReply)
+	raw, err := l.cfg.Fulls.Ask(ctx, to, croft.Encode(q), maxReply)
 	if err == nil && reply != nil {
 		if wrong := croft.Decode(raw, reply); wrong != nil {
 			err = l.doubt(to, wrong)

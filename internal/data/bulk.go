@@ -18,7 +18,7 @@ import (
 )
 
 // Bulk fetches what a FHIR server has exported (Bulk Data Access 2.0: a manifest that
-// lists files of resources) into a folder, for OpenFHIR to read.
+// lists files of resources) into a folder, for openFHIR to read.
 type Bulk struct {
 	Manifest string   // its address
 	Hosts    []string // that may be asked, as they stand in an address, with the port if it has one
@@ -104,10 +104,15 @@ func (b Bulk) claim(folder string, text []byte) error {
 	case err == nil:
 		return nil
 	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
+	f, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
 		return croft.E(croft.ErrFileWrite, path, err)
 	}
-	return nil
+	defer f.Close()
+	if _, err := f.Write(text); err != nil {
+		return croft.E(croft.ErrFileWrite, path, err)
+	}
+	return keep(f, path)
 }
 
 // file fetches one file, of at most so many bytes, and returns how many are left for
@@ -149,10 +154,22 @@ func (b Bulk) file(ctx context.Context, address, path string, left int64) (int64
 	case from+n > left:
 		return 0, croft.E(croft.ErrFetch, address, "the export is larger than is allowed")
 	}
-	if err := errors.Join(f.Sync(), f.Close(), os.Rename(part, path)); err != nil {
-		return 0, croft.E(croft.ErrFileWrite, path, err)
+	if err := keep(f, path); err != nil {
+		return 0, err
 	}
 	return left - from - n, nil
+}
+
+// keep gives a file that is whole its name, once it is on the disk.
+func keep(f *os.File, path string) error {
+	err := errors.Join(f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return croft.E(croft.ErrFileWrite, path, err)
+	}
+	return nil
 }
 
 func seek(f *os.File, to int64) error { _, err := f.Seek(to, io.SeekStart); return err }
@@ -196,7 +213,8 @@ func (b Bulk) get(ctx context.Context, address string, from int64) (body io.Read
 		return answer.Body, 0, nil
 	case from > 0 && answer.StatusCode == http.StatusPartialContent && strings.HasPrefix(answer.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", from)):
 		return answer.Body, from, nil
-	case from > 0 && answer.StatusCode == http.StatusRequestedRangeNotSatisfiable: // all of it is here
+	case from > 0 && answer.StatusCode == http.StatusRequestedRangeNotSatisfiable &&
+		slices.Contains([]string{"", fmt.Sprintf("bytes */%d", from)}, answer.Header.Get("Content-Range")): // all of it is here
 		answer.Body.Close()
 		return http.NoBody, from, nil
 	}

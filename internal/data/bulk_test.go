@@ -57,7 +57,7 @@ func TestBulkDataIsFetchedAndResumed(t *testing.T) {
 	}
 	view := filepath.Join(t.TempDir(), "view.json")
 	os.WriteFile(view, []byte(`{"resource":"Patient","select":[{"column":[{"name":"id","path":"id"},{"name":"gender","path":"gender"}]}]}`), 0o600)
-	tab, hash, err := OpenFHIR(dir, view, croft.Schema{UnitColumn: "id"}, Limits{})
+	tab, hash, err := openFHIR(dir, view, croft.Schema{UnitColumn: "id"}, Limits{})
 	if err != nil || tab.Rows() != 50 {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestBulkDataIsFetchedAndResumed(t *testing.T) {
 	if _, err := b.Fetch(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	if again, other, err := OpenFHIR(dir, view, croft.Schema{UnitColumn: "id"}, Limits{}); err != nil || other != hash || again.Rows() != 50 {
+	if again, other, err := openFHIR(dir, view, croft.Schema{UnitColumn: "id"}, Limits{}); err != nil || other != hash || again.Rows() != 50 {
 		t.Error("resumed, it is another export", err)
 	}
 	os.Rename(first, first+".part") // all arrived, and then it died

@@ -19,7 +19,7 @@ import (
 	"croft/internal/table"
 )
 
-// OpenFHIR reads a folder of FHIR resources into a table by a view (package
+// openFHIR reads a folder of FHIR resources into a table by a view (package
 // fhir). The resources stand in files called *.ndjson, one a line, as servers
 // export them, or *.ndjson.gz; other files and folders inside are not looked at.
 // The hash is of the view and of the names and bytes of the files. Limits.Line is
@@ -30,7 +30,7 @@ import (
 // ErrView if the view cannot be read or has a collection as a column;
 // ErrResource, with file and line, if a resource cannot be read or the view not
 // be run on it.
-func OpenFHIR(folder, view string, schema croft.Schema, limits Limits) (*table.Table, croft.Hash, error) {
+func openFHIR(folder, view string, schema croft.Schema, limits Limits) (*table.Table, croft.Hash, error) {
 	v, definition, err := openView(view)
 	if err != nil {
 		return nil, croft.Hash{}, err

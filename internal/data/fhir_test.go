@@ -27,7 +27,7 @@ var pressureSchema = croft.Schema{UnitColumn: "patient", Columns: []croft.Column
 
 // The sample's resources and view give the rows that a file of rows gives.
 func TestResourcesBecomeRows(t *testing.T) {
-	got, hash, err := OpenFHIR("testdata/fhir", pressures, pressureSchema, Limits{})
+	got, hash, err := openFHIR("testdata/fhir", pressures, pressureSchema, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestResourcesBecomeRows(t *testing.T) {
 	writeFile(t, dir, "Observation.0.ndjson.gz", packed.String())
 	writeFile(t, dir, "Observation.1.ndjson", "\r\n"+strings.ReplaceAll(strings.Join(lines[11:], ""), "\n", "\r\n"))
 	writeFile(t, dir, "manifest.json", "{")
-	again, other, err := OpenFHIR(dir, pressures, pressureSchema, Limits{})
+	again, other, err := openFHIR(dir, pressures, pressureSchema, Limits{})
 	if err != nil || !reflect.DeepEqual(got, again) || other == hash {
 		t.Errorf("%v %v %v", again, other == hash, err)
 	}
@@ -73,7 +73,7 @@ func TestHashPinsFilesAndView(t *testing.T) {
 	writeFile(t, dir, "b.ndjson", patient("2"))
 	writeFile(t, "", view, text)
 	open := func() croft.Hash {
-		_, hash, err := OpenFHIR(dir, view, croft.Schema{UnitColumn: "id"}, Limits{})
+		_, hash, err := openFHIR(dir, view, croft.Schema{UnitColumn: "id"}, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,22 +131,22 @@ func TestBadResources(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		writeFile(t, dir, c.file, c.text)
-		if _, _, err := OpenFHIR(dir, view, schema, Limits{}); !errors.Is(err, c.code) || !strings.Contains(err.Error(), c.says) || len(err.Error()) > 300 {
+		if _, _, err := openFHIR(dir, view, schema, Limits{}); !errors.Is(err, c.code) || !strings.Contains(err.Error(), c.says) || len(err.Error()) > 300 {
 			t.Errorf("%s: got %v\nwant %v with %q", name, err, c.code, c.says)
 		}
 	}
 	dir := t.TempDir()
 	writeFile(t, dir, "p.ndjson", strings.Repeat(good, 3))
-	if _, _, err := OpenFHIR(dir, view, schema, Limits{Rows: 3, Line: len(good)}); err != nil {
+	if _, _, err := openFHIR(dir, view, schema, Limits{Rows: 3, Line: len(good)}); err != nil {
 		t.Errorf("at the limits: %v", err)
 	}
-	if _, _, err := OpenFHIR(dir, view, schema, Limits{Rows: 2}); !errors.Is(err, croft.ErrTooManyRows) || !strings.Contains(err.Error(), "p.ndjson has more than 2 rows") {
+	if _, _, err := openFHIR(dir, view, schema, Limits{Rows: 2}); !errors.Is(err, croft.ErrTooManyRows) || !strings.Contains(err.Error(), "p.ndjson has more than 2 rows") {
 		t.Error(err)
 	}
-	if _, _, err := OpenFHIR(dir, view, schema, Limits{Line: len(good) - 1}); !errors.Is(err, croft.ErrResource) {
+	if _, _, err := openFHIR(dir, view, schema, Limits{Line: len(good) - 1}); !errors.Is(err, croft.ErrResource) {
 		t.Error(err)
 	}
-	if _, _, err := OpenFHIR(dir, view, croft.Schema{UnitColumn: "mrn"}, Limits{}); !errors.Is(err, croft.ErrColumnMissing) || !strings.Contains(err.Error(), "view.json has no column mrn") {
+	if _, _, err := openFHIR(dir, view, croft.Schema{UnitColumn: "mrn"}, Limits{}); !errors.Is(err, croft.ErrColumnMissing) || !strings.Contains(err.Error(), "view.json has no column mrn") {
 		t.Error(err)
 	}
 	for text, says := range map[string]string{
@@ -155,12 +155,12 @@ func TestBadResources(t *testing.T) {
 		strings.Repeat(" ", fhir.MaxView+1): "longer than",
 	} {
 		writeFile(t, "", view, text)
-		if _, _, err := OpenFHIR(dir, view, schema, Limits{}); !errors.Is(err, croft.ErrView) || !strings.Contains(err.Error(), says) {
+		if _, _, err := openFHIR(dir, view, schema, Limits{}); !errors.Is(err, croft.ErrView) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%.100s: %v", text, err)
 		}
 	}
 	for _, c := range [][2]string{{dir, filepath.Join(dir, "none.json")}, {filepath.Join(dir, "none"), pressures}, {filepath.Join(dir, "p.ndjson"), pressures}, {dir, dir}} {
-		if _, _, err := OpenFHIR(c[0], c[1], schema, Limits{}); !errors.Is(err, croft.ErrFileOpen) {
+		if _, _, err := openFHIR(c[0], c[1], schema, Limits{}); !errors.Is(err, croft.ErrFileOpen) {
 			t.Errorf("%v: %v", c, err)
 		}
 	}

@@ -39,11 +39,11 @@ func Open(path string, schema croft.Schema, limits Limits) (*table.Table, croft.
 // their names and hashes. Only regular files are read (a pipe could not be read again).
 // A schema without columns reads the people only. Errors are those of Read, with the
 // file's name; ErrOtherHeader where columns are not those of the first file;
-// ErrParquet; of a folder with a view those of OpenFHIR. Limits.Rows is of all files
+// ErrParquet; of a folder with a view those of openFHIR. Limits.Rows is of all files
 // together.
 func (s Source) Open(schema croft.Schema, limits Limits) (*table.Table, croft.Hash, error) {
 	if s.View != "" {
-		return OpenFHIR(s.Path, s.View, schema, limits)
+		return openFHIR(s.Path, s.View, schema, limits)
 	}
 	var b *table.Builder
 	limits.Rows = limits.rows(len(schema.Columns))

@@ -95,7 +95,7 @@ func (r *Registry) Prepare(path, name string, o Options) (Prepared, error) {
 		o.Policy.Public, o.Policy.Exact = public, exact
 	}
 	if floor := table.DefaultPolicy(); !o.Policy.Public && (o.Policy.MinRows < floor.MinRows || o.Policy.MinCell < floor.MinCell || o.Policy.MaxRatio > floor.MaxRatio) {
-		return Prepared{}, croft.E(croft.ErrPolicy, fmt.Sprintf("a policy can only tighten: min_rows at least %d, min_cell at least %d, parameters per row at most %g", floor.MinRows, floor.MinCell, floor.MaxRatio))
+		return Prepared{}, croft.E(croft.ErrPolicy, fmt.Sprintf("rules can only tighten, to --min-rows %d and --min-cell %d or more, except for data that is published anyway (--public)", floor.MinRows, floor.MinCell))
 	}
 	t, commitment, err := r.read(source, croft.Schema{UnitColumn: o.Unit})
 	if err != nil {

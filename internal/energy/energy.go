@@ -5,9 +5,9 @@ package energy
 
 import "time"
 
-// WattsPerCore is the model's only constant: what one busy core of a small
+// wattsPerCore is the model's only constant: what one busy core of a small
 // machine draws above idle.
-const WattsPerCore = 15
+const wattsPerCore = 15
 
 // Reading is an amount of energy and how it was obtained.
 type Reading struct {
@@ -17,5 +17,5 @@ type Reading struct {
 
 // Modelled turns processor time into joules.
 func Modelled(cpu time.Duration) Reading {
-	return Reading{Joules: cpu.Seconds() * WattsPerCore, How: "modelled: CPU seconds × 15 W a core; idle draw, memory and network left out"}
+	return Reading{Joules: cpu.Seconds() * wattsPerCore, How: "modelled: CPU seconds × 15 W a core; idle draw, memory and network left out"}
 }

@@ -2,6 +2,7 @@ package fed
 
 import (
 	"math"
+	"slices"
 
 	"croft"
 )
@@ -21,7 +22,8 @@ const (
 	rowsABin  = 10
 
 	// leastSites is how many sites must say of their rows to which level of a group
-	// they belong. With two, each would know the other's.
+	// they belong. With two, each would know the other's. And all who hold rows out must:
+	// what the total has and the levels together have not would be the others' alone.
 	leastSites = 3
 
 	mostGroups = 4
@@ -70,10 +72,7 @@ func (p *Plan) Own(s State, train, test Rows) (Result, error) {
 	alone := *p
 	alone.perSite = false
 	s.Word, s.TestRows, s.TestPositive = Evaluate, int64(len(test.Y)), 0
-	s.GroupSites = make([]int64, len(p.model.Groups))
-	for g := range s.GroupSites {
-		s.GroupSites[g] = leastSites // it hides nothing from itself
-	}
+	s.GroupSites = slices.Repeat([]int64{leastSites}, p.sayings()) // it hides nothing from itself
 	report, err := alone.Compute(s, 0, 1, train, test)
 	if err != nil {
 		return Result{}, err
@@ -196,7 +195,7 @@ func (g regression) metrics(p *Plan, s State, me, sites int, train, test Rows) [
 		for level := range int(column.Levels) {
 			var which []int
 			for i, of := range test.Group[group] {
-				if of == level && s.GroupSites[group] >= leastSites {
+				if of == level && s.shows(group) {
 					which = append(which, i)
 				}
 			}
@@ -285,7 +284,7 @@ func (p *Plan) byGroup(s State) (out [][]Score) {
 	at := len(s.Scores) - p.levels()
 	for g, column := range p.model.Groups {
 		levels := s.Scores[at : at+int(column.Levels)]
-		if at += int(column.Levels); s.GroupSites[g] < leastSites {
+		if at += int(column.Levels); !s.shows(g) {
 			levels = nil
 		}
 		out = append(out, levels)
@@ -293,13 +292,30 @@ func (p *Plan) byGroup(s State) (out [][]Score) {
 	return out
 }
 
+// shows says whether the scores of a group's levels are summed.
+func (s State) shows(group int) bool {
+	n := s.GroupSites[group]
+	return n >= leastSites && n == s.GroupSites[len(s.GroupSites)-1]
+}
+
+// sayings returns how many numbers says has.
+func (p *Plan) sayings() int {
+	if len(p.model.Groups) == 0 {
+		return 0
+	}
+	return len(p.model.Groups) + 1
+}
+
 // says returns for each group whether this site says of its held-out rows to which
-// level they belong. A site without such rows says nothing.
+// level they belong, and last whether it has such rows.
 func (p *Plan) says(test Rows) []float64 {
-	out := make([]float64, len(p.model.Groups))
+	out := make([]float64, p.sayings())
 	for g, levels := range test.Group {
-		if len(levels) > 0 && levels[0] >= 0 {
-			out[g] = 1
+		if len(levels) > 0 {
+			out[len(out)-1] = 1
+			if levels[0] >= 0 {
+				out[g] = 1
+			}
 		}
 	}
 	return out
@@ -312,7 +328,7 @@ func (p *Plan) groupSites(sum []float64) ([]int64, error) {
 	}
 	sites, err := whole(Count, sum)
 	for _, n := range sites {
-		if n > MaxSites {
+		if n > maxSites {
 			return nil, croft.E(croft.ErrSum, Count, "more sites than there can be")
 		}
 	}

@@ -140,15 +140,23 @@ func TestEvaluationCountsWhatThereIs(t *testing.T) {
 }
 
 // Fewer than three sites that say to which level their rows belong would know each
-// other's: then nothing of the group leaves, not even sealed.
-func TestGroupsNeedThreeSites(t *testing.T) {
+// other's; and the total less all levels would be the numbers of the site that does not
+// say: then nothing of the group leaves, not even sealed.
+func TestGroupsNeedThreeSitesAndAll(t *testing.T) {
 	p := groupedPlan(t)
-	for silent, there := range map[int]bool{0: true, 1: true, 2: false, 4: false} {
+	for _, c := range []struct {
+		silent, without int
+		there           bool
+	}{{0, 0, true}, {0, 1, true}, {0, 2, false}, {1, 0, false}, {2, 0, false}, {4, 0, false}} {
 		sites := grouped(rand.New(rand.NewPCG(6, 6)), 4, 60)
+		silent, there := c.silent, c.there
 		for i := range silent {
 			for j := range sites[i].Test.Group[0] {
 				sites[i].Test.Group[0][j] = -1
 			}
+		}
+		for i := range c.without {
+			sites[i].Test = sites[i].Test.pick(nil)
 		}
 		s, err := p.Run(sites...)
 		if err != nil {
@@ -159,12 +167,12 @@ func TestGroupsNeedThreeSites(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := r.Groups[0] != nil; got != there {
-			t.Errorf("%d of 4 sites are silent: groups there %v, want %v", silent, got, there)
+			t.Errorf("%+v: groups there %v, want %v", c, got, there)
 		}
 		if got := s.Scores[len(s.Scores)-1].Rows > 0; got != there {
-			t.Errorf("%d of 4 sites are silent: rows sent %v, want %v", silent, got, there)
+			t.Errorf("%+v: rows sent %v, want %v", c, got, there)
 		}
-		if there && r.Groups[0][0].Rows+r.Groups[0][1].Rows != int64(60*(4-silent)) {
+		if there && r.Groups[0][0].Rows+r.Groups[0][1].Rows != int64(60*(4-c.without)) {
 			t.Errorf("%+v", r.Groups)
 		}
 	}

@@ -35,10 +35,10 @@ import (
 const (
 	// MaxRows bounds the rows of the whole network, held-out rows included.
 	MaxRows = 1 << 21
-	// MaxColumns bounds the columns of the design.
-	MaxColumns = 256
-	// MaxSites bounds the sites of a study.
-	MaxSites = 128
+	// maxColumns bounds the columns of the design.
+	maxColumns = 256
+	// maxSites bounds the sites of a study.
+	maxSites = 128
 )
 
 // Rows is one site's rows as a plan sees them. X and Y are there always, the
@@ -149,7 +149,7 @@ func Compile(m croft.Model, columns []string, perSite bool) (*Plan, error) {
 	p := &Plan{families[m.Family], m, slices.Clone(columns), perSite, m.Intercepts == croft.CommonIntercept, m.Ridge.Float(), nil}
 	rules := []rule{{p.family == nil, "family", fmt.Sprintf("%q is not a family of this engine: use one of %s", m.Family, strings.Join(known, ", "))}}
 	if p.family != nil {
-		rules = append(p.family.rules(p), rule{len(columns) > MaxColumns, "features", fmt.Sprintf("they make %d columns; at most %d are possible", len(columns), MaxColumns)})
+		rules = append(p.family.rules(p), rule{len(columns) > maxColumns, "features", fmt.Sprintf("they make %d columns; at most %d are possible", len(columns), maxColumns)})
 	}
 	_, regresses := p.family.(regression)
 	for _, name := range m.Means {
@@ -202,8 +202,8 @@ func (p *Plan) Layout(s State, sites int) tensor.Layout {
 // sites, with its training and held-out rows. It is the site's own affair and
 // need not be bit-deterministic. The result fits p.Layout(s, sites).
 func (p *Plan) Compute(s State, me, sites int, train, test Rows) ([]float64, error) {
-	if me < 0 || me >= sites || sites > MaxSites {
-		return nil, croft.E(croft.ErrShape, "the study", sites, MaxSites)
+	if me < 0 || me >= sites || sites > maxSites {
+		return nil, croft.E(croft.ErrShape, "the study", sites, maxSites)
 	}
 	for _, rows := range []Rows{train, test} {
 		if err := p.shaped(rows); err != nil {

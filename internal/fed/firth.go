@@ -215,36 +215,10 @@ func augmentedResidual(eta, y, h float64) float64 {
 	return residual(eta, y) + h*(residual(eta, 1)+residual(eta, 0))/2
 }
 
-// augmentedIntercept returns the α at which those residuals sum to 0, by Newton's
-// method within a bracket as solveIntercept. At its ends all π are at most
-// 1/(4n+1), or at least 1 less that, and Σh is 1 or more.
+// augmentedIntercept returns the α at which those residuals sum to 0. It is within
+// solveAlpha's bracket, since Σh is 1 or more.
 func augmentedIntercept(eta, y, h []float64) float64 {
-	n := float64(len(y))
-	low, high := math.Inf(1), math.Inf(-1)
-	for _, e := range eta {
-		low, high = min(low, -math.Log(4*n)-e), max(high, math.Log(4*n)-e)
-	}
-	share := (total(y) + 0.5) / (n + 1)
-	alpha := min(max(math.Log(share/(1-share))-total(eta)/n, low), high)
-	for range 200 {
-		f, slope := 0.0, 0.0
-		for i, e := range eta {
-			f += augmentedResidual(alpha+e, y[i], h[i])
-			slope += (1 + h[i]) * sigmoid(alpha+e) * sigmoid(-alpha-e)
-		}
-		if f > 0 {
-			low = alpha
-		} else {
-			high = alpha
-		}
-		next := alpha + f/slope
-		if !(next > low && next < high) { // also when slope is 0
-			next = low + (high-low)/2
-		}
-		if math.Abs(next-alpha) <= 0x1p-52*math.Abs(alpha) || next == alpha {
-			return next
-		}
-		alpha = next
-	}
-	return alpha
+	return solveAlpha(eta, (total(y)+0.5)/float64(len(y)+1), func(i int, eta float64) (residual, weight float64) {
+		return augmentedResidual(eta, y[i], h[i]), (1 + h[i]) * sigmoid(eta) * sigmoid(-eta)
+	})
 }

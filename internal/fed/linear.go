@@ -62,7 +62,7 @@ func weigh(p *Plan, s *State, sum []float64) error {
 		return err
 	}
 	sum[totalSites] = float64(sites[0])
-	if sites[0] < 1 || sites[0] > MaxSites || !(sum[totalWeight] > 0) {
+	if sites[0] < 1 || sites[0] > maxSites || !(sum[totalWeight] > 0) {
 		return croft.E(croft.ErrSum, Count, "rows without sites or weight")
 	}
 	if sum[totalWeight] > MaxRows {

@@ -79,8 +79,7 @@ func (logistic) tally(p *Plan, _ State, eta []float64, rows Rows) [scoreLen]floa
 func (logistic) diverges(column string) error { return croft.E(croft.ErrSeparation, column) }
 
 // solveIntercept returns the α that maximises the likelihood of y under logits α + η:
-// the root of f(α) = Σ(y − σ(α+η)), which falls in α. Newton's method within a
-// bracket that each step narrows. The mean of σ at the root is the share of
+// the root of f(α) = Σ(y − σ(α+η)). The mean of σ at the root is the share of
 // positives q, and 1/(4n) ≤ q ≤ 1 − 1/(4n), so |α| ≤ log 4n + max|η|.
 //
 // Rows of one class only have no such α; they are joined by one row at their mean
@@ -93,18 +92,28 @@ func solveIntercept(eta, y []float64) float64 {
 		mean := total(eta) / float64(len(eta))
 		eta, y = append(eta[:len(eta):len(eta)], mean), append(y[:len(y):len(y)], 0.5)
 	}
-	n := float64(len(y))
+	return solveAlpha(eta, total(y)/float64(len(y)), func(i int, eta float64) (residual, weight float64) {
+		return y[i] - sigmoid(eta), sigmoid(eta) * sigmoid(-eta)
+	})
+}
+
+// solveAlpha returns the α at which the residuals of α + η sum to 0: they fall in α,
+// by the weights. Newton's method, from the α that fits the share of positives were
+// all η their mean, within a bracket that each step narrows: at its ends all σ are at
+// most 1/(4n+1), or at least 1 less that.
+func solveAlpha(eta []float64, share float64, row func(i int, eta float64) (residual, weight float64)) float64 {
+	n := float64(len(eta))
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, e := range eta {
 		low, high = min(low, -math.Log(4*n)-e), max(high, math.Log(4*n)-e)
 	}
-	share := total(y) / n
 	alpha := min(max(math.Log(share/(1-share))-total(eta)/n, low), high)
 	for range 200 {
 		f, slope := 0.0, 0.0
 		for i, e := range eta {
-			f += y[i] - sigmoid(alpha+e)
-			slope += sigmoid(alpha+e) * sigmoid(-alpha-e)
+			residual, weight := row(i, alpha+e)
+			f += residual
+			slope += weight
 		}
 		if f > 0 {
 			low = alpha

@@ -155,7 +155,7 @@ func (g regression) layout(p *Plan, s State, sites int) tensor.Layout {
 		for _, b := range g.countBlocks(p) {
 			exact(b.name, b.n, b.bound, 0)
 		}
-		if n := len(p.model.Groups); n > 0 {
+		if n := p.sayings(); n > 0 {
 			exact("group sites", n, float64(n), 0)
 		}
 	case Centre:
@@ -332,8 +332,8 @@ func (g regression) flaw(p *Plan, s State) string {
 		return "wrong number of columns"
 	case len(s.Totals) != length(Centre, Done, t.totals), len(s.Table) != length(Centre, Done, 2*p.cells()), len(s.Extra) != length(Done, Done, extra):
 		return "wrong number of totals"
-	case s.Word < Done && len(s.Scores) > 0, s.Word == Done && len(s.Scores) < 1+scores, len(s.Scores) > 1+MaxSites+scores,
-		len(s.GroupSites) != length(Centre, Done, len(p.model.Groups)),
+	case s.Word < Done && len(s.Scores) > 0, s.Word == Done && len(s.Scores) < 1+scores, len(s.Scores) > 1+maxSites+scores,
+		len(s.GroupSites) != length(Centre, Done, p.sayings()),
 		len(s.Bins) != 2*histogram, len(s.Chance) != histogram, len(s.Slope) != length(Done, Done, d):
 		return "wrong number of scores"
 	case t.binary && (s.Rows < s.Positive || s.TestRows < s.TestPositive),

@@ -79,7 +79,8 @@ type State struct {
 	Extra  []Fixed `cbor:"19,keyasint,omitempty"` // at Done: real numbers of the last sum
 
 	// GroupSites is known after Count: how many sites say of their held-out rows to
-	// which level of each group they belong.
+	// which level of each group they belong, and last how many have such rows. Empty
+	// without groups.
 	GroupSites []int64 `cbor:"20,keyasint,omitempty"`
 
 	// At Done, of the held-out rows.
@@ -91,7 +92,7 @@ type State struct {
 // Start returns the state before the first sum.
 func (p *Plan) Start() State { return State{Word: Count} }
 
-// maxState bounds the encoding of a state: the information of MaxColumns
+// maxState bounds the encoding of a state: the information of maxColumns
 // columns, and some.
 const maxState = 1 << 20
 

@@ -67,7 +67,7 @@ func (g regression) count(p *Plan, s *State, sum []float64) error {
 		return croft.E(croft.ErrOneClass, p.model.Label)
 	}
 	s.Word = Centre
-	groups := len(sum) - len(p.model.Groups)
+	groups := len(sum) - p.sayings()
 	var err error
 	if s.GroupSites, err = p.groupSites(sum[groups:]); err != nil {
 		return err

@@ -113,7 +113,7 @@ func (s *State) add(id croft.MemberID, amount croft.Credits) {
 func (s *State) take(id croft.MemberID, amount croft.Credits) error {
 	a := s.account(id)
 	if amount > a.Free {
-		return croft.E(croft.ErrTxCredits, id.Short(), a.Free, amount)
+		return croft.E(croft.ErrTxCredits, s.names([]croft.MemberID{id}), a.Free, amount)
 	}
 	a.Free -= amount
 	write(s, AccountKey(id), a)
@@ -161,7 +161,7 @@ func (s *State) issuable(action Action, v *Issue) error {
 	case action == Mint && v.Amount > croft.MaxCredits-supply.Issued:
 		return croft.E(croft.ErrTxCredits, "the network", croft.MaxCredits-supply.Issued, v.Amount)
 	case action == Burn && v.Amount > s.account(v.Account).Free:
-		return croft.E(croft.ErrTxCredits, v.Account.Short(), s.account(v.Account).Free, v.Amount)
+		return croft.E(croft.ErrTxCredits, s.names([]croft.MemberID{v.Account}), s.account(v.Account).Free, v.Amount)
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func (s *State) host(by croft.MemberID, h *Host) error {
 		return err
 	}
 	_, member := s.member(id)
-	_, taken := read[croft.MemberID](s, NameKey(h.Name))
+	_, taken := read[croft.MemberID](s, nameKey(h.Name))
 	_, stays := s.guest(id)
 	switch {
 	case !h.Gone && (member || s.keyTaken(h.Key)):

@@ -33,8 +33,8 @@ type Missed struct {
 	Days   uint8          `cbor:"2,keyasint"`
 }
 
-// AttendanceKey holds the Attendance.
-const AttendanceKey = "attendance"
+// attendanceKey holds the Attendance.
+const attendanceKey = "attendance"
 
 // DroppedKey holds how often a member was dropped as an orderer.
 func DroppedKey(id croft.MemberID) string { return "dropped/" + id.String() }
@@ -48,12 +48,12 @@ const (
 func (s *State) attend(b Block) {
 	orderers := s.validators()
 	if len(orderers) < 2 {
-		if _, noted := read[Attendance](s, AttendanceKey); noted {
-			write(s, AttendanceKey, Attendance{})
+		if _, noted := read[Attendance](s, attendanceKey); noted {
+			write(s, attendanceKey, Attendance{})
 		}
 		return
 	}
-	a, _ := read[Attendance](s, AttendanceKey)
+	a, _ := read[Attendance](s, attendanceKey)
 	today := b.Time / day
 	if a.Day == 0 {
 		a.Day = today
@@ -69,7 +69,7 @@ func (s *State) attend(b Block) {
 	if today > a.Day && len(a.Proposers) > s.faulty() {
 		a = s.closeDay(a, orderers, today)
 	}
-	write(s, AttendanceKey, a)
+	write(s, attendanceKey, a)
 }
 
 // closeDay counts a day that is over, and returns the next one.

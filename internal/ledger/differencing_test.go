@@ -379,3 +379,13 @@ func TestValidatorsStayASet(t *testing.T) {
 	alone := newWorld(t, "ada")
 	alone.refused(croft.ErrTxRights, "ada", &Vote{Action: Revoke, Subject: alone.id("ada"), Sequence: 1})
 }
+
+// Light members are a majority here, and order no blocks: without the last full one
+// the chain would stand still for good.
+func TestLastFullMemberStays(t *testing.T) {
+	w := newWorld(t, "ada", "light ben", "light cleo")
+	w.must("light ben", &Vote{Action: Revoke, Subject: w.id("ada"), Sequence: 1})
+	w.refused(croft.ErrTxRights, "light cleo", &Vote{Action: Revoke, Subject: w.id("ada"), Sequence: 1})
+	w.must("light cleo", &Vote{Action: Revoke, Subject: w.id("light ben"), Sequence: 1})
+	w.must("ada", &Vote{Action: Revoke, Subject: w.id("light ben"), Sequence: 1})
+}

@@ -30,7 +30,7 @@ func CheckInvariants(t *Tree) error {
 	n := s.network()
 	for _, id := range n.Members {
 		m, ok := s.member(id)
-		if named, _ := read[croft.MemberID](s, NameKey(m.Name)); !ok || m.ID != id || named != id {
+		if named, _ := read[croft.MemberID](s, nameKey(m.Name)); !ok || m.ID != id || named != id {
 			return fmt.Errorf("member %s: record, key or name do not agree", id)
 		}
 	}
@@ -140,7 +140,7 @@ func (s *State) checkStudy(id croft.StudyID, released map[croft.Hash]uint32) err
 
 func (s *State) checkProofs(st Study, plan croft.Study, r Round) error {
 	for _, l := range r.Links {
-		anchor, _ := read[croft.Hash](s, AnchorKey(st.ID, l.Seat))
+		anchor, _ := read[croft.Hash](s, anchorKey(st.ID, l.Seat))
 		if plan.Unproved || chained(l.Value, r.Number+1) != anchor {
 			return fmt.Errorf("a link that is not of %s's chain", l.Seat.Short())
 		}

@@ -178,7 +178,7 @@ func (s *State) eligible(m croft.Member) error {
 	if _, known := s.member(m.ID); known {
 		return croft.E(croft.ErrTxDuplicate, "member "+m.Name)
 	}
-	if _, taken := read[croft.MemberID](s, NameKey(m.Name)); taken {
+	if _, taken := read[croft.MemberID](s, nameKey(m.Name)); taken {
 		return croft.E(croft.ErrTxDuplicate, "the name "+m.Name)
 	}
 	if sharesKey(m, s.all()) {

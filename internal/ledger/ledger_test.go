@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"croft"
@@ -38,7 +39,7 @@ func newWorld(t testing.TB, names ...string) *world {
 	return w
 }
 
-// keep makes keys for a member and remembers them.
+// keep makes keys for a member and remembers them. One whose name begins so is light.
 func (w *world) keep(name string) croft.Member {
 	var keys [3]ed25519.PrivateKey
 	var pub [3]croft.PublicKey
@@ -48,7 +49,10 @@ func (w *world) keep(name string) croft.Member {
 		copy(pub[i][:], keys[i].Public().(ed25519.PublicKey))
 	}
 	w.keys[name] = keys
-	w.members[name] = croft.Member{ID: croft.IDOf(pub[0]), Name: name, Key: pub[0], Node: pub[1], Validator: pub[2], Seat: true, Ready: true}
+	m := croft.Member{ID: croft.IDOf(pub[0]), Name: name, Key: pub[0], Node: pub[1], Validator: pub[2]}
+	m.Light = strings.HasPrefix(name, "light")
+	m.Seat, m.Ready = !m.Light, !m.Light
+	w.members[name] = m
 	return w.members[name]
 }
 

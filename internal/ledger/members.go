@@ -62,11 +62,11 @@ type Ballot struct {
 	Yes []croft.MemberID `cbor:"1,keyasint"`
 }
 
-// MemberKey, NameKey and the like name the records; flows read them by these.
+// MemberKey and the like name the records; flows read them by these.
 func MemberKey(id croft.MemberID) string { return "member/" + id.String() }
 
-// NameKey holds the id of the member with that name.
-func NameKey(name string) string { return "name/" + name }
+// nameKey holds the id of the member with that name.
+func nameKey(name string) string { return "name/" + name }
 
 // SequenceKey holds the number of a member's last vote.
 func SequenceKey(id croft.MemberID) string { return "sequence/" + id.String() }
@@ -241,8 +241,8 @@ func (s *State) ballot(voter croft.MemberID, v *Vote) error {
 		if !known || m.Revoked {
 			return croft.E(croft.ErrTxUnknown, "member", v.Subject.Short())
 		}
-		if len(voters) == 1 {
-			return croft.E(croft.ErrTxRights, m.Name, "it is the last member")
+		if !slices.ContainsFunc(voters, func(o croft.Member) bool { return o.ID != m.ID && !o.Light }) {
+			return croft.E(croft.ErrTxRights, m.Name, "without it nobody could order blocks")
 		}
 		m.Revoked = true
 		write(s, MemberKey(m.ID), m)
@@ -274,7 +274,7 @@ func (s *State) admit(m croft.Member) {
 	n.Members = append(n.Members, m.ID)
 	write(s, NetworkKey, n)
 	write(s, MemberKey(m.ID), m)
-	write(s, NameKey(m.Name), m.ID)
+	write(s, nameKey(m.Name), m.ID)
 	s.chooseOrderers()
 }
 

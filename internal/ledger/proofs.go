@@ -44,8 +44,8 @@ type Reject struct {
 	Answers croft.Hash       `cbor:"4,keyasint"` // blob with the answers that it judged by
 }
 
-// AnchorKey holds the end of a seat's chain.
-func AnchorKey(id croft.StudyID, seat croft.MemberID) string {
+// anchorKey holds the end of a seat's chain.
+func anchorKey(id croft.StudyID, seat croft.MemberID) string {
 	return "anchor/" + id.String() + "/" + seat.String()
 }
 
@@ -79,7 +79,7 @@ func (s *State) show(st Study, plan croft.Study, r *Round, seat croft.MemberID, 
 			return false, croft.E(croft.ErrTxOrder, "a seat shows a link when it holds all reports")
 		}
 	}
-	if anchor, _ := read[croft.Hash](s, AnchorKey(st.ID, seat)); chained(link, r.Number+1) != anchor {
+	if anchor, _ := read[croft.Hash](s, anchorKey(st.ID, seat)); chained(link, r.Number+1) != anchor {
 		return false, croft.E(croft.ErrTxStudy, "the link is not of the seat's chain")
 	}
 	at, shown := slices.BinarySearchFunc(r.Links, seat, func(l Link, m croft.MemberID) int { return l.Seat.Compare(m) })

@@ -276,10 +276,11 @@ func TestUselessReport(t *testing.T) {
 	w.nonce++
 	w.must("dina", no("ben")) // again
 	w.must("dina", &Ack{Study: id, Sites: w.ids("ben")})
+	w.must("elif", no("ben"))
 	if r, _ := w.round(id, 0).Report(w.id("ben")); w.study(id).Status != Running || len(r.Nays) != 2 || len(r.Acks) != 1 {
 		t.Fatalf("%v, %d nays, %d acknowledgements", w.study(id).Status, len(r.Nays), len(r.Acks))
 	}
-	w.must("elif", no("ben"))
+	w.must("cleo", no("ben"))
 	if st := w.study(id); st.Status != Stopped || st.Reason != ReasonReport || !slices.Equal(st.Missing, w.ids("ben")) {
 		t.Errorf("%v %q, names %d", st.Status, st.Reason, len(st.Missing))
 	}

@@ -210,7 +210,7 @@ func checkRecords(records map[string][]byte) error {
 // readers say of each kind of record whether it can be read.
 var readers = map[string]func(raw []byte) bool{
 	NetworkKey: reads[Network], "member": reads[croft.Member], "name": reads[croft.MemberID], "sequence": reads[uint64], "ballot": reads[Ballot],
-	AttendanceKey: reads[Attendance], "dropped": reads[uint32],
+	attendanceKey: reads[Attendance], "dropped": reads[uint32],
 	"invite": reads[Invitation], "application": reads[Application], arrivedKey: reads[[]croft.MemberID],
 	"dataset": reads[croft.Dataset], "group": reads[Group],
 	"study": reads[Study], "plan": reads[croft.Study], "study-at": reads[croft.StudyID], "open": reads[int], "answered": reads[bool],

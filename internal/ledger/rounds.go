@@ -268,6 +268,8 @@ func (s *State) ack(seat croft.MemberID, a *Ack) error {
 		}
 		news = news || !has(r.Reports[at].Acks, seat)
 		r.Reports[at].Acks = insert(r.Reports[at].Acks, seat)
+		// It may have got from others what it lacked when it said that it cannot use it.
+		r.Reports[at].Nays = slices.DeleteFunc(slices.Clone(r.Reports[at].Nays), func(m croft.MemberID) bool { return m == seat })
 	}
 	var useless []croft.MemberID
 	for _, site := range a.Nays {

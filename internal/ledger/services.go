@@ -145,7 +145,11 @@ func (s *State) calls(id croft.MemberID, v croft.Service) bool {
 func (s *State) names(ids []croft.MemberID) string {
 	var out []string
 	for _, id := range ids {
-		m, _ := s.member(id)
+		m, known := s.member(id)
+		if !known {
+			g, _ := read[Guest](s, GuestKey(id))
+			m.Name = g.Name
+		}
 		out = append(out, m.Name)
 	}
 	return strings.Join(out, ", ")

@@ -251,7 +251,7 @@ func (s *State) enrol(member croft.MemberID, e *Enrol) error {
 		return croft.E(croft.ErrTxStudy, "the end of a hash chain is what a seat brings, and only where reports have proofs")
 	}
 	if has(st.Enrolled, member) {
-		anchor, _ := read[croft.Hash](s, AnchorKey(e.Study, member))
+		anchor, _ := read[croft.Hash](s, anchorKey(e.Study, member))
 		if old, _ := read[[]byte](s, EnrolKey(e.Study, member)); slices.Equal(old, e.Key) && anchor == e.Anchor {
 			return nil
 		}
@@ -262,7 +262,7 @@ func (s *State) enrol(member croft.MemberID, e *Enrol) error {
 	}
 	write(s, EnrolKey(e.Study, member), e.Key)
 	if !e.Anchor.IsZero() {
-		write(s, AnchorKey(e.Study, member), e.Anchor)
+		write(s, anchorKey(e.Study, member), e.Anchor)
 	}
 	st.Enrolled = insert(st.Enrolled, member)
 	s.put(st)

@@ -38,7 +38,7 @@ func (b backend) Offers() (out []serve.Offer) {
 	}
 	for _, l := range listings {
 		o := serve.Offer{Name: l.Name, Task: l.Task, Provider: l.ProviderName, Version: l.Version, Most: l.Price.Most, PayTo: l.Provider,
-			Network: b.Scope.Network, Here: l.Mine && b.Serving(l.ID)}
+			Network: b.Scope.Network, Here: l.Mine && b.serving(l.ID)}
 		if names[l.Name] > 1 {
 			o.Name = l.ProviderName + "/" + l.Name
 		}

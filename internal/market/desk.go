@@ -114,7 +114,7 @@ func (d *Desk) End(name string) error {
 	d.mu.Lock()
 	delete(d.local, name)
 	d.mu.Unlock()
-	d.Stop(croft.Service{Provider: d.Self, Name: name}.ID())
+	d.stop(croft.Service{Provider: d.Self, Name: name}.ID())
 	return d.Docs.Delete(specKind, specName(name))
 }
 
@@ -158,7 +158,7 @@ func (d *Desk) Look(ctx context.Context) error {
 			return err
 		}
 		if !found || s.Withdrawn {
-			d.Stop(id)
+			d.stop(id)
 			continue
 		}
 		l := Listing{Service: s, ID: id, ProviderName: d.nameOf(ctx, s.Provider), Mine: s.Provider == d.Self}
@@ -166,7 +166,7 @@ func (d *Desk) Look(ctx context.Context) error {
 			if err := d.serve(ctx, s); err != nil {
 				d.Log.Info("not served", "service", s.Name, "why", err)
 			}
-			l.Serving = d.Serving(id)
+			l.Serving = d.serving(id)
 		}
 		if o, err := d.offer(id); err == nil {
 			if e, described := o.engine.(serve.Described); described {
@@ -249,11 +249,11 @@ func (d *Desk) serveLocal(ctx context.Context) error {
 	return nil
 }
 
-func (d *Desk) nameOf(ctx context.Context, id croft.MemberID) string {
-	if m, found, err := read[croft.Member](ctx, d.Market, ledger.MemberKey(id)); err == nil && found {
+func (m *Market) nameOf(ctx context.Context, id croft.MemberID) string {
+	if m, found, err := read[croft.Member](ctx, m, ledger.MemberKey(id)); err == nil && found {
 		return m.Name
 	}
-	if g, found, err := read[ledger.Guest](ctx, d.Market, ledger.GuestKey(id)); err == nil && found {
+	if g, found, err := read[ledger.Guest](ctx, m, ledger.GuestKey(id)); err == nil && found {
 		return g.Name
 	}
 	return id.Short()

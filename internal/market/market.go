@@ -165,8 +165,8 @@ func (m *Market) Offer(f Offering) {
 	m.offers[service.ID()] = o
 }
 
-// Stop serves a service no longer; calls in hand are finished.
-func (m *Market) Stop(id croft.ServiceID) {
+// stop serves a service no longer; calls in hand are finished.
+func (m *Market) stop(id croft.ServiceID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.offers, id)
@@ -182,8 +182,8 @@ func (m *Market) offer(id croft.ServiceID) (*offer, error) {
 	return nil, croft.E(croft.ErrNotServed, id.Short(), "it has no engine for it")
 }
 
-// Serving says whether this node answers calls of a service.
-func (m *Market) Serving(id croft.ServiceID) bool { _, err := m.offer(id); return err == nil }
+// serving says whether this node answers calls of a service.
+func (m *Market) serving(id croft.ServiceID) bool { _, err := m.offer(id); return err == nil }
 
 // take counts a call in, as far as the service takes so many at a time.
 func (o *offer) take() (release func(), err error) {

@@ -124,7 +124,7 @@ func (m *Market) fill(c ledger.Channel) {
 
 // purseFor returns the purse to pay a provider from: of those to its tills the one
 // with the most left. It fails with croft.ErrNoChannel.
-func (m *Market) purseFor(s croft.Service, price croft.Credits) (*purse, error) {
+func (m *Market) purseFor(ctx context.Context, s croft.Service, price croft.Credits) (*purse, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var best *purse
@@ -141,7 +141,7 @@ func (m *Market) purseFor(s croft.Service, price croft.Credits) (*purse, error) 
 		}
 	}
 	if best == nil {
-		return nil, croft.E(croft.ErrNoChannel, s.Provider.Short(), price, s.Name)
+		return nil, croft.E(croft.ErrNoChannel, m.nameOf(ctx, s.Provider), price, s.Name)
 	}
 	return best, nil
 }

@@ -129,7 +129,7 @@ func (d *Desk) rank(all []Listing, now time.Time) []Listing {
 		v := d.quality.get(l.ID)
 		good := float64(v.Answered-min(v.Wrong, v.Answered)+1) / float64(v.Calls+1) // a new one is given the chance
 		p := place{v.until().After(now), float64(l.Price.Most) / good, v.Took}
-		if d.Serving(l.ID) { // here, for nothing
+		if d.serving(l.ID) { // here, for nothing
 			p = place{price: -1}
 		}
 		places[l.ID] = p
@@ -152,7 +152,7 @@ func (d *Desk) why(l Listing, now time.Time) string {
 	v := d.quality.get(l.ID)
 	text := fmt.Sprintf("at most %s credits", l.Price.Most)
 	switch {
-	case d.Serving(l.ID):
+	case d.serving(l.ID):
 		return "this node serves it"
 	case v.Calls == 0:
 		text += ", not called before"

@@ -150,7 +150,7 @@ func TestFailover(t *testing.T) {
 		"away": {spoil: func(s *street) { s.people[2].mu.Lock(); s.people[2].market = nil; s.people[2].mu.Unlock() }},
 		"not served": {spoil: func(s *street) {
 			for id := range s.people[2].market.offers {
-				s.people[2].market.Stop(id)
+				s.people[2].market.stop(id)
 			}
 		}, want: "Ada"},
 		"no channel": {spoil: func(s *street) {

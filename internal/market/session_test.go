@@ -332,7 +332,7 @@ func TestStateIsDurableFirst(t *testing.T) {
 func TestRefusedCallsLeaveTheChannel(t *testing.T) {
 	w := newWorld(t, price)
 	w.open(3 * croft.Credit)
-	w.provider.market.Stop(w.service.ID())
+	w.provider.market.stop(w.service.ID())
 	for i := range 20 {
 		if _, _, err := w.call(fmt.Sprint("refused ", i)); !errors.Is(err, croft.ErrNotServed) {
 			t.Fatal(i, err)

@@ -40,8 +40,8 @@ type BackupFile struct {
 	Content []byte `cbor:"2,keyasint"`
 }
 
-// MaxBackup is the size in bytes of the largest backup.
-const MaxBackup = 1 << 28
+// maxBackup is the size in bytes of the largest backup.
+const maxBackup = 1 << 28
 
 // backupKinds are the documents that a backup holds.
 var backupKinds = []string{"dataset", "people", "data-key", "approval", "spent", "used", "model", "ended", addressKind}
@@ -84,18 +84,18 @@ func Pack(dir string, now time.Time) (b Backup, err error) {
 	for _, f := range b.Files {
 		size += len(f.Content)
 	}
-	if size > MaxBackup/2 {
-		return b, croft.E(croft.ErrTooLarge, size, MaxBackup/2)
+	if size > maxBackup/2 {
+		return b, croft.E(croft.ErrTooLarge, size, maxBackup/2)
 	}
 	_, _, err = b.Member()
 	return b, err
 }
 
-// ParseBackup reads an opened backup file. It fails with croft.ErrEncoding or
+// parseBackup reads an opened backup file. It fails with croft.ErrEncoding or
 // croft.ErrTooLarge, and if it is not the backup of one whole node.
-func ParseBackup(raw []byte) (b Backup, err error) {
-	if len(raw) > MaxBackup {
-		return b, croft.E(croft.ErrTooLarge, len(raw), MaxBackup)
+func parseBackup(raw []byte) (b Backup, err error) {
+	if len(raw) > maxBackup {
+		return b, croft.E(croft.ErrTooLarge, len(raw), maxBackup)
 	}
 	if err := croft.Decode(raw, &b); err != nil {
 		return b, err
@@ -333,7 +333,7 @@ func ReadBackup(path string, open func(sealed []byte) ([]byte, error)) (b Backup
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() > MaxBackup {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxBackup {
 		return b, croft.E(croft.ErrBackup, path, "it is not a file of a backup's size")
 	}
 	sealed := make([]byte, info.Size())
@@ -346,7 +346,7 @@ func ReadBackup(path string, open func(sealed []byte) ([]byte, error)) (b Backup
 	} else if err != nil {
 		return b, croft.E(croft.ErrBackup, path, "it is cut off or damaged")
 	}
-	if b, err = ParseBackup(plain); err != nil {
+	if b, err = parseBackup(plain); err != nil {
 		return b, croft.E(croft.ErrBackup, path, err)
 	}
 	return b, nil

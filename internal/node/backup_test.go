@@ -78,7 +78,7 @@ func TestBackupHoldsWhatItShould(t *testing.T) {
 	if err != nil || m.Name != "Clinic A" || network != "valley" {
 		t.Errorf("%v, %v, %v", m.Name, network, err)
 	}
-	back, err := ParseBackup(croft.Encode(b))
+	back, err := parseBackup(croft.Encode(b))
 	if err != nil || !bytes.Equal(croft.Encode(back), croft.Encode(b)) {
 		t.Errorf("it does not come back: %v", err)
 	}
@@ -201,11 +201,11 @@ func TestBadBackups(t *testing.T) {
 		"with files out of order":        {1, b.Time, b.Network, []BackupFile{b.Files[1], b.Files[0]}},
 		"with a file twice":              {1, b.Time, b.Network, append(slices.Clone(b.Files), b.Files[len(b.Files)-1])},
 	} {
-		if _, err := ParseBackup(croft.Encode(bad)); !errors.Is(err, croft.ErrEncoding) {
+		if _, err := parseBackup(croft.Encode(bad)); !errors.Is(err, croft.ErrEncoding) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := ParseBackup([]byte("junk")); !errors.Is(err, croft.ErrEncoding) {
+	if _, err := parseBackup([]byte("junk")); !errors.Is(err, croft.ErrEncoding) {
 		t.Errorf("junk: %v", err)
 	}
 }
@@ -302,7 +302,7 @@ func TestGoldenBackup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := ParseBackup(raw)
+	back, err := parseBackup(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +320,7 @@ func FuzzParseBackup(f *testing.F) {
 	f.Add(croft.Encode(Backup{Version: 1}))
 	f.Add(croft.Encode(b.change("../x", []byte("x"))))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		b, err := ParseBackup(raw)
+		b, err := parseBackup(raw)
 		if err != nil {
 			return
 		}

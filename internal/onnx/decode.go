@@ -67,7 +67,9 @@ func decodeModel(b []byte) (m Model, err error) {
 				}
 				return err
 			})
-			m.Properties = append(m.Properties, p)
+			if m.Properties = append(m.Properties, p); len(m.Properties) > maxListed {
+				err = errMany
+			}
 		case 25:
 			err = errors.New("it has functions of its own")
 		}
@@ -109,6 +111,9 @@ func decodeGraph(f field) (g Graph, err error) {
 		case 15:
 			err = errors.New("it has a sparse tensor")
 		}
+		if len(g.Nodes) > maxNodes || max(len(g.Constants), len(g.Inputs), len(g.Outputs)) > maxListed {
+			err = errMany
+		}
 		return err
 	})
 	return g, err
@@ -132,6 +137,9 @@ func decodeNode(f field) (n Node, err error) {
 			n.Attrs = append(n.Attrs, a)
 		case 7:
 			n.Domain, err = f.text()
+		}
+		if max(len(n.In), len(n.Out), len(n.Attrs)) > many {
+			err = errMany
 		}
 		return err
 	})
@@ -216,6 +224,9 @@ func decodeTensor(f field) (c Constant, err error) {
 		case 1:
 			var dims []int64
 			if dims, err = f.ints(nil); err == nil {
+				if len(c.Shape)+len(dims) > maxSides {
+					return errMany
+				}
 				for _, d := range dims {
 					if d < 0 || d > maxElements {
 						return fmt.Errorf("a tensor has a side of %d", d)
@@ -287,7 +298,7 @@ func decodeTensor(f field) (c Constant, err error) {
 		return c, fmt.Errorf("tensor %.40q is of type %d: double, float, int64, string and bool are known here", c.Name, kind)
 	}
 	if !c.whole() {
-		return c, fmt.Errorf("tensor %.40q has %d elements, its shape %v says otherwise", c.Name, c.length(), c.Shape)
+		return c, fmt.Errorf("tensor %.40q has %d elements, its shape %v says otherwise", c.Name, c.Len(), c.Shape)
 	}
 	return c, nil
 }
@@ -334,7 +345,9 @@ func decodeTyped(f field, v *Value) error {
 				if err == nil && (side < -1 || side > maxElements) {
 					err = fmt.Errorf("value %.40q has a side of %d", v.Name, side)
 				}
-				v.Shape = append(v.Shape, int(side))
+				if v.Shape = append(v.Shape, int(side)); len(v.Shape) > maxSides {
+					err = errMany
+				}
 				return err
 			})
 		}
@@ -368,7 +381,10 @@ func each(message []byte, visit func(field) error) error {
 	return nil
 }
 
-var errKind = errors.New("a field is not of its kind")
+var (
+	errKind = errors.New("a field is not of its kind")
+	errMany = errors.New("it lists more things than are read here") // an empty one takes two bytes there, and fifty times as many here
+)
 
 func (f field) each(visit func(field) error) error {
 	content, err := f.raw()

@@ -136,10 +136,11 @@ func (t Tensor) Type() Type {
 // whole reports whether the tensor has as many elements as its shape says.
 func (t Tensor) whole() bool {
 	n, ok := size(t.Shape)
-	return ok && n == t.length()
+	return ok && n == t.Len()
 }
 
-func (t Tensor) length() int {
+// Len returns the number of elements.
+func (t Tensor) Len() int {
 	switch d := t.Data.(type) {
 	case []float32:
 		return len(d)

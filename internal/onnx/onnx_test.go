@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"croft"
 )
 
@@ -285,7 +287,7 @@ func TestRun(t *testing.T) {
 	if want := []float64{1 / (1 + math.Exp(-0.5)), 1 / (1 + math.Exp(-2.5)), 1 / (1 + math.Exp(-0.5))}; err != nil || !reflect.DeepEqual(out["p"], Of(want, 3, 1)) {
 		t.Errorf("%v %v, want %v", err, out, want)
 	}
-	if out, err := p.Run(map[string]Tensor{"x": Of([]float64{}, 0, 2)}); err != nil || out["p"].length() != 0 {
+	if out, err := p.Run(map[string]Tensor{"x": Of([]float64{}, 0, 2)}); err != nil || out["p"].Len() != 0 {
 		t.Errorf("no rows: %v %v", out, err)
 	}
 	for name, c := range map[string]struct {
@@ -371,6 +373,40 @@ func TestRunIsBounded(t *testing.T) {
 	}
 }
 
+// An empty thing takes two bytes of a file and fifty times as many in memory: lists of
+// them end early. A table that a node looks things up in is paid for like a result.
+func TestDecodeIsBounded(t *testing.T) {
+	message := func(number protowire.Number, content []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), content)
+	}
+	for name, file := range map[string][]byte{
+		"nodes":      message(7, bytes.Repeat(message(1, nil), maxNodes+1)),
+		"constants":  message(7, bytes.Repeat(message(5, []byte{0x10, 1, 0x08, 0}), maxListed+1)),
+		"inputs":     message(7, bytes.Repeat(message(11, nil), maxListed+1)),
+		"outputs":    message(7, bytes.Repeat(message(12, nil), maxListed+1)),
+		"properties": bytes.Repeat(message(14, nil), maxListed+1),
+		"names":      message(7, message(1, bytes.Repeat(message(1, nil), many+1))),
+		"sides":      message(7, message(5, bytes.Repeat([]byte{0x08, 1}, maxSides+1))),
+	} {
+		if _, err := Decode(file); !errors.Is(err, croft.ErrEncoding) || !strings.Contains(err.Error(), errMany.Error()) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	keys := make([]int64, maxMade/16)
+	g := Graph{Inputs: []Value{{Name: "a0", Type: Int64}}, Outputs: []Value{{Name: "a20"}}}
+	for i := range 20 {
+		g.Nodes = append(g.Nodes, Node{Op: "LabelEncoder", Domain: Learn, In: []string{fmt.Sprint("a", i)}, Out: []string{fmt.Sprint("a", i+1)},
+			Attrs: []Attr{{"keys_int64s", keys}, {"values_int64s", keys}}})
+	}
+	p, err := Load(Model{Graph: g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Run(map[string]Tensor{"a0": Of([]int64{0}, 1)}); !errors.Is(err, croft.ErrRequest) || !strings.Contains(err.Error(), "too large here") {
+		t.Errorf("twenty large tables: %v", err)
+	}
+}
+
 // Whatever the bytes, reading them ends, and what was read runs or says why not.
 func FuzzDecode(f *testing.F) {
 	for _, c := range cases() {
@@ -408,7 +444,7 @@ func FuzzDecode(f *testing.F) {
 		out, err := p.Run(in)
 		for name, o := range out {
 			if !o.whole() {
-				t.Errorf("%s: %d elements of shape %v", name, o.length(), o.Shape)
+				t.Errorf("%s: %d elements of shape %v", name, o.Len(), o.Shape)
 			}
 		}
 		if err != nil && !errors.Is(err, croft.ErrRequest) {

@@ -567,6 +567,9 @@ func encodeTo[K string | int64 | float32, V any](c *costs, shape []int, data, ke
 	if _, err := c.make(shape); err != nil {
 		return Tensor{}, err
 	}
+	if _, err := c.make([]int{len(keys)}); err != nil {
+		return Tensor{}, err
+	}
 	to := make(map[K]V, len(keys))
 	for i, k := range keys {
 		to[k] = values[i]

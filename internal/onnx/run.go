@@ -9,9 +9,10 @@ import (
 
 // The limits of a model and of one run, which hold whatever its file says.
 const (
-	maxNodes = 10_000
-	maxMade  = 1 << 25 // elements of all results together
-	maxWork  = 1 << 30 // multiplications
+	maxNodes  = 10_000
+	maxListed = 10_000  // constants, inputs, outputs, properties
+	maxMade   = 1 << 25 // elements of all results together
+	maxWork   = 1 << 30 // multiplications
 )
 
 // Program is a model that can be run. It is immutable.

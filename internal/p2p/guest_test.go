@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -13,11 +14,11 @@ import (
 )
 
 // inn is a host with a member, 1, that welcomes guests while open.
-func inn(t *testing.T, listen string, open *bool) *Host {
+func inn(t *testing.T, listen string, open *atomic.Bool) *Host {
 	t.Helper()
 	member := PeerOf(public(1))
 	h, err := Listen(Config{Key: secret(2), Listen: []string{listen}, Allow: func(p PeerID) bool { return p == member },
-		Guest: func(PeerID) bool { return *open }})
+		Guest: func(PeerID) bool { return open.Load() }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,8 @@ func inn(t *testing.T, listen string, open *bool) *Host {
 // connection.
 func TestGuests(t *testing.T) {
 	for _, listen := range []string{anyTCP, anyQUIC} {
-		open := true
+		var open atomic.Bool
+		open.Store(true)
 		b := inn(t, listen, &open)
 		member, guest := realHost(t, 1, all), realHost(t, 3, all)
 		call := func(h *Host, proto string) error {
@@ -63,7 +65,7 @@ func TestGuests(t *testing.T) {
 			_, err := b.Call(t.Context(), guest.ID(), "join/1", nil, MaxAnswer)
 			return err
 		}())
-		open = false
+		open.Store(false)
 		b.Drop(guest.ID())
 		wantPeerError(t, "a guest when the door is closed", call(guest, "join/1"))
 		if slices.Contains(b.Connected(), guest.ID()) {
@@ -74,7 +76,8 @@ func TestGuests(t *testing.T) {
 
 // Strangers together get few connections, so members always find one.
 func TestGuestsAreFew(t *testing.T) {
-	open := true
+	var open atomic.Bool
+	open.Store(true)
 	b := inn(t, anyTCP, &open)
 	connected := make(chan struct{}, 100)
 	b.swarm.Notify(&network.NotifyBundle{DisconnectedF: func(network.Network, network.Conn) { connected <- struct{}{} }})
@@ -120,7 +123,8 @@ func TestGuestsAreFew(t *testing.T) {
 
 // All guests share one account of calls.
 func TestGuestsShareTheirCalls(t *testing.T) {
-	open := true
+	var open atomic.Bool
+	open.Store(true)
 	b := inn(t, anyTCP, &open)
 	block, blocked := make(chan struct{}), make(chan struct{}, 100)
 	b.Welcome("slow/1", 10, func(ctx context.Context, _ PeerID, _ []byte) ([]byte, error) {

@@ -275,22 +275,11 @@ func (h *Host) Sent() int64 { return h.sent.GetBandwidthTotals().TotalOut }
 // reason, with croft.ErrTooLarge, or with the croft.Error of the peer's handler. The
 // request may have been answered even if Call fails.
 func (h *Host) Call(ctx context.Context, to PeerID, proto string, request []byte, most int) ([]byte, error) {
-	if len(request) > MaxAnswer {
-		return nil, croft.E(croft.ErrTooLarge, len(request), MaxAnswer)
-	}
-	if !h.allow(to) {
-		return nil, croft.E(croft.ErrPeer, printable(string(to)), errStranger)
-	}
-	release, err := h.out.wait(ctx, to)
-	if err != nil {
-		return nil, croft.E(croft.ErrPeer, to, err)
-	}
-	defer release()
-	s, err := h.open(ctx, to, proto)
+	s, end, err := h.begin(ctx, h.out, to, proto, request)
 	if err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() { s.Reset() })()
+	defer end()
 	body, code, err := exchange(s, request, min(most, MaxAnswer))
 	if err != nil {
 		return nil, croft.E(croft.ErrPeer, to, why(cmp.Or(ctx.Err(), err)))
@@ -434,6 +423,27 @@ func (h *Host) acceptFrom(may func(PeerID) bool, proto string, f func(from PeerI
 			s.Reset()
 		}
 	})
+}
+
+// begin opens a stream for a request, once the quota has room for another call to
+// that peer. The stream is reset if ctx ends before end is called.
+func (h *Host) begin(ctx context.Context, q *quota, to PeerID, proto string, request []byte) (s network.Stream, end func(), err error) {
+	if len(request) > MaxAnswer {
+		return nil, nil, croft.E(croft.ErrTooLarge, len(request), MaxAnswer)
+	}
+	if !h.allow(to) {
+		return nil, nil, croft.E(croft.ErrPeer, printable(string(to)), errStranger)
+	}
+	release, err := q.wait(ctx, to)
+	if err != nil {
+		return nil, nil, croft.E(croft.ErrPeer, to, err)
+	}
+	if s, err = h.open(ctx, to, proto); err != nil {
+		release()
+		return nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { s.Reset() })
+	return s, func() { stop(); release() }, nil
 }
 
 // open opens a stream to a peer. It fails with croft.ErrPeer.

@@ -54,22 +54,11 @@ func (h *Host) HandleParts(proto string, limit int, f PartsHandler) {
 // while the answer is on its way. All parts and the answer together have at most so
 // many bytes. An error of part ends the call and is returned.
 func (h *Host) CallParts(ctx context.Context, to PeerID, proto string, request []byte, most int, part func([]byte) error) ([]byte, error) {
-	if len(request) > MaxAnswer {
-		return nil, croft.E(croft.ErrTooLarge, len(request), MaxAnswer)
-	}
-	if !h.allow(to) {
-		return nil, croft.E(croft.ErrPeer, printable(string(to)), errStranger)
-	}
-	release, err := h.talks.wait(ctx, to)
-	if err != nil {
-		return nil, croft.E(croft.ErrPeer, to, err)
-	}
-	defer release()
-	s, err := h.open(ctx, to, proto)
+	s, end, err := h.begin(ctx, h.talks, to, proto, request)
 	if err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() { s.Reset() })()
+	defer end()
 	s.SetReadDeadline(time.Time{})
 	if err := writeFrame(s, nil, request); err != nil {
 		s.Reset()

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,19 +103,21 @@ func TestThroughARelay(t *testing.T) {
 
 // A relay works for members, and only a host that offers it does.
 func TestRelaysAreForMembers(t *testing.T) {
-	member := all
-	relay, hidden, visitor := relayed(t, func(p PeerID) bool { return member(p) })
+	var out atomic.Pointer[PeerID] // who is no member
+	member := func(p PeerID) bool { stranger := out.Load(); return stranger == nil || p != *stranger }
+	relay, hidden, visitor := relayed(t, member)
+	visitorID, hiddenID := visitor.ID(), hidden.ID()
 	other := realHost(t, 4, all, anyTCP)
 	if err := hidden.Learn(other.Addrs()...); err != nil {
 		t.Fatal(err)
 	}
 	_, err := hidden.Reserve(t.Context(), other.ID())
 	wantPeerError(t, "a place at a host that offers none", err)
-	member = func(p PeerID) bool { return p != visitor.ID() }
+	out.Store(&visitorID)
 	hidden.Handle("echo/1", 10, echo)
 	_, err = visitor.Call(t.Context(), hidden.ID(), "echo/1", nil, MaxAnswer)
 	wantPeerError(t, "through a relay that does not know one", err)
-	member = func(p PeerID) bool { return p != hidden.ID() }
+	out.Store(&hiddenID)
 	_, err = hidden.Reserve(t.Context(), relay.ID())
 	wantPeerError(t, "a place for one who was revoked", err)
 	if len(hidden.Addrs()) != 0 {

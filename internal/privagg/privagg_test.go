@@ -293,7 +293,7 @@ func TestLiarsAreDetectedAndNamed(t *testing.T) {
 		shares := n.shares(t)
 		k := rapid.IntRange(p.Threshold+2, p.Seats).Draw(t, "shares")
 		order := rapid.Permutation(seatsOf(p)).Draw(t, "order")
-		located := p.Located(k)
+		located := p.located(k)
 		lying := rapid.IntRange(1, k-p.Threshold-1-located).Draw(t, "lying")
 		liars := slices.Sorted(slices.Values(order[:lying]))
 		together := rapid.Bool().Draw(t, "together")

@@ -57,9 +57,9 @@ func (p Profile) Quorum(unchecked bool) int {
 	return p.Threshold + 2
 }
 
-// Located returns how many lying seats Open can name when so many shares are
+// located returns how many lying seats Open can name when so many shares are
 // there: ⌊(shares−t−1)/2⌋, the unique decoding radius.
-func (p Profile) Located(shares int) int { return max(0, shares-p.Threshold-1) / 2 }
+func (p Profile) located(shares int) int { return max(0, shares-p.Threshold-1) / 2 }
 
 // PrivacyLost returns the probability that more than t seats are corrupt, and so
 // can read every report together, if each seat is with this probability: a number
@@ -79,17 +79,6 @@ func (p Profile) PrivacyLost(share *big.Rat) *big.Rat {
 		sum.Add(sum, term)
 	}
 	return sum
-}
-
-// PrivacyLostAmong returns the same where the seats are drawn from so many
-// organisations, one seat each, of which some are corrupt.
-func (p Profile) PrivacyLostAmong(organisations, corrupt int) *big.Rat {
-	choose := func(n, k int) *big.Int { return new(big.Int).Binomial(int64(n), int64(k)) }
-	sum := new(big.Int)
-	for k := p.Needed(); k <= min(p.Seats, corrupt); k++ {
-		sum.Add(sum, new(big.Int).Mul(choose(corrupt, k), choose(organisations-corrupt, p.Seats-k)))
-	}
-	return new(big.Rat).SetFrac(sum, choose(organisations, p.Seats))
 }
 
 // String says for people what the profile promises.

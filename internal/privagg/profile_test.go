@@ -28,7 +28,7 @@ func TestPrivacyLost(t *testing.T) {
 		{Profile{10, 7}, [5]string{"1.6e-09", "3.7e-07", "7.8e-05", "3.4e-03", "0.0e+00"}},
 	} {
 		for i, want := range row.want {
-			lost := row.p.PrivacyLostAmong(20, 6)
+			lost := lostAmong(row.p)
 			if i < len(corruptShares) {
 				lost = row.p.PrivacyLost(corruptShares[i])
 			}
@@ -42,6 +42,17 @@ func TestPrivacyLost(t *testing.T) {
 			t.Errorf("if %d of all are corrupt: %v", sure.share, got)
 		}
 	}
+}
+
+// lostAmong returns the probability where the seats are drawn from 20
+// organisations, one seat each, of which 6 are corrupt.
+func lostAmong(p Profile) *big.Rat {
+	choose := func(n, k int) *big.Int { return new(big.Int).Binomial(int64(n), int64(k)) }
+	sum := new(big.Int)
+	for k := p.Needed(); k <= min(p.Seats, 6); k++ {
+		sum.Add(sum, new(big.Int).Mul(choose(6, k), choose(14, p.Seats-k)))
+	}
+	return new(big.Rat).SetFrac(sum, choose(20, p.Seats))
 }
 
 // scientific writes a probability with two digits.
@@ -60,11 +71,11 @@ func TestPrivacyLostIsDocumented(t *testing.T) {
 	for m := MinSeats; m <= MaxSeats; m++ {
 		for threshold := max(1, m/2-1); threshold <= m-2; threshold++ {
 			p := Profile{m, threshold}
-			cells := []string{fmt.Sprintf("(%d,%d)", m, threshold), fmt.Sprint(p.Needed()), fmt.Sprint(m - p.Needed()), fmt.Sprint(p.Located(m))}
+			cells := []string{fmt.Sprintf("(%d,%d)", m, threshold), fmt.Sprint(p.Needed()), fmt.Sprint(m - p.Needed()), fmt.Sprint(p.located(m))}
 			for _, share := range corruptShares {
 				cells = append(cells, scientific(p.PrivacyLost(share)))
 			}
-			rows = append(rows, "| "+strings.Join(append(cells, scientific(p.PrivacyLostAmong(20, 6))), " | ")+" |")
+			rows = append(rows, "| "+strings.Join(append(cells, scientific(lostAmong(p))), " | ")+" |")
 		}
 	}
 	if table := strings.Join(rows, "\n") + "\n"; !strings.Contains(string(page), table) {

@@ -187,7 +187,7 @@ func (p Profile) agree(shares [][]uint64) (honest, liars []int, err error) {
 // and two polynomials that each agree with k−a−(e−a) = k−e of the k−a seats agree
 // with each other on k−2e+a ≥ t+1 of them: there is one answer.
 func agreeing(p Profile, seats []int, shares [][]uint64) ([]int, error) {
-	wanted := len(seats) - p.Located(len(seats))
+	wanted := len(seats) - p.located(len(seats))
 	for {
 		at, fits := firstMisfit(seats[:p.Needed()], seats[p.Needed():], shares)
 		if fits {

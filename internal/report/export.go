@@ -12,8 +12,8 @@ import (
 	"croft/internal/api"
 )
 
-// Research is what a model is meant for unless its operator says something else.
-const Research = "Research use; not a medical device."
+// research is what a model is meant for unless its operator says something else.
+const research = "Research use; not a medical device."
 
 // Export is a finished model with what it came from: what a file of it says, in
 // whatever form.
@@ -43,7 +43,7 @@ func ExportOf(st api.Study, r api.Result, status api.Status, intended string) (E
 		return Export{}, croft.E(croft.ErrUsage, st.Name+" describes rows and predicts none", "croft study result "+st.Name+" --csv FILE")
 	}
 	if intended == "" {
-		intended = Research
+		intended = research
 	}
 	return Export{intended, status.NetworkName, status.Scope, status.Height, st.Proposer, st.PlanHash, st.Plan, st.Rounds, r}, nil
 }

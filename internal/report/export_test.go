@@ -296,7 +296,7 @@ func TestONNXSaysWhereItCameFrom(t *testing.T) {
 	for _, p := range m.Properties {
 		facts[p[0]] = p[1]
 	}
-	for key, want := range map[string]string{"intended_use": Research, "study": "heart", "plan_hash": e.PlanHash.String(), "model_hash": e.Result.State.String(), "ledger_height": "42", "may_be_used_by": "public",
+	for key, want := range map[string]string{"intended_use": research, "study": "heart", "plan_hash": e.PlanHash.String(), "model_hash": e.Result.State.String(), "ledger_height": "42", "may_be_used_by": "public",
 		"sites": `["Clinic A","Clinic \"B\"","Clinic \u003cC\u003e | *D*"]`} {
 		if facts[key] != want {
 			t.Errorf("%s is %q, want %q", key, facts[key], want)
@@ -372,7 +372,7 @@ func TestSafetensors(t *testing.T) {
 			t.Errorf("term %d is %s %v %v %v, want %+v", i, names[i], coefficients[i], means[i], spreads[i], term)
 		}
 	}
-	if about["intended_use"] != Research || about["study"] != "heart" {
+	if about["intended_use"] != research || about["study"] != "heart" {
 		t.Errorf("%v", about)
 	}
 }

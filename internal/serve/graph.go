@@ -106,12 +106,15 @@ func (g *Graph) Infer(ctx context.Context, r Request, _ func([]byte) error) (Ans
 	if err != nil {
 		return Answer{}, err
 	}
-	out := infer{ID: in.ID}
+	out, left := infer{ID: in.ID}, MaxBody
 	for _, v := range g.program.Outputs() {
 		if len(in.Outputs) > 0 && !slices.ContainsFunc(in.Outputs, func(o values) bool { return o.Name == v.Name }) {
 			continue
 		}
 		t := made[v.Name]
+		if left -= 2 * t.Len(); left < 0 { // each is a digit and a comma, before any room is made for them
+			return Answer{}, croft.E(croft.ErrTooLarge, MaxBody-left, MaxBody)
+		}
 		data, err := json.Marshal(shown(t))
 		if err != nil {
 			return Answer{}, err

@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -35,6 +36,25 @@ func graphFile(t *testing.T, m onnx.Model) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// An answer that no caller could take is refused before it is written.
+func TestGraphAnswersAreBounded(t *testing.T) {
+	m := onnx.Model{Graph: onnx.Graph{
+		Inputs:  []onnx.Value{{Name: "x", Type: onnx.Double, Shape: []int{-1, 1}}, {Name: "y", Type: onnx.Double, Shape: []int{1, -1}}},
+		Outputs: []onnx.Value{{Name: "z", Type: onnx.Double, Shape: []int{-1, -1}}},
+		Nodes:   []onnx.Node{{Op: "Add", In: []string{"x", "y"}, Out: []string{"z"}}},
+	}}
+	g, err := OpenGraph(graphFile(t, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 2500
+	row := "[" + strings.TrimSuffix(strings.Repeat("1,", n), ",") + "]"
+	body := fmt.Sprintf(`{"inputs":[{"name":"x","shape":[%d,1],"datatype":"FP64","data":%s},{"name":"y","shape":[1,%[1]d],"datatype":"FP64","data":%[2]s}]}`, n, row)
+	if _, err := g.Infer(t.Context(), Request{Task: Predict, Body: []byte(body)}, nil); !errors.Is(err, croft.ErrTooLarge) {
+		t.Error(err)
+	}
 }
 
 func TestGraphAnswers(t *testing.T) {

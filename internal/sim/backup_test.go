@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,28 +15,8 @@ import (
 	"croft/internal/keys"
 	"croft/internal/ledger"
 	"croft/internal/node"
-	"croft/internal/study"
 	"croft/internal/table"
 )
-
-// hamlet founds a network of these members and starts it.
-func hamlet(t *testing.T, members ...string) *village {
-	t.Helper()
-	v := &village{T: t, dir: t.TempDir(), log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))}
-	var err error
-	if v.Network, err = Found(v.dir, "hamlet", time.Now(), members...); err != nil {
-		t.Fatal(err)
-	}
-	if err := v.Start(t.Context(), v.log, func(croft.MemberID, study.Event) {}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := v.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return v
-}
 
 // backs up a member's folder, as `croft backup now` does, and opens the file again.
 func (v *village) backup(m *Member) node.Backup {
@@ -120,7 +99,7 @@ func (v *village) studies(name string, sets []croft.DatasetID) ledger.Study {
 		if err := m.Await(ctx, func(ctx context.Context) (bool, error) { _, _, err := m.Study(ctx, id); return err == nil, nil }); err != nil {
 			v.Fatal(err)
 		}
-		if err := m.Approve(ctx, id, sets[i], 60); err != nil {
+		if err := m.Approve(ctx, id, sets[i]); err != nil {
 			v.Fatalf("%s: %v", m.Name, err)
 		}
 	}
@@ -156,7 +135,7 @@ func releases(t *testing.T, m *Member, group croft.Hash) (spent []struct {
 // not made twice, what was spent since is spent, and a second copy stays out.
 func TestWipedAndRestored(t *testing.T) {
 	t.Parallel()
-	v := hamlet(t, "Ada", "Ben", "Cleo")
+	v := settle(t, "Ada", "Ben", "Cleo")
 	ada, ben, cleo := v.Members[0], v.Members[1], v.Members[2]
 	var sets []croft.DatasetID
 	add := func(m *Member, releases uint32) croft.DatasetID {

@@ -85,7 +85,7 @@ func TestCoxOnRealNodes(t *testing.T) {
 		if err := m.Await(ctx, func(ctx context.Context) (bool, error) { _, _, err := m.Study(ctx, id); return err == nil, nil }); err != nil {
 			t.Fatal(err)
 		}
-		if err := m.Approve(ctx, id, sets[i], 60); err != nil {
+		if err := m.Approve(ctx, id, sets[i]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -65,7 +65,7 @@ func TestALightSite(t *testing.T) {
 		if err := m.Await(t.Context(), func(ctx context.Context) (bool, error) { _, _, err := m.Study(ctx, id); return err == nil, nil }); err != nil {
 			t.Fatal(err)
 		}
-		if err := m.Approve(t.Context(), id, sets[i], 60); err != nil {
+		if err := m.Approve(t.Context(), id, sets[i]); err != nil {
 			t.Fatal(err)
 		}
 		rows, _, err := m.Node.Data.Open(t.Context(), sets[i], p.Schema)

@@ -63,7 +63,7 @@ func TestModelIsSold(t *testing.T) {
 	id := croft.StudyID(proposal)
 	for i, m := range n.Members[:4] {
 		must(m.Await(ctx, func(ctx context.Context) (bool, error) { _, _, err := m.Study(ctx, id); return err == nil, nil }))
-		must(m.Approve(ctx, id, sets[i], 60))
+		must(m.Approve(ctx, id, sets[i]))
 	}
 	must(n.Members[0].Await(ctx, func(ctx context.Context) (bool, error) {
 		st, _, err := n.Members[0].Study(ctx, id)

@@ -20,7 +20,7 @@ import (
 // that ended, and nothing that was signed for that chain counts on it.
 func TestRescue(t *testing.T) {
 	t.Parallel()
-	v := hamlet(t, "Ada", "Ben", "Cleo")
+	v := settle(t, "Ada", "Ben", "Cleo")
 	ada, ben, cleo := v.Members[0], v.Members[1], v.Members[2]
 	var sets []croft.DatasetID
 	for i, m := range v.Members {

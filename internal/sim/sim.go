@@ -160,8 +160,8 @@ func (m *Member) Register(ctx context.Context, path, name string, o data.Options
 	return id, m.Node.Study.Send(ctx, raw)
 }
 
-// Approve says yes to a study for a dataset, as `croft study approve` does.
-func (m *Member) Approve(ctx context.Context, id croft.StudyID, dataset croft.DatasetID, releases uint32) error {
+// Approve says yes to 60 sums of a study for a dataset, as `croft study approve` does.
+func (m *Member) Approve(ctx context.Context, id croft.StudyID, dataset croft.DatasetID) error {
 	st, plan, err := m.Study(ctx, id)
 	if err != nil {
 		return err
@@ -170,7 +170,7 @@ func (m *Member) Approve(ctx context.Context, id croft.StudyID, dataset croft.Da
 	if err != nil {
 		return err
 	}
-	a := study.ApprovalOf(st, plan, dataset, releases, study.RowsAllowed(rows))
+	a := study.ApprovalOf(st, plan, dataset, 60, study.RowsAllowed(rows))
 	return m.Node.Study.Approve(ctx, ledger.Seal(m.Node.Study.Scope, m.ID, 0, &a, m.Keys.Sign))
 }
 

@@ -17,8 +17,8 @@ import (
 	"croft"
 )
 
-// MaxBlob is the size in bytes of the largest blob or document.
-const MaxBlob = 64 << 20
+// maxBlob is the size in bytes of the largest blob or document.
+const maxBlob = 64 << 20
 
 // ErrAbsent says that there is nothing under that hash or name.
 var ErrAbsent = errors.New("not in the store")
@@ -48,8 +48,8 @@ func NewMemoryBlobs(m *Memory) *Blobs { return &Blobs{m} }
 // it, and a damaged copy is healed.
 func (b *Blobs) Put(data []byte) (croft.Hash, error) {
 	hash := croft.Sum(data)
-	if len(data) > MaxBlob {
-		return hash, croft.E(croft.ErrTooLarge, len(data), MaxBlob)
+	if len(data) > maxBlob {
+		return hash, croft.E(croft.ErrTooLarge, len(data), maxBlob)
 	}
 	return hash, b.files.write(hash.String(), data)
 }
@@ -57,7 +57,7 @@ func (b *Blobs) Put(data []byte) (croft.Hash, error) {
 // Get returns the blob, checked against its hash. It fails with ErrAbsent, or
 // with croft.ErrStoreCorrupt and the file's name.
 func (b *Blobs) Get(hash croft.Hash) ([]byte, error) {
-	data, err := b.files.read(hash.String(), MaxBlob)
+	data, err := b.files.read(hash.String(), maxBlob)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func DocFiles(dir string, kinds ...string) (map[string][]byte, error) {
 // with zeros, at this moment.
 func (d *disk) stable(name string) (raw []byte, err error) {
 	for range 5 {
-		if raw, err = d.read(name, int64(MaxBlob+docHead)); err != nil || CheckDocFile(name, raw) {
+		if raw, err = d.read(name, int64(maxBlob+docHead)); err != nil || CheckDocFile(name, raw) {
 			return raw, err
 		}
 	}

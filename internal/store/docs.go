@@ -47,8 +47,8 @@ func (d *Docs) Put(kind, name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(data) > MaxBlob {
-		return croft.E(croft.ErrTooLarge, len(data), MaxBlob)
+	if len(data) > maxBlob {
+		return croft.E(croft.ErrTooLarge, len(data), maxBlob)
 	}
 	return d.files.write(file, sealDoc(file, data))
 }
@@ -60,7 +60,7 @@ func (d *Docs) Get(kind, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := d.files.read(file, int64(MaxBlob+docHead))
+	raw, err := d.files.read(file, int64(maxBlob+docHead))
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func TestBlobs(t *testing.T) {
 		if got, _ := p.blobs().List(); len(got) != 2 {
 			t.Fatalf("%d blobs after delete", len(got))
 		}
-		if _, err := b.Put(make([]byte, MaxBlob+1)); !errors.Is(err, croft.ErrTooLarge) {
+		if _, err := b.Put(make([]byte, maxBlob+1)); !errors.Is(err, croft.ErrTooLarge) {
 			t.Fatalf("blob above the limit: %v", err)
 		}
 	})
@@ -153,7 +153,7 @@ func TestDocs(t *testing.T) {
 		if _, err := d.Get("outbox", "r1"); !errors.Is(err, ErrAbsent) {
 			t.Fatalf("deleted: %v", err)
 		}
-		if err := d.Put("outbox", "r2", make([]byte, MaxBlob+1)); !errors.Is(err, croft.ErrTooLarge) {
+		if err := d.Put("outbox", "r2", make([]byte, maxBlob+1)); !errors.Is(err, croft.ErrTooLarge) {
 			t.Fatalf("too large: %v", err)
 		}
 		long := strings.Repeat("n", 128)
@@ -211,7 +211,7 @@ func TestDamageIsNamed(t *testing.T) {
 			}
 			check("longer", append(bytes.Clone(original), 0))
 			check("another file's content", other)
-			check("enormous", make([]byte, MaxBlob+docHead+1))
+			check("enormous", make([]byte, maxBlob+docHead+1))
 			p.damage(file, func([]byte) []byte { return original })
 			if got, err := get(); err != nil || !bytes.Equal(got, text) {
 				t.Errorf("%s: whole again, but %q, %v", file, got, err)

@@ -33,6 +33,65 @@ type carried struct {
 	Bytes uint64       `cbor:"2,keyasint"`
 }
 
+// carrier fetches for others, beside the line of the round: a member whose bytes come
+// slowly, or never, must not hold that up.
+type carrier struct {
+	round uint32             // of which it does so
+	stop  context.CancelFunc // nil: it does not run
+	ended chan error
+}
+
+// carryOn has the carrier at work for a round, and returns why it gave up if it did.
+func (f *follower) carryOn(ctx context.Context, round uint32) error {
+	c := &f.carrier
+	if c.round != round {
+		f.putDown()
+	}
+	if c.stop == nil {
+		ctx, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		*c = carrier{round, stop, ended}
+		go func() { ended <- f.carryAll(ctx) }()
+	}
+	select {
+	case err := <-c.ended:
+		c.stop()
+		c.stop = nil
+		return err
+	default:
+		return nil
+	}
+}
+
+// putDown ends the carrier.
+func (f *follower) putDown() {
+	if c := &f.carrier; c.stop != nil {
+		c.stop()
+		<-c.ended
+		c.stop = nil
+	}
+}
+
+// carryAll carries each time the ledger moves, until ctx ends or the disk fails.
+func (f *follower) carryAll(ctx context.Context) error {
+	moved := f.Ledger.Watch(ctx)
+	for {
+		st, _, err := f.study(ctx)
+		if err == nil {
+			err = f.carry(ctx, st)
+		}
+		if fatal(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-moved:
+		case <-time.After(carryAgain):
+		}
+	}
+}
+
 // carry fetches what the open round and the one before announce and this node does not
 // have. It is of help to others only: what fails is tried again later, and stops nothing.
 func (f *follower) carry(ctx context.Context, st ledger.Study) error {
@@ -41,6 +100,9 @@ func (f *follower) carry(ctx context.Context, st ledger.Study) error {
 		if fatal(err) {
 			failed = errors.Join(failed, err)
 		}
+	}
+	if st.Round != f.carrier.round {
+		return nil // the round's line is about to begin another
 	}
 	for n := max(st.Round, 1) - 1; n <= st.Round; n++ {
 		r, _, err := get[ledger.Round](ctx, f.Node, ledger.RoundKey(st.ID, n))
@@ -80,32 +142,43 @@ func (f *follower) carryOne(ctx context.Context, of croft.MemberID, what string,
 	if len(lacks) == 0 {
 		return nil
 	}
-	names, err := f.Docs.List(carriedKind)
-	if err != nil {
+	if room, err := f.makeRoom(name, of, carried{lacks, size}); err != nil || !room {
 		return err
 	}
-	total := size
-	for _, other := range names {
-		if kept, err := f.carriedDoc(other); err == nil && other != name && strings.Contains(other, tag(of)) {
-			total += kept.Bytes
-		}
-	}
-	if size == 0 || total > maxCarried {
-		return nil
-	}
-	if err := f.Docs.Put(carriedKind, name, croft.Encode(carried{lacks, size})); err != nil {
-		return err
-	}
+	left := int(size)
 	for _, hash := range lacks {
-		if _, err := f.fetch(ctx, hash, int(size), []croft.MemberID{of}); err != nil {
+		data, err := f.fetch(ctx, hash, left, []croft.MemberID{of})
+		if err != nil {
 			return err
 		}
+		left -= len(data)
 	}
 	return nil
 }
 
-func (f *follower) carriedDoc(name string) (kept carried, err error) {
-	raw, err := f.Docs.Get(carriedKind, name)
+// makeRoom takes note of what is about to be carried of a member, if it is not too much
+// with all that is.
+func (n *Node) makeRoom(name string, of croft.MemberID, c carried) (bool, error) {
+	n.rooms.Lock() // studies share what a member may have carried
+	defer n.rooms.Unlock()
+	names, err := n.Docs.List(carriedKind)
+	if err != nil || c.Bytes == 0 || c.Bytes > maxCarried {
+		return false, err
+	}
+	total := c.Bytes
+	for _, other := range names {
+		if kept, err := n.carriedDoc(other); err == nil && other != name && strings.Contains(other, tag(of)) {
+			total += kept.Bytes
+		}
+	}
+	if total > maxCarried {
+		return false, nil
+	}
+	return true, n.Docs.Put(carriedKind, name, croft.Encode(c))
+}
+
+func (n *Node) carriedDoc(name string) (kept carried, err error) {
+	raw, err := n.Docs.Get(carriedKind, name)
 	if err == nil {
 		err = croft.Decode(raw, &kept)
 	}
@@ -115,6 +188,7 @@ func (f *follower) carriedDoc(name string) (kept carried, err error) {
 // drop erases what was carried under names that begin so and end so. Without the blobs it
 // only stops to count them.
 func (f *follower) drop(prefix, suffix string, blobs bool) error {
+	f.putDown() // or what it is fetching would stay for good
 	names, errs := f.Docs.List(carriedKind)
 	for _, name := range names {
 		if !strings.HasPrefix(name, prefix) || !strings.HasSuffix(name, suffix) {

@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"croft"
 	"croft/internal/ledger"
+	"croft/internal/store"
 )
 
 // shifts runs a person's node for two minutes in every ten, from a minute of each ten
@@ -95,6 +97,46 @@ func TestPartTimeSiteAndSeat(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Whoever announces much and sends it slowly, or never, holds up nobody's rounds: what is
+// carried for others is fetched beside them, and given up when its round is over.
+func TestCarryingHoldsNobodyUp(t *testing.T) {
+	want := reference(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		for _, p := range w.people {
+			p.hangs = true
+		}
+		id := w.propose(w.plan(4), 60)
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Fatalf("%v %q", st.Status, st.Reason)
+		}
+		for _, p := range w.people {
+			if p.model(id) != want {
+				t.Errorf("%s has another model", p.name)
+			}
+		}
+	})
+}
+
+// What is carried of one member is bounded, whatever numbers it writes.
+func TestRoomOfOneMember(t *testing.T) {
+	n := &Node{Docs: store.NewMemoryDocs(new(store.Memory))}
+	of, name := croft.MemberID{1}, func(study byte) string {
+		f := follower{Node: n, id: croft.StudyID{study}}
+		return f.name(roundTag(0), tag(croft.MemberID{1}), "share")
+	}
+	for i, c := range []struct {
+		study byte
+		bytes uint64
+		room  bool
+	}{{1, maxCarried - 1, true}, {2, 2, false}, {2, 1, true}, {3, 1, false}, {3, 0, false}, {3, math.MaxUint64 - maxCarried + 1, false}, {1, 5, true}, {3, maxCarried, false}, {3, maxCarried - 6, true}} {
+		if room, err := n.makeRoom(name(c.study), of, carried{Bytes: c.bytes}); err != nil || room != c.room {
+			t.Errorf("%d: %d bytes: room %v, %v", i, c.bytes, room, err)
+		}
 	}
 }
 

@@ -81,6 +81,9 @@ type Node struct {
 	answered signal
 
 	sending inFlight
+
+	// rooms is held while it is decided whether something is carried for others.
+	rooms sync.Mutex
 }
 
 // A signal wakes all who wait for it.
@@ -159,15 +162,16 @@ type follower struct {
 	*Node
 	id croft.StudyID
 
-	rows       *rows                // the site's rows, once read
-	asked      int64                // the last deadline that a tick was sent for, ms
-	askAgain   int64                // when to ask again about it, ms
-	pause      int64                // until the time after that, ms
-	judging    uint32               // 1 more than the round whose proofs the other seats were asked about
-	judgeAgain time.Time            // when to ask them again
-	judgePause time.Duration        // until the time after that
-	forgotten  uint32               // rounds whose leftovers are erased
-	carryNext  map[string]time.Time // when to fetch again what is carried for others
+	rows       *rows         // the site's rows, once read
+	asked      int64         // the last deadline that a tick was sent for, ms
+	askAgain   int64         // when to ask again about it, ms
+	pause      int64         // until the time after that, ms
+	judging    uint32        // 1 more than the round whose proofs the other seats were asked about
+	judgeAgain time.Time     // when to ask them again
+	judgePause time.Duration // until the time after that
+	forgotten  uint32        // rounds whose leftovers are erased
+	carrier    carrier
+	carryNext  map[string]time.Time // when to fetch again what is carried for others; the carrier's own
 	said       map[string]bool      // events reported once
 	mu         sync.Mutex
 }
@@ -178,6 +182,7 @@ func (f *follower) follow(ctx context.Context) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop() // or each study that ended would keep a watcher
 	moved := f.Ledger.Watch(watching)
+	defer f.putDown()
 	for {
 		ended, err := f.advance(ctx)
 		switch {
@@ -228,7 +233,7 @@ func (f *follower) advance(ctx context.Context) (ended bool, err error) {
 		if _, resting, trouble := f.Resting(); resting || trouble != nil {
 			return false, errors.Join(err, trouble)
 		}
-		err = errors.Join(err, f.round(ctx), f.carry(ctx, st))
+		err = errors.Join(err, f.round(ctx), f.carryOn(ctx, st.Round))
 	case ledger.Done:
 		if err = f.round(ctx); err == nil || errors.Is(err, croft.ErrKeyLost) {
 			return true, f.erase(ctx, st)

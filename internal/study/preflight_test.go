@@ -317,6 +317,46 @@ func TestPreflightIsCoarse(t *testing.T) {
 	}
 }
 
+// Nor of one person with many rows, who counts once.
+func TestPreflightCountsPeople(t *testing.T) {
+	p := patients(rand.New(rand.NewPCG(5, 6)), 160)
+	for i := range 60 {
+		p[i].glucose, p[i].ill, p[i].sex = 0, "yes", "f"
+	}
+	plan := PreflightOf(ward())
+	plan.Schema.UnitColumn = "id"
+	of := func(from int) []float64 {
+		lines := strings.Split(strings.TrimSpace(wardCSV(p[from:])), "\n")
+		for i := range lines {
+			id := "id"
+			if i > 0 {
+				id = fmt.Sprint(max(from+i, 60)) // the first 60 rows are one person's
+			}
+			lines[i] = id + "," + lines[i]
+		}
+		tab, err := data.Read(strings.NewReader(strings.Join(lines, "\n")), "a.csv", plan.Schema, data.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		site, err := Rows(tab, plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table.DefaultPolicy().Coarse(site.Train.Tally)
+	}
+	all, fewer := of(0), of(60)
+	for i := range all {
+		if math.Abs(all[i]-fewer[i]) > 5 {
+			t.Errorf("number %d: %v with one person, %v without", i, all[i], fewer[i])
+		}
+	}
+	for _, s := range table.Shapes(plan, all) {
+		if s.Column == "glucose" && s.Zeros != 0 || s.Rows > 101 {
+			t.Errorf("%s: %v rows, %v zeros", s.Column, s.Rows, s.Zeros)
+		}
+	}
+}
+
 func TestPreflightIsAStudy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "a", "b", "c", "d")

@@ -54,6 +54,7 @@ type person struct {
 	died  chan struct{}
 	seen  []Event
 	lost  map[croft.Hash]bool // blobs that do not reach this person
+	hangs bool                // what it asks one member alone for is on its way for ever
 	rules *chain.TwinMember
 
 	slow   time.Duration               // it takes so long before it judges others' proofs; it answers about them meanwhile
@@ -166,7 +167,11 @@ func (p *person) running() *Node {
 }
 
 // Fetch and Call reach the others as p2p would: only while they run.
-func (p *person) Fetch(_ context.Context, hash croft.Hash, _ int, from ...croft.MemberID) ([]byte, error) {
+func (p *person) Fetch(ctx context.Context, hash croft.Hash, _ int, from ...croft.MemberID) ([]byte, error) {
+	if p.hangs && len(from) == 1 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	p.mu.Lock()
 	lost := p.lost[hash]
 	p.mu.Unlock()

@@ -98,7 +98,8 @@ func (p Policy) judge(fails []string) (warnings []string, err error) {
 // Groups says of each group by which a study's model is evaluated why this site does
 // not tell to which level its held-out rows belong, "" where it does: a level, or a
 // class of the label within one, has somebody, but fewer than MinCell people. The
-// site is then missing from that group's totals. Of public data all is told.
+// group is then evaluated nowhere: the total less the other sites' levels would be this
+// site's. Of public data all is told.
 func (p Policy) Groups(t *Table, s croft.Study) (why []string, err error) {
 	classes, class, err := t.classes(s.Model)
 	if err != nil {
@@ -115,7 +116,7 @@ func (p Policy) Groups(t *Table, s croft.Study) (why []string, err error) {
 		names, level := t.levels(at, test)
 		for i, n := range t.count(test, k*len(names), func(row int) int { return k*level(row) + class(row) }) {
 			if n > 0 && n < p.MinCell && few == "" && !p.Public {
-				few = fmt.Sprintf("people held out, %s: fewer than min_cell %d; this site is left out of the evaluation by %s", names[i/k], p.MinCell, g.Column)
+				few = fmt.Sprintf("people held out, %s: fewer than min_cell %d; so the model is not evaluated by %s", names[i/k], p.MinCell, g.Column)
 			}
 		}
 		why = append(why, few)

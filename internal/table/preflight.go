@@ -22,7 +22,8 @@ import (
 //
 //	missing, none of the levels, each level.
 //
-// Rows whose label is missing or unknown count for the label only.
+// Rows whose label is missing or unknown count for the label only. A person with k rows
+// counts with 1/k in each, so that nobody adds more than 1 to any number.
 
 // tallied is where a column stands in a tally.
 type tallied struct {
@@ -69,6 +70,10 @@ func tally(t *Table, s croft.Study) ([]float64, error) {
 	if label >= 0 {
 		positive = float64(slices.Index(t.schema.Columns[label].Levels, s.Model.Positive))
 	}
+	rows := make([]float64, len(t.people)) // of each person
+	for _, person := range t.person {
+		rows[person]++
+	}
 	for _, c := range columns {
 		at, err := t.column(c.Name)
 		if err != nil {
@@ -86,25 +91,26 @@ func tally(t *Table, s croft.Study) ([]float64, error) {
 				}
 			}
 			cells := out[c.start+class*c.width:][:c.width]
+			one := 1 / rows[t.person[row]]
 			switch v := t.cell(row, at); {
 			case math.IsNaN(v):
-				cells[0]++
+				cells[0] += one
 			case c.Kind == croft.Category && math.IsInf(v, 0):
-				cells[1]++
+				cells[1] += one
 			case c.Kind == croft.Category:
-				cells[2+int(v)]++
+				cells[2+int(v)] += one
 			case math.IsInf(v, -1):
-				cells[1]++
+				cells[1] += one
 			case math.IsInf(v, 1):
-				cells[2]++
+				cells[2] += one
 			default:
 				if v == 0 {
-					cells[3]++
+					cells[3] += one
 				}
 				x := scaled.design(v)
-				cells[4]++
-				cells[5] += x
-				cells[6] += x * x
+				cells[4] += one
+				cells[5] += float64(one * x)
+				cells[6] += float64(one * float64(x*x))
 			}
 		}
 	}
@@ -211,7 +217,7 @@ type Finding struct {
 	Column string      `json:"column"`
 	Kind   FindingKind `json:"kind"`
 	Level  string      `json:"level,omitempty"`
-	// A mean in the column's unit (FindUnit), a number of values (FindOutside), else a
+	// A mean in the column's unit (FindUnit), a number of values, those of one person together 1 at most (FindOutside), else a
 	// share from 0 to 1.
 	Here      float64 `json:"here"`
 	Elsewhere float64 `json:"elsewhere"`

@@ -64,16 +64,6 @@ func (l Layout) frac(b Block) int {
 	return NormBits - 1 - share - b.Exp
 }
 
-// Resolution returns the largest rounding error of one number of a site's vector,
-// over all blocks.
-func (l Layout) Resolution() float64 {
-	worst := 0.0
-	for _, b := range l {
-		worst = max(worst, math.Ldexp(0.5, -l.frac(b)-lowBits*(b.Limbs-1)))
-	}
-	return worst
-}
-
 // Norm bounds the Euclidean norm of what Encode makes of the numbers of a site with
 // so many rows. The second limbs can have any value, so it never falls below what
 // they need. Every machine computes the same.
