@@ -299,7 +299,7 @@ var catalogue = map[Code]entry{
 	ErrStopped:   {Denied, "study {0} ended without a model: {1}", "croft study show says why; a new study may be proposed"},
 	ErrNotSigned: {Pending, "nothing was signed", "the same command asks again"},
 	ErrNotSite:   {Denied, "study {0} does not ask for your rows: you are not one of its sites", "see which sites it has: croft study show {1}"},
-	ErrNoDataset: {NotFound, "you have no dataset with all columns of study {0} in which {1} tells people apart", "see what there is: croft data ls; add one: croft data add FILE.csv --unit {1}"},
+	ErrNoDataset: {NotFound, "you have no dataset with all columns of study {0} in which {1} tells people apart: {2}", "see what there is: croft data ls; add one: croft data add FILE.csv --unit {1}"},
 	ErrKeyLost:   {Unavailable, "this site's key for study {0} is gone: the study had begun when the folder was lost, and no backup holds such keys", "propose the study anew"},
 	ErrExport:    {Denied, "the study {0} does not allow its model to be saved as a file", "its sites would have to agree: propose a new study with export = true under [result]"},
 

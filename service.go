@@ -16,10 +16,9 @@ type Service struct {
 	Schema      Hash        `cbor:"7,keyasint,omitempty" json:"schema"` // blob: what goes in and comes out, where the task does not say it
 	Price       Price       `cbor:"8,keyasint" json:"price"`
 	Limits      Limits      `cbor:"9,keyasint" json:"limits"`
-	Assurance   []Assurance `cbor:"10,keyasint,omitempty" json:"assurance"`
-	Model       StudyID     `cbor:"11,keyasint,omitempty" json:"model"` // whose result it serves; its study limits Use
-	Use         Use         `cbor:"12,keyasint" json:"use"`             // who may call it
-	Tills       []PublicKey `cbor:"13,keyasint" json:"-"`               // payment keys, one a replica
+	Model       StudyID     `cbor:"10,keyasint,omitempty" json:"model"` // whose result it serves; its study limits Use
+	Use         Use         `cbor:"11,keyasint" json:"use"`             // who may call it
+	Tills       []PublicKey `cbor:"12,keyasint" json:"-"`               // payment keys, one a replica
 }
 
 // ID returns the service's identifier: it stays the same when the service is
@@ -45,7 +44,6 @@ type Price struct {
 	Second Credits `cbor:"4,keyasint,omitempty" json:"second"` // of work
 	Most   Credits `cbor:"5,keyasint,omitempty" json:"most"`   // what a voucher promises before it is known what a call uses
 	Free   uint32  `cbor:"6,keyasint,omitempty" json:"free"`   // calls a day for each member
-	Quoted bool    `cbor:"7,keyasint,omitempty" json:"quoted"` // the provider names a price for each request, up to Most
 }
 
 // Meter is what a call used.
@@ -88,15 +86,6 @@ type Limits struct {
 	Seconds  uint32 `cbor:"2,keyasint,omitempty" json:"seconds"`   // until a call is given up
 	InFlight uint32 `cbor:"3,keyasint,omitempty" json:"in_flight"` // calls at a time
 }
-
-// Assurance is a way in which a service's answers can be checked.
-type Assurance string
-
-// The assurances.
-const (
-	Canary    Assurance = "canary"    // takes test calls with known answers
-	Redundant Assurance = "redundant" // answers can be compared with another provider's
-)
 
 // Covers says whether a result that may be used so may be used by others too: each
 // use includes the ones before it.

@@ -297,7 +297,11 @@ func (c *cli) foreground(ctx context.Context, o upOptions, cfg node.Config) (err
 		fmt.Fprintln(w, say("up.title", croft.EngineVersion, r.Name))
 		r.print(w)
 	})
-	return errors.Join(err, <-ended)
+	died := <-ended
+	if died != nil && ctx.Err() == nil {
+		cfg.Log.Error("end", "why", died) // in the background nobody reads what is printed any more
+	}
+	return errors.Join(err, died)
 }
 
 // print says what a running node offers.

@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"croft"
 	"croft/internal/data"
@@ -113,14 +115,32 @@ func (s Services) dataset(plan croft.Study, name string) (ds Dataset, err error)
 	if err != nil {
 		return ds, err
 	}
-	for _, e := range slices.Backward(entries) {
-		fits := e.Unit == plan.Schema.UnitColumn
-		for _, c := range plan.Schema.Columns {
-			fits = fits && slices.Contains(e.Columns, c.Name)
-		}
-		if fits {
+	why := "none is registered"
+	for i, e := range slices.Backward(entries) {
+		short := unfit(e, plan.Schema)
+		if short == "" {
 			return Dataset{Entry: e}, nil
 		}
+		if i == len(entries)-1 {
+			why = short
+		}
 	}
-	return ds, croft.E(croft.ErrNoDataset, plan.Name, plan.Schema.UnitColumn)
+	return ds, croft.E(croft.ErrNoDataset, plan.Name, plan.Schema.UnitColumn, why)
+}
+
+// unfit says why a study cannot use a dataset; "" if it can, as far as names tell.
+func unfit(e data.Entry, schema croft.Schema) string {
+	if e.Unit != schema.UnitColumn {
+		return fmt.Sprintf("in the newest, %s, %s does", e.Name, e.Unit)
+	}
+	var missing []string
+	for _, c := range schema.Columns {
+		if !slices.Contains(e.Columns, c.Name) {
+			missing = append(missing, c.Name)
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the newest, %s, has no %s", e.Name, strings.Join(missing, ", "))
 }

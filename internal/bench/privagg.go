@@ -129,7 +129,7 @@ func PrivaggTable(ctx context.Context, o PrivaggOptions, progress func(string)) 
 			return nil, err
 		}
 	}
-	return r, add(b.circl(ctx, 1e4, 16, progress))
+	return r, add(b.circl(ctx, 1e4, progress))
 }
 
 type privaggBench struct {
@@ -350,7 +350,8 @@ func (b *privaggBench) unprotected(ctx context.Context, dim int, progress func(s
 
 // circl is Prio3SumVec of Cloudflare's library: each number in range instead of
 // the norm, over the field of 128 bits, of drafts 13 and 14.
-func (b *privaggBench) circl(ctx context.Context, dim int, bits uint, progress func(string)) (*PrivaggRow, error) {
+func (b *privaggBench) circl(ctx context.Context, dim int, progress func(string)) (*PrivaggRow, error) {
+	const bits = 16
 	chunk := uint(math.Sqrt(float64(uint(dim) * bits)))
 	theirs, err := sumvec.New(2, uint(dim), bits, chunk, []byte("bench"))
 	if err != nil {

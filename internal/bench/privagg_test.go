@@ -53,7 +53,7 @@ func TestPrivagg(t *testing.T) {
 func TestPrivaggBesideOthers(t *testing.T) {
 	b := newPrivaggBench(PrivaggOptions{Repeats: 1})
 	quiet := func(string) {}
-	row, err := b.circl(t.Context(), 50, 16, quiet)
+	row, err := b.circl(t.Context(), 50, quiet)
 	if err != nil || row.UploadBytes < 50*16*16 { // 16 bytes a bit
 		t.Errorf("%+v %v", row, err)
 	}

@@ -75,7 +75,7 @@ func mockCell(rng *rand.Rand, c croft.Column, events bool) string {
 	if events {
 		low = math.Ceil(low)
 		high = min(math.Floor(high), low+4)
-		return strconv.FormatFloat(low+float64(rng.IntN(int(high-low)+1)), 'f', 0, 64)
+		return strconv.FormatFloat(low+float64(rng.IntN(max(int(high-low), 0)+1)), 'f', 0, 64)
 	}
 	// Steps of a power of ten, at least a hundred of them, from the low end on.
 	exp := int(math.Floor(math.Log10((high - low) / 100)))

@@ -54,7 +54,7 @@ func TestFirthEqualsR(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			likeR(t, r.In(rareScales), ref[c.fit], 1e-8)
+			likeR(t, r.In(rareScales), ref[c.fit])
 		})
 	}
 }

@@ -38,7 +38,8 @@ type Result struct {
 	Score     Score   // on all held-out rows
 	Sites     []Score // by site, if the study lets them leave
 	// Groups has the score of each level of each of the model's groups; nil where
-	// fewer than three sites say which row belongs to which level.
+	// fewer than three sites, or not all that hold rows out, say which row belongs to
+	// which level.
 	Groups [][]Score
 	Bins   []Bin // logistic, firth: held-out rows by predicted probability
 

@@ -29,7 +29,7 @@ func TestCoxEqualsR(t *testing.T) {
 			tied := func(m *croft.Model) { m.Ties = ties }
 			r := fitLung(t, lungModel("cox", croft.SiteIntercepts, timed, tied, days), sites)
 			want := ref["cox "+ties]
-			likeR(t, r, want, 1e-8)
+			likeR(t, r, want)
 			if len(r.Terms) != 3 || len(r.Proportional) != 4 {
 				t.Fatalf("%+v", r)
 			}

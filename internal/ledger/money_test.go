@@ -286,8 +286,6 @@ func TestServices(t *testing.T) {
 		"no till":               func(v *croft.Service) { v.Tills = nil },
 		"a till twice":          func(v *croft.Service) { v.Tills = append(v.Tills, v.Tills[0]) },
 		"a till without key":    func(v *croft.Service) { v.Tills = append(v.Tills, croft.PublicKey{}) },
-		"an assurance twice":    func(v *croft.Service) { v.Assurance = []croft.Assurance{croft.Canary, croft.Canary} },
-		"an unknown assurance":  func(v *croft.Service) { v.Assurance = []croft.Assurance{"trust me"} },
 		"nobody's use":          func(v *croft.Service) { v.Use = "" },
 		"members of no study":   func(v *croft.Service) { v.Use = croft.UseMembers },
 	} {

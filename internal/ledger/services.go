@@ -99,11 +99,6 @@ func (s *State) checkService(v croft.Service) error {
 			return bad("a till has no key, or stands twice")
 		}
 	}
-	for i, a := range v.Assurance {
-		if a != croft.Canary && a != croft.Redundant || slices.Contains(v.Assurance[:i], a) {
-			return bad("an assurance is unknown, or stands twice")
-		}
-	}
 	if v.Model.IsZero() {
 		return nil
 	}

@@ -401,7 +401,7 @@ func TestShareIsTheFormula(t *testing.T) {
 			io.ReadFull(&before, s[:])
 			v := make([]uint64, c.Length)
 			if i != c.star() {
-				vdaf.NewXOF(&s, domain(algorithm, usageMask), binder(croft.HashOf(c), T)).Next(v)
+				vdaf.NewXOF(&s, domain(usageMask), binder(croft.HashOf(c), T)).Next(v)
 			}
 			for k := range v {
 				total[k] = vdaf.Add(total[k], v[k])

@@ -113,7 +113,7 @@ func (c Context) prove(n *vdaf.Norm, vector []int64, blob []byte, streams []*vda
 	}
 	mask(blob[early:late], residues(nil, claim.Digits()[n.EarlyDigits():]), streams, run)
 	head.Tests = further(hash, blob[early:late])
-	prover := vdaf.NewXOF(&own, domain(algorithm, usageProveRand), context[:])
+	prover := vdaf.NewXOF(&own, domain(usageProveRand), context[:])
 	mask(blob[late:], residues(nil, claim.Prove(prover, head.random(context, usageJointRand), run)), streams, run)
 	head.Blob = further(hash, blob[late:])
 	return nil
@@ -124,14 +124,14 @@ func (c Context) prove(n *vdaf.Norm, vector []int64, blob []byte, streams []*vda
 func (w *wireHead) random(context croft.Hash, usage uint16) *vdaf.XOF {
 	data := croft.Encode(wireHead{Version: w.Version, Commits: w.Commits, Vector: w.Vector, Tests: w.Tests})
 	s := seed(sha256.Sum256(append(context[:len(context):len(context)], data...)))
-	return vdaf.NewXOF(&s, domain(algorithm, usage), nil)
+	return vdaf.NewXOF(&s, domain(usage), nil)
 }
 
 // points is where all proofs of a round are asked, from its verification key.
 func (c Context) points(key croft.Hash) *vdaf.XOF {
 	c.Site, c.Bound = croft.MemberID{}, 0
 	hash, s := croft.HashOf(c), seed(key)
-	return vdaf.NewXOF(&s, domain(algorithm, usageQueryRand), hash[:])
+	return vdaf.NewXOF(&s, domain(usageQueryRand), hash[:])
 }
 
 // Verify returns the seat's share of the site's vector, as Share does, and its

@@ -218,7 +218,7 @@ func binder(context croft.Hash, T part) []byte {
 }
 
 func maskOf(context croft.Hash, T part, s *seed) *vdaf.XOF {
-	return vdaf.NewXOF(s, domain(algorithm, usageMask), binder(context, T))
+	return vdaf.NewXOF(s, domain(usageMask), binder(context, T))
 }
 
 // dealtTo writes what a seat is entitled to: for each part that it may hold,

@@ -12,7 +12,7 @@ import (
 func TestStreamVector(t *testing.T) {
 	s := seed{31: 1}
 	out := make([]uint64, 2)
-	vdaf.NewXOF(&s, domain(algorithm, usageMask), binder([32]byte{}, 0b011)).Next(out)
+	vdaf.NewXOF(&s, domain(usageMask), binder([32]byte{}, 0b011)).Next(out)
 	got := hex.EncodeToString(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, out[0]), out[1]))
 	if want := streamVector; got != want {
 		t.Errorf("%s, want %s", got, want)

@@ -18,6 +18,6 @@ const (
 	usageMask = 1 // a part's stream ("measurement share")
 )
 
-func domain(algorithm uint32, usage uint16) []byte {
+func domain(usage uint16) []byte {
 	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint32([]byte{1}, algorithm), usage)
 }

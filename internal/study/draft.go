@@ -86,31 +86,7 @@ patience = "10m"          # without news for so long, a site counts as absent
 		line("# Delete the columns that the study does not use.")
 	}
 	for _, c := range d.Columns {
-		line("\n[[column]]")
-		if c.Note != "" {
-			line("# %s", comment(c.Note))
-		}
-		line("name = %s", quoted(c.Name))
-		line("kind = %s", quoted(string(c.Kind)))
-		if c.Kind == croft.Number {
-			line(`unit = ""  # of measurement`)
-			line("low = %v\nhigh = %v", c.Low, c.High)
-		} else {
-			line("levels = [%s]", quotedList(c.Levels))
-			if c.Merged != nil {
-				line("# the small ones together:\n# levels = [%s]\n# other = %s  # whatever is none of these", quotedList(c.Merged), quoted(c.Merged[len(c.Merged)-1]))
-			}
-		}
-		if len(c.Codes) > 0 {
-			line("missing_codes = [%s]  # besides an empty cell", quotedList(c.Codes))
-		}
-		if c.Missing != "" {
-			others := `or "indicator"`
-			if c.Kind == croft.Number {
-				others = `or "mean", "indicator"`
-			}
-			line("missing = %s  # leave the row out; %s. Without a rule a missing value stops the site", quoted(string(c.Missing)), others)
-		}
+		draftColumn(line, c)
 	}
 	if len(d.LeftOut) > 0 {
 		line("\n# Left out:")
@@ -119,6 +95,35 @@ patience = "10m"          # without news for so long, a site counts as absent
 		line("#   %s: %s", comment(quoted(l.Name)), l.Reason)
 	}
 	return b.Bytes()
+}
+
+// draftColumn writes the table of one column.
+func draftColumn(line func(format string, args ...any), c data.DraftColumn) {
+	line("\n[[column]]")
+	if c.Note != "" {
+		line("# %s", comment(c.Note))
+	}
+	line("name = %s", quoted(c.Name))
+	line("kind = %s", quoted(string(c.Kind)))
+	if c.Kind == croft.Number {
+		line(`unit = ""  # of measurement`)
+		line("low = %v\nhigh = %v", c.Low, c.High)
+	} else {
+		line("levels = [%s]", quotedList(c.Levels))
+		if c.Merged != nil {
+			line("# the small ones together:\n# levels = [%s]\n# other = %s  # whatever is none of these", quotedList(c.Merged), quoted(c.Merged[len(c.Merged)-1]))
+		}
+	}
+	if len(c.Codes) > 0 {
+		line("missing_codes = [%s]  # besides an empty cell", quotedList(c.Codes))
+	}
+	if c.Missing != "" {
+		others := `or "indicator"`
+		if c.Kind == croft.Number {
+			others = `or "mean", "indicator"`
+		}
+		line("missing = %s  # leave the row out; %s. Without a rule a missing value stops the site", quoted(string(c.Missing)), others)
+	}
 }
 
 // Families returns the names of the families that a study file may give.
