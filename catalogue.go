@@ -6,7 +6,8 @@ package croft
 //
 // Ranges: 1xxx general · 2xxx data and study files · 3xxx private sums and plans
 // · 4xxx ledger rules · 5xxx node, network, disk · 6xxx studies at a site
-// · 7xxx audit · 8xxx payments.
+// · 7xxx audit · 8xxx payments. A number is given once: _ keeps the place of
+// one that no longer happens.
 
 // General.
 const (
@@ -30,7 +31,7 @@ const (
 	ErrNotNumber
 	ErrValueRange
 	ErrLevelUnknown
-	ErrLabelValue
+	_
 	ErrMissingValue
 	ErrTooManyRows
 	ErrNoRows
@@ -83,7 +84,7 @@ const (
 	ErrTxOrder
 	ErrTxStopped
 	ErrTxUnknown
-	ErrTxExpired
+	_
 	ErrTxDuplicate
 	ErrTxBudget
 	ErrTxCohort
@@ -137,7 +138,7 @@ const (
 	ErrPolicy
 	ErrDataChanged
 	ErrWithheld
-	ErrPaused
+	_
 	ErrUse
 	ErrStopped
 	ErrNotSigned
@@ -197,7 +198,6 @@ var catalogue = map[Code]entry{
 	ErrNotNumber:     {Invalid, "{0}, line {1}, column {2}: {3} is not a number", "correct the value, or declare it under missing in the study file"},
 	ErrValueRange:    {Invalid, "{0}, line {1}, column {2}: {3} is outside the declared range {4} to {5}", "correct the value; if it is right, the study's range must be widened and approved again"},
 	ErrLevelUnknown:  {Invalid, "{0}, line {1}, column {2}: {3} is not one of the declared levels {4}", "correct the value, or add the level to the study file and have it approved again"},
-	ErrLabelValue:    {Invalid, "{0}, line {1}, label {2}: {3} is neither the positive nor a negative level", "correct the value, or declare it under missing"},
 	ErrMissingValue:  {Invalid, "{0}, line {1}, column {2}: no value, and the study has no rule for a missing one", "fill it in, or give the column a missing rule in the study file"},
 	ErrTooManyRows:   {Invalid, "{0} has more than {1} rows", "split the file into datasets of their own"},
 	ErrNoRows:        {Invalid, "{0} has {1} usable rows; at least {2} are needed", "check the missing-value rules and the site's policy"},
@@ -244,11 +244,10 @@ var catalogue = map[Code]entry{
 	ErrTxOrder:     {Conflict, "too late or too early: {0}", "see where the study stands: `croft study show`"},
 	ErrTxStopped:   {Denied, "the network is stopped by vote", "members resume it by vote: croft network resume"},
 	ErrTxUnknown:   {NotFound, "the ledger has no {0} {1}", "check the name: `croft study ls`"},
-	ErrTxExpired:   {Denied, "{0} expired at {1}", "propose a new study or approve again"},
 	ErrTxDuplicate: {Conflict, "{0} is on the ledger already, with other content", "the first one counts; nothing was changed"},
 	ErrTxBudget:    {Exhausted, "the owner allowed {0} releases of this data, {1} are used", "ask the owner to raise the cap at `croft data add`"},
 	ErrTxCohort:    {Denied, "the set of sites differs from an earlier release by {0}; 0 or at least {1} are allowed", "two sums that differ by one site show that site's numbers: start with the same sites"},
-	ErrTxStudy:     {Invalid, "the study cannot be put on the ledger: {0}", "correct the study file"},
+	ErrTxStudy:     {Invalid, "the study cannot be put on the ledger: {0}", "correct the study file; where members are too few, invite more: croft invite create"},
 	ErrTxQuota:     {Exhausted, "{0} has {1} transactions waiting for the next block; no more are taken", "the node hands them in again by itself"},
 
 	ErrInvite:    {Denied, "the invite cannot be used: {0}", "ask who invited you for a new code: croft invite create; see what became of the old one: croft invite ls"},
@@ -293,7 +292,6 @@ var catalogue = map[Code]entry{
 	ErrPolicy:      {Denied, "this site's policy refuses: {0}", "nothing was sent; the owner's rules for registered data stand in `croft data card NAME`"},
 	ErrDataChanged: {Denied, "the file {0} changed since it was registered", "register the new version: croft data add; the study must be approved again"},
 	ErrWithheld:    {Denied, "withheld: {0}", "the site has too few people for this study; nothing was sent"},
-	ErrPaused:      {Unavailable, "the study is paused: it waits for {0}", "start their nodes; leaving a site out would show its numbers"},
 	ErrUse:         {Denied, "the study allows its result for {0}, not for {1}", "its sites would have to agree: {2}"},
 
 	ErrStopped:   {Denied, "study {0} ended without a model: {1}", "croft study show says why; a new study may be proposed"},

@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -89,6 +93,41 @@ func TestEveryErrorHasItsSentences(t *testing.T) {
 		if !errors.Is(err, code) || CodeOf(err) != code || strings.Contains(E(code, "a", "b", "c", "d", "e", "f").Error()+Next(err), "{") {
 			t.Errorf("%v: %v", code, err)
 		}
+	}
+}
+
+// A failure that nothing fails with is a promise to a reader of the list for nothing.
+func TestEveryErrorCanHappen(t *testing.T) {
+	text, err := os.ReadFile("catalogue.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	never := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\t(Err\w+):`).FindAllSubmatch(text, -1) {
+		never[string(m[1])] = true
+	}
+	if len(never) != len(catalogue) {
+		t.Errorf("read %d of %d names", len(never), len(catalogue))
+	}
+	name := regexp.MustCompile(`\bErr\w+`)
+	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path == "catalogue.go" || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for line := range bytes.Lines(text) {
+			code, _, _ := bytes.Cut(line, []byte("//"))
+			for _, used := range name.FindAll(code, -1) {
+				delete(never, string(used))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range never {
+		t.Errorf("nothing fails with %s", name)
 	}
 }
 

@@ -75,7 +75,7 @@ func export(ctx context.Context, f *os.File, g croft.Genesis, client *api.Client
 		return audit.Report{}, err
 	}
 	for begun := time.Now(); ; {
-		report, err := audit.Export(ctx, f, g, client.Blocks(ctx, 1), audit.Options{Inherited: inherited})
+		report, err := audit.Export(ctx, f, g, client.Blocks(ctx), audit.Options{Inherited: inherited})
 		if !errors.Is(err, croft.ErrNoQuorum) || time.Since(begun) > settle {
 			return report, err
 		}

@@ -46,7 +46,7 @@ func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
 	if err != nil {
 		return err
 	}
-	if _, err := audit.Verify(ctx, g, client.Blocks(ctx, 1), audit.Options{Inherited: inherited, Log: func(e audit.Entry) {
+	if _, err := audit.Verify(ctx, g, client.Blocks(ctx), audit.Options{Inherited: inherited, Log: func(e audit.Entry) {
 		if e.Height >= o.from && o.wants(e) {
 			entries = append(entries, e)
 		}

@@ -157,7 +157,7 @@ func TestAStudyOverTheSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := int64(0)
-	for block, err := range a.client.Blocks(t.Context(), 1) {
+	for block, err := range a.client.Blocks(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestRefusalsCrossTheSocket(t *testing.T) {
 func TestFailureSurvivesTheSocket(t *testing.T) {
 	for _, err := range []error{
 		croft.E(croft.ErrValueRange, "a.csv", 3, "age", "130", "0", "120"),
-		croft.E(croft.ErrPaused, "clinic-b"),
+		croft.E(croft.ErrPeer, "clinic-b", "no answer"),
 		errors.New("a bug"),
 		context.Canceled,
 	} {

@@ -16,7 +16,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -191,10 +190,10 @@ func (c *Client) Events(ctx context.Context) iter.Seq2[Event, error] {
 // maxExport bounds one block of an export: two of CometBFT's largest.
 const maxExport = 32 << 20
 
-// Blocks streams the ledger's blocks from a height on to the last one.
-func (c *Client) Blocks(ctx context.Context, from int64) iter.Seq2[chain.BlockData, error] {
+// Blocks streams all of the ledger's blocks.
+func (c *Client) Blocks(ctx context.Context) iter.Seq2[chain.BlockData, error] {
 	return func(yield func(chain.BlockData, error) bool) {
-		answer, err := c.do(ctx, http.MethodGet, "blocks?from="+strconv.FormatInt(from, 10), nil)
+		answer, err := c.do(ctx, http.MethodGet, "blocks", nil)
 		if err != nil {
 			yield(chain.BlockData{}, err)
 			return

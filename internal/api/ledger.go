@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"croft"
@@ -196,16 +195,11 @@ func (s Services) send(ctx context.Context, tx ledger.Tx, send func(context.Cont
 	return Submitted{tx.ID}, nil
 }
 
-// blocks streams the blocks from a height on, for an auditor: each as its length
-// in four bytes, big-endian, and its canonical encoding.
+// blocks streams all blocks, for an auditor: each as its length in four bytes,
+// big-endian, and its canonical encoding.
 func (s Services) blocks(w http.ResponseWriter, r *http.Request) {
-	from, err := strconv.ParseInt(r.URL.Query().Get("from"), 10, 64)
-	if err != nil || from < 1 {
-		fail(w, croft.E(croft.ErrUsage, "blocks are counted from 1", "croft audit export --from 1"))
-		return
-	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	for height, last := from, s.Ledger.Status().Height; height <= last && r.Context().Err() == nil; height++ {
+	for height, last := int64(1), s.Ledger.Status().Height; height <= last && r.Context().Err() == nil; height++ {
 		block, err := s.Ledger.Block(height)
 		if err != nil {
 			s.Log.Error("export", "height", height, "why", err)

@@ -77,7 +77,7 @@ func TestVerifierFlips(t *testing.T) {
 // anything that hashes correctly; it shows in what the blocks do.
 func TestVerifierForgery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, twin := twin(t, 4)
+		w, twin := twin(t)
 		m := twin.Member()
 		for _, name := range []string{"a", "b"} {
 			tx, _ := w.dataset(0, name)

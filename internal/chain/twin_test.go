@@ -10,8 +10,8 @@ import (
 	"croft"
 )
 
-func twin(t *testing.T, members int) (world, *Twin) {
-	w := newWorld(members)
+func twin(t *testing.T) (world, *Twin) {
+	w := newWorld(4)
 	twin, err := NewTwin(w.genesis)
 	if err != nil {
 		t.Fatal(err)
@@ -21,7 +21,7 @@ func twin(t *testing.T, members int) (world, *Twin) {
 
 func TestTwin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, twin := twin(t, 4)
+		w, twin := twin(t)
 		a, b := twin.Member(), twin.Member()
 		suite(t, w, a, b, func() { time.Sleep(time.Second); synctest.Wait() })
 
@@ -39,7 +39,7 @@ func TestTwin(t *testing.T) {
 // time before them, and the one after it with the present (protocol §2).
 func TestTwinIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, twin := twin(t, 4)
+		w, twin := twin(t)
 		m := twin.Member()
 		first, _ := w.dataset(0, "first")
 		if err := m.Submit(t.Context(), first); err != nil {
@@ -68,7 +68,7 @@ func TestTwinIdle(t *testing.T) {
 
 func TestTwinFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, twin := twin(t, 4)
+		w, twin := twin(t)
 		m, other := twin.Member(), twin.Member()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
@@ -108,7 +108,7 @@ func TestTwinFaults(t *testing.T) {
 // TestTwinProposers: the blocks' proposers take turns, as the rules that wait for
 // several different ones need.
 func TestTwinProposers(t *testing.T) {
-	w, twin := twin(t, 4)
+	w, twin := twin(t)
 	m := twin.Member()
 	seen := map[string]bool{}
 	for i := range 4 {

@@ -213,10 +213,12 @@ func (b Bulk) get(ctx context.Context, address string, from int64) (body io.Read
 		return answer.Body, 0, nil
 	case from > 0 && answer.StatusCode == http.StatusPartialContent && strings.HasPrefix(answer.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", from)):
 		return answer.Body, from, nil
-	case from > 0 && answer.StatusCode == http.StatusRequestedRangeNotSatisfiable &&
-		slices.Contains([]string{"", fmt.Sprintf("bytes */%d", from)}, answer.Header.Get("Content-Range")): // all of it is here
+	case from > 0 && answer.StatusCode == http.StatusRequestedRangeNotSatisfiable:
 		answer.Body.Close()
-		return http.NoBody, from, nil
+		if size := answer.Header.Get("Content-Range"); size != "" && size != fmt.Sprintf("bytes */%d", from) {
+			return b.get(ctx, address, 0) // what is here is more than all of it
+		}
+		return http.NoBody, from, nil // all of it is here
 	}
 	answer.Body.Close()
 	why := "the server says " + answer.Status

@@ -134,6 +134,22 @@ func TestBulkDataIsRefused(t *testing.T) {
 	}
 }
 
+// What lies in the folder under a part's name, and is no part of the file, is not taken
+// for it; a manifest that was half written is written anew.
+func TestBulkPartThatIsNone(t *testing.T) {
+	b, _ := bulkServer(t, map[string]string{"/manifest": bulkManifest, "/1": "{}\n", "/2": "{}\n"})
+	dir := t.TempDir()
+	first := filepath.Join(dir, "0001.Patient.ndjson")
+	os.WriteFile(first+".part", []byte("more than the file has"), 0o600)
+	os.WriteFile(filepath.Join(dir, manifestName+".part"), []byte("{"), 0o600)
+	if n, err := b.Fetch(t.Context(), dir); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	if text, err := os.ReadFile(first); err != nil || string(text) != "{}\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 // Whatever a server calls a manifest, fetching ends with a sentence.
 func FuzzManifest(f *testing.F) {
 	f.Add(bulkManifest)

@@ -238,7 +238,7 @@ func TestFingerprintsFindOverlap(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Fingerprints([]byte(key), tab.People())
+		return fingerprints([]byte(key), tab.People())
 	}
 	a := "id,age\n1,60\n2,30\n3,30\n3,31\n"
 	b := "id,age\n9,60\n3,77\n2,30\n"

@@ -245,11 +245,11 @@ func unreadable(path string, err error) error {
 	return croft.E(croft.ErrFileOpen, path, err)
 }
 
-// Fingerprints returns a keyed fingerprint of each of some people, ascending: HMAC-SHA256 under a key that never leaves the site. The owner keeps
-// them to find datasets that hold the same people, which share one budget
+// fingerprints returns a keyed fingerprint of each of some people, ascending:
+// HMAC-SHA256 under a key that never leaves the site. The owner keeps them to find datasets that hold the same people, which share one budget
 // (protocol §7). Where a row is a person, a row that is the same in both files is
 // the same person; after a change in any of its cells it is another.
-func Fingerprints(key []byte, people []table.Person) []croft.Hash {
+func fingerprints(key []byte, people []table.Person) []croft.Hash {
 	mac := hmac.New(sha256.New, key)
 	out := make([]croft.Hash, 0, len(people))
 	for _, p := range people {

@@ -105,7 +105,7 @@ func (r *Registry) Prepare(path, name string, o Options) (Prepared, error) {
 	if err != nil {
 		return Prepared{}, err
 	}
-	d := Prepared{People: Fingerprints(r.key, t.People()), Entry: Entry{Name: name, Source: source, Rows: t.Rows(), Columns: header, Unit: o.Unit,
+	d := Prepared{People: fingerprints(r.key, t.People()), Entry: Entry{Name: name, Source: source, Rows: t.Rows(), Columns: header, Unit: o.Unit,
 		Policy: o.Policy, Releases: o.Releases, Commitment: commitment}}
 	rand.Read(d.Group[:])
 	entries, err := r.List()
@@ -242,7 +242,7 @@ func (r *Registry) Get(id croft.DatasetID) (Entry, error) {
 
 // Fingerprints returns keyed fingerprints of people of this owner's files.
 func (r *Registry) Fingerprints(people []table.Person) []croft.Hash {
-	return Fingerprints(r.key, people)
+	return fingerprints(r.key, people)
 }
 
 // Open returns a dataset's rows under a study's schema as the file is now, and

@@ -195,8 +195,9 @@ func rLung(t testing.TB) map[string]map[string]map[string]float64 {
 }
 
 // likeR compares terms, covariance, deviance, AIC and log-likelihood with a fit of R's.
-func likeR(t *testing.T, r Result, want map[string]map[string]float64, tolerance float64) {
+func likeR(t *testing.T, r Result, want map[string]map[string]float64) {
 	t.Helper()
+	const tolerance = 1e-8
 	if len(want) == 0 {
 		t.Fatal("no such reference")
 	}

@@ -28,7 +28,7 @@ var (
 // for malignant.
 func wdbc(t testing.TB) (x [][]float64, y []float64) {
 	t.Helper()
-	all, y := wdbcFields(t, 30)
+	all, y := wdbcFields(t)
 	for _, row := range all {
 		var eight []float64
 		for _, f := range fields {
@@ -39,8 +39,8 @@ func wdbc(t testing.TB) (x [][]float64, y []float64) {
 	return x, y
 }
 
-// wdbcFields returns the first k of the file's 30 features.
-func wdbcFields(t testing.TB, k int) (x [][]float64, y []float64) {
+// wdbcFields returns the file's 30 features.
+func wdbcFields(t testing.TB) (x [][]float64, y []float64) {
 	t.Helper()
 	data, err := os.Open(filepath.Join(repository(t), "../shared/data/wdbc/breast_cancer.csv"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -57,7 +57,7 @@ func wdbcFields(t testing.TB, k int) (x [][]float64, y []float64) {
 		t.Fatal(err)
 	}
 	for _, line := range lines[1:] {
-		row := make([]float64, k)
+		row := make([]float64, 30)
 		for j := range row {
 			row[j] = number(t, line[j])
 		}
@@ -255,7 +255,7 @@ func TestSiteInterceptEqualsIndicator(t *testing.T) {
 // All 30 features separate the classes: no odds ratio is finite, and the study
 // says so instead of publishing one.
 func TestAllThirtyFeaturesSeparate(t *testing.T) {
-	x, y := wdbcFields(t, 30)
+	x, y := wdbcFields(t)
 	z := make([][]float64, len(x))
 	for i := range z {
 		z[i] = make([]float64, 30)

@@ -99,7 +99,7 @@ func (s *State) checkService(v croft.Service) error {
 			return bad("a till has no key, or stands twice")
 		}
 	}
-	if v.Model.IsZero() {
+	if v.Model.IsZero() || v.Withdrawn { // who lost the right to a model may still withdraw it
 		return nil
 	}
 	model, done := read[Model](s, ModelKey(v.Model))

@@ -192,7 +192,7 @@ func (s *State) propose(tx Tx, p *Propose) error {
 	seats := s.committee(id)
 	t, q, err := profile(plan, len(seats))
 	if err != nil {
-		return croft.E(croft.ErrTxStudy, "it needs 3 to 9 members that are seats")
+		return croft.E(croft.ErrTxStudy, "it needs 3 to 9 members that are seats; light members and guests are none")
 	}
 	// The ledger moves on when t+1 seats agree on a sum, so t+1 seats must read it.
 	readers := 0

@@ -236,7 +236,8 @@ const (
 // known (a canary, which looks like any request), or, if want is nil, the answers with
 // each other, of which more than half must be alike. Numbers may differ by tolerance,
 // relative to the larger. An answer that differs is paid for, because it was answered,
-// but not countersigned, and its provider is passed over for an hour. It fails with
+// but not countersigned, and its provider is passed over for an hour. All together cost
+// no more than the wish allows; who would be too dear is not asked. It fails with
 // croft.ErrUnproven if no answer holds.
 func (d *Desk) Check(ctx context.Context, w Wish, want []byte, tolerance float64) (g Got, verdicts []Verdict, err error) {
 	all, err := d.among(w)
@@ -246,11 +247,17 @@ func (d *Desk) Check(ctx context.Context, w Wish, want []byte, tolerance float64
 	got := make([]Got, len(all))
 	answers := 0
 	var refused error
+	spent := croft.Credits(0)
 	for i, l := range all { // in turn: a small machine's own channel is what they share
 		var failure error
 		one := w
-		one.hold = true
-		got[i], failure = d.from(ctx, l, one)
+		one.hold, one.Most = true, w.Most-min(spent, w.Most)
+		if w.Most > 0 && one.Most == 0 && l.Price.Most > 0 {
+			failure = croft.E(croft.ErrSpendCap, l.Price.Most, one.Most)
+		} else {
+			got[i], failure = d.from(ctx, l, one)
+		}
+		spent += got[i].Cost
 		v := Verdict{Provider: l.ProviderName, Says: Abstains, Cost: got[i].Cost}
 		if failure != nil {
 			refused = failure

@@ -200,6 +200,13 @@ func TestCheck(t *testing.T) {
 	if g, vs, err := check(""); err != nil || vs != "Cleo agrees, Ada agrees, " || string(g.Body) != `{"p":0.5}` {
 		t.Fatal(vs, err)
 	}
+	for most := range croft.Credits(2) { // one credit is what the first costs, three are what both do
+		w := Wish{Ref: "echo", Any: true, Remote: true, Most: (most + 1) * croft.Credit, Request: serve.Request{Body: []byte(`{}`)}}
+		_, vs, err := s.desk.Check(t.Context(), w, []byte(`{"p":0.5}`), 0)
+		if err != nil || says(vs) != "Cleo agrees, Ada abstains, " || vs[0].Cost+vs[1].Cost > w.Most {
+			t.Fatalf("at most %v: %+v, %v", w.Most, vs, err)
+		}
+	}
 	s.engines["Ada"].body = `{"p":0.50000001}`
 	if _, vs, err := check(""); err != nil || vs != "Cleo agrees, Ada agrees, " {
 		t.Fatal(vs, err)

@@ -191,7 +191,7 @@ func fits(r croft.Receipt, a ask, number uint64, hash croft.Hash, got answer, pa
 		return croft.E(croft.ErrReceipt, "it charges a call that failed")
 	case r.Price > price.Of(r.Meter):
 		return croft.E(croft.ErrReceipt, "it charges more than what it says was used")
-	case r.Meter.Micros > uint64((took+took/100).Microseconds()): // two clocks do not run alike
+	case r.Meter.Micros > uint64((took + took/100).Microseconds()): // two clocks do not run alike
 		return croft.E(croft.ErrReceipt, "it charges more time than went by")
 	case r.Outcome == croft.Answered && got.Code != 0 || r.Outcome != croft.Answered && got.Code == 0:
 		return croft.E(croft.ErrReceipt, "it says another outcome than the answer")

@@ -232,9 +232,9 @@ func TestFileRefusals(t *testing.T) {
 		"endless patience": {add("[sums]\npatience = \"721h\"\n"), croft.ErrStudyValue, "sums.patience"},
 		"large file":       {add("#" + strings.Repeat("x", maxFile)), croft.ErrStudyValue, "at most 65536"},
 		"large study": {func(s string) string {
-			return longTexts.Replace(s) + categories(3, 32, 64) + numbers(30)
+			return longTexts.Replace(s) + categories(3, 64) + numbers(30)
 		}, croft.ErrStudyValue, "its canonical form has"},
-		"wide model": {func(s string) string { return s + categories(5, 32, 2) }, croft.ErrStudyValue, "model columns; at most 128"},
+		"wide model": {func(s string) string { return s + categories(5, 2) }, croft.ErrStudyValue, "model columns; at most 128"},
 		"65 columns": {func(s string) string { return s + numbers(63) }, croft.ErrStudyValue, "there are 66 columns"},
 		"not UTF-8":  {replace("anaemia", "an\xe4mia"), croft.ErrStudyFile, "line 1"},
 		"empty":      {func(string) string { return "" }, croft.ErrStudyValue, "name: it is empty"},
@@ -258,12 +258,12 @@ func numbers(n int) string {
 
 var longTexts = strings.NewReplacer("research", strings.Repeat("x", maxText), "Which women are at risk?", strings.Repeat("x", maxText), "ada@example.org", strings.Repeat("x", maxText))
 
-// categories makes n columns of so many levels of that many bytes.
-func categories(n, levels, size int) string {
+// categories makes n columns of 32 levels of that many bytes.
+func categories(n, size int) string {
 	var b strings.Builder
 	for i := range n {
 		fmt.Fprintf(&b, "[[column]]\nname = \"c%d\"\nkind = \"category\"\nlevels = [", i)
-		for l := range levels {
+		for l := range 32 {
 			fmt.Fprintf(&b, "\"%0*d\",", size, l)
 		}
 		b.WriteString("]\n")

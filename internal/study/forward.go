@@ -135,7 +135,7 @@ func (f *follower) carryOne(ctx context.Context, of croft.MemberID, what string,
 	f.carryNext[name] = time.Now().Add(carryAgain)
 	var lacks []croft.Hash
 	for _, hash := range blobs {
-		if _, err := f.Blobs.Get(hash); err != nil {
+		if _, err := f.Blobs.Get(hash); err != nil { // what is here for another reason is not ours to erase
 			lacks = append(lacks, hash)
 		}
 	}
