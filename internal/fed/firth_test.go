@@ -59,6 +59,27 @@ func TestFirthEqualsR(t *testing.T) {
 	}
 }
 
+func TestAnyDealGivesTheSameFirthFit(t *testing.T) {
+	ref, patients := rLung(t), lung(t)
+	m := lungModel("firth", croft.CommonIntercept)
+	p := compile(t, m, []string{"age", "sex", "rare"}, false)
+	for seed := range uint64(100) {
+		sites, site := dealt(seed, len(patients))
+		states, err := trace(p, only(m, rare(patients, 23, sites, site))...)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		r, err := p.Result(states[len(states)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		likeR(t, r.In(rareScales), ref["firth common"])
+		if t.Failed() {
+			t.Fatalf("seed %d, %d sites", seed, sites)
+		}
+	}
+}
+
 // pooledFirth maximises the penalised likelihood of rows in one place as its own
 // gradient says, with an indicator a site: Newton's method with the information,
 // the exact leverages at each point.

@@ -269,6 +269,56 @@ func TestCurvesEqualR(t *testing.T) {
 	}
 }
 
+// Any deal of the rows gives the same counts, so the same curves and the same description.
+func TestAnyDealCountsTheSame(t *testing.T) {
+	patients := lung(t)
+	for _, m := range []croft.Model{
+		{Family: "kaplan-meier", Goal: croft.Inference, Label: "status", Time: "time", Grid: croft.Grid{Width: croft.Decimal{Mantissa: 30}, Cells: 35}},
+		{Family: "describe", Goal: croft.Inference, Features: []string{"age", "sex", "ph.ecog"}, Label: "status", Bins: 10, Classes: 2},
+	} {
+		p := compile(t, m, m.Features, false)
+		var first Result
+		for seed := range uint64(100) {
+			sites, site := dealt(seed, len(patients))
+			rows := only(m, deal(patients, sites, site, dead))
+			for i := range rows {
+				if len(m.Features) == 0 {
+					clear(rows[i].Train.X)
+				}
+			}
+			states, err := trace(p, rows...)
+			if err != nil {
+				t.Fatalf("%s, seed %d: %v", m.Family, seed, err)
+			}
+			r, err := p.Result(states[len(states)-1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seed == 0 {
+				first = r
+			}
+			for i, n := range r.Numbers {
+				near(t, "mean", n.Mean, first.Numbers[i].Mean, 1e-9, 1)
+				near(t, "SD", n.SD, first.Numbers[i].SD, 1e-9, 1)
+				if !slices.Equal(n.Histogram, first.Numbers[i].Histogram) {
+					t.Errorf("histogram %v, %v", n.Histogram, first.Numbers[i].Histogram)
+				}
+			}
+			for i, c := range r.Curves {
+				if !slices.Equal(c.Points, first.Curves[i].Points) {
+					t.Errorf("curve %v, %v", c.Points, first.Curves[i].Points)
+				}
+			}
+			if len(r.Numbers)+len(r.Curves) == 0 {
+				t.Fatalf("%s: nothing to compare", m.Family)
+			}
+			if t.Failed() {
+				t.Fatalf("%s, seed %d, %d sites", m.Family, seed, sites)
+			}
+		}
+	}
+}
+
 func TestCellsOfDecimalTimes(t *testing.T) {
 	for width := int64(1); width < 100; width++ { // hundredths
 		m := croft.Model{Family: "kaplan-meier", Goal: croft.Inference, Time: "t", Grid: croft.Grid{Width: croft.Decimal{Mantissa: width, Scale: 2}, Cells: 50}}
