@@ -186,6 +186,13 @@ func (n *Node) meet(ctx context.Context) error {
 				return err
 			}
 			n.greetedBack(ctx, f, failures[i])
+			if f.misses == 3 || f.misses == 9 { // it may have moved when this node did: others may know where it is
+				for _, other := range friends {
+					if other.misses == 0 {
+						other.again = time.Time{}
+					}
+				}
+			}
 		}
 		select {
 		case <-ctx.Done():
