@@ -145,7 +145,7 @@ func (w *wires) reaches(t *testing.T, l *Light) {
 	t.Helper()
 	w.settle()
 	want := w.nodes[0].Status()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if s := l.Status(); s.AppHash == want.AppHash && !s.CatchingUp {
 			return
 		}
@@ -447,7 +447,7 @@ func (l *lines) String() string {
 
 func (l *lines) await(t *testing.T, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(l.String(), text); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); !strings.Contains(l.String(), text); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the log does not say %q:\n%s", text, l)
 		}
