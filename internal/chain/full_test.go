@@ -76,7 +76,7 @@ func (n *network) stop(i int) {
 // no further one comes.
 func (n *network) settle() {
 	n.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(5 * time.Minute)
 	for calm, last := 0, (Status{}); calm < 6; {
 		time.Sleep(50 * time.Millisecond) // real consensus has no virtual clock
 		var all []Status
