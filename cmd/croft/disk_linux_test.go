@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"croft"
 	"croft/internal/store"
@@ -29,8 +30,17 @@ func mount(t *testing.T, options string) string {
 		t.Skipf("a small disk of its own cannot be mounted here (only root may): %v", err)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Errorf("unmount %s: %v", dir, err)
+		// A node in the background frees its folder a moment before its process ends,
+		// and with it the log that is open on this disk.
+		for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+			err := syscall.Unmount(dir, 0)
+			if err == nil {
+				return
+			}
+			if !errors.Is(err, syscall.EBUSY) || time.Now().After(end) {
+				t.Errorf("unmount %s: %v", dir, err)
+				return
+			}
 		}
 	})
 	return dir
