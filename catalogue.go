@@ -128,6 +128,7 @@ const (
 	ErrAutostart
 	ErrLied
 	ErrLight
+	ErrSettings
 )
 
 // Studies at a site.
@@ -173,6 +174,8 @@ const (
 	ErrSpendCap
 	ErrNotServed
 	ErrUnproven
+	ErrQuote
+	ErrDear
 )
 
 type entry struct {
@@ -285,6 +288,7 @@ var catalogue = map[Code]entry{
 	ErrAutostart:    {Unavailable, "the system did not take the service: {0}: {1}", "do that by hand and see why; or start the node at each login with croft up --detach"},
 	ErrLied:         {Corrupt, "what {0}'s node says is not proved: {1}", "nothing of it was believed, and other members' nodes are asked first; tell {0}"},
 	ErrLight:        {Denied, "this node is light: {0}", "{1}"},
+	ErrSettings:     {Invalid, "{0} is not as croft up wrote it: {1}", "mend it, or forget all of it: croft settings unset all"},
 
 	ErrNotApproved: {Pending, "{0} has not approved study {1}", "a person decides: croft study show, then croft study approve or decline"},
 	ErrDiffers:     {Denied, "the study differs from what was approved: {0}", "read it again: croft study show; approve it again if you agree"},
@@ -321,6 +325,8 @@ var catalogue = map[Code]entry{
 	ErrSpendCap:      {Exhausted, "the API key may spend {0} credits, {1} are left", "make a key with a higher cap: croft apikey create NAME --cap 50"},
 	ErrNotServed:     {Unavailable, "{0} is on the ledger and its provider's node does not serve it: {1}", "ask the provider: it starts it with croft service publish"},
 	ErrUnproven:      {Invalid, "no answer of {0} holds: {1}", "see what each provider said; what was paid is not returned"},
+	ErrQuote:         {Conflict, "the quote cannot be used: {0}", "ask again: the price may have changed; nothing was paid"},
+	ErrDear:          {Exhausted, "a call of {0} may cost {1} credits, and you would pay at most {2}", "agree to more, or ask another provider: croft service ls"},
 }
 
 // Next returns the advice of err's code, or "" if it has none.

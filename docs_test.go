@@ -117,6 +117,36 @@ func anchors(text string) (names []string) {
 	return names
 }
 
+// Each attack that docs/threats.md says is tried has the tests that it names.
+func TestAttacksAreTried(t *testing.T) {
+	_, table, found := strings.Cut(read(t, "docs/threats.md"), "| attack | refused because | test |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	if !found {
+		t.Fatal("docs/threats.md has no table of attacks")
+	}
+	for line := range strings.Lines(table) {
+		columns := strings.Split(strings.Trim(line, "| \n"), "|")
+		if strings.HasPrefix(line, "|---") || len(columns) != 3 {
+			continue
+		}
+		named, at := 0, ""
+		for _, word := range regexp.MustCompile("`[a-z0-9]+`|Test\\w+").FindAllString(columns[2], -1) {
+			if strings.HasPrefix(word, "`") {
+				at = strings.Trim(word, "`")
+				continue
+			}
+			named++
+			tests, _ := filepath.Glob(filepath.Join("internal", at, "*_test.go"))
+			if !slices.ContainsFunc(tests, func(path string) bool { return strings.Contains(read(t, path), "func "+word+"(t ") }) {
+				t.Errorf("docs/threats.md:%s: package %s has no %s", columns[0], at, word)
+			}
+		}
+		if named == 0 {
+			t.Errorf("docs/threats.md:%s: no test is named", columns[0])
+		}
+	}
+}
+
 // A step of a round has one word: the code's, the document's, the log's.
 func TestRoundHasOneWordAStep(t *testing.T) {
 	words := []string{"open", "compute", "report", "acknowledge", "freeze", "verify", "noise", "sum", "step", "evaluate", "commit", "publish"}

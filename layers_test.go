@@ -22,6 +22,7 @@ var layers = []struct {
 	{[]string{"croft"}, "the words: everybody speaks them, they know nobody"},
 	{[]string{"table", "tensor", "fhir"}, "what data and vectors are, and how records become rows; pure"},
 	{[]string{"onnx"}, "a model as the programs of others know it: bytes, and what they compute; pure"},
+	{[]string{"oip"}, "messages by which other programs call a model; knows none"},
 	{[]string{"vdaf"}, "what can be proved of numbers that nobody sees; pure"},
 	{[]string{"fed", "privagg"}, "maths: plans and private sums know nothing of each other, vectors are their common currency; pure"},
 	{[]string{"pay"}, "what the two ends of a payment channel owe each other; pure"},
@@ -50,15 +51,21 @@ var confined = map[string]string{
 	"github.com/cosmos/iavl":          "ledger chain", // chain gives it a database
 	"github.com/cosmos/ics23":         "ledger",
 	"github.com/fxamacker/cbor":       "croft",
-	"github.com/parquet-go/":          "data",
-	"github.com/pelletier/go-toml":    "study",
+	"github.com/parquet-go/":          "", // tests of data read what it writes
+	"github.com/andybalholm/brotli":   "data",
+	"github.com/klauspost/compress":   "data",
+	"github.com/pierrec/lz4":          "data",
+	"github.com/pelletier/go-toml":    "study cmd/croft", // files that people write
 	"github.com/spf13/cobra":          "cmd/croft",
 	"filippo.io/age":                  "keys",
 	"github.com/cloudflare/circl":     "bench", // beside ours; tests of vdaf compare with it
 	"github.com/syndtr/goleveldb":     "chain",
 	"github.com/prometheus/":          "p2p", // to switch libp2p's metrics off
 	"github.com/rogpeppe/go-internal": "cmd/croft",
-	"google.golang.org/protobuf":      "onnx", // the wire format, no more
+	"google.golang.org/protobuf":      "onnx oip", // onnx has the wire format, no more
+	"connectrpc.com/":                 "serve",
+	"google.golang.org/genproto":      "serve",
+	"google.golang.org/grpc":          "", // the stock client of tests
 	"rsc.io/qr":                       "cmd/croft",
 }
 

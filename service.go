@@ -35,8 +35,9 @@ func (s Service) ID() ServiceID {
 // Terms returns the hash that vouchers bind.
 func (s Service) Terms() Hash { return HashOf(s.Price) }
 
-// Price says what a call costs: the sum of its parts, and never more than Most.
-// All zero is free.
+// Price says what a call costs: the sum of its parts, and never more than Most; or,
+// where the provider quotes, what it says of each request, within Most. All zero is
+// free.
 type Price struct {
 	Call   Credits `cbor:"1,keyasint,omitempty" json:"call"`
 	Input  Credits `cbor:"2,keyasint,omitempty" json:"input"`  // for each token read
@@ -44,7 +45,31 @@ type Price struct {
 	Second Credits `cbor:"4,keyasint,omitempty" json:"second"` // of work
 	Most   Credits `cbor:"5,keyasint,omitempty" json:"most"`   // what a voucher promises before it is known what a call uses
 	Free   uint32  `cbor:"6,keyasint,omitempty" json:"free"`   // calls a day for each member
+	Quoted bool    `cbor:"7,keyasint,omitempty" json:"quoted"` // the provider names a price for each request: see Quote
 }
+
+// QuoteDomain tags what a till signs when it is asked for a price.
+const QuoteDomain = "quote"
+
+// Quote is a provider's price for one request, of a service whose price is by quote. A
+// voucher binds its hash in place of that of the service's price, so that nobody can
+// say later that another price was agreed on.
+type Quote struct {
+	Service ServiceID `cbor:"1,keyasint"`
+	Terms   Hash      `cbor:"2,keyasint"` // of the service's price as it stood: see Service.Terms
+	Request Hash      `cbor:"3,keyasint"` // see RequestHash
+	Price   Credits   `cbor:"4,keyasint"` // the call costs as much; nothing if it fails
+	Expires int64     `cbor:"5,keyasint"` // Unix seconds, by the till's own clock
+}
+
+// SignedQuote is the form in which a quote travels.
+type SignedQuote struct {
+	Quote     Quote     `cbor:"1,keyasint"`
+	Signature Signature `cbor:"2,keyasint"` // by a till of the service
+}
+
+// Flat returns the quote as a price.
+func (q Quote) Flat() Price { return Price{Call: q.Price, Most: q.Price} }
 
 // Meter is what a call used.
 type Meter struct {

@@ -73,8 +73,11 @@ func autostartFor(goos, home, config string, uid int, run command) (s autostart,
 	return s, err
 }
 
+// upAt is the command that runs the node of a folder, with the flags that it keeps.
+func upAt(dir string) []string { return []string{"up", "--dir", dir} }
+
 // autostart describes the service of this node's folder on this machine.
-func (c *cli) autostart(o upOptions) (s autostart, err error) {
+func (c *cli) autostart() (s autostart, err error) {
 	dir, err := filepath.Abs(c.dir)
 	if err != nil {
 		return s, croft.E(croft.ErrFolder, c.dir, reason(err))
@@ -91,7 +94,7 @@ func (c *cli) autostart(o upOptions) (s autostart, err error) {
 	if err != nil {
 		return s, croft.E(croft.ErrFolder, "~", reason(err))
 	}
-	return autostartFor(runtime.GOOS, home, config, os.Getuid(), command{autostartName(dir), exe, o.again(dir), dir})
+	return autostartFor(runtime.GOOS, home, config, os.Getuid(), command{autostartName(dir), exe, upAt(dir), dir})
 }
 
 // autostartName is croft and the folder's own name: croft-harbour.

@@ -17,10 +17,10 @@ func TestAutostartTexts(t *testing.T) {
 		t.Skip("paths are joined in another way there")
 	}
 	for goos, run := range map[string]command{
-		"linux": {"croft-harbour", "/usr/local/bin/croft", upOptions{listen: []string{"0.0.0.0:7421"}, quietHours: "22-06"}.again(`/srv/The "best" 100% $HOME/harbour`),
+		"linux": {"croft-harbour", "/usr/local/bin/croft", upAt(`/srv/The "best" 100% $HOME/harbour`),
 			`/srv/The "best" 100% $HOME/harbour`},
-		"darwin": {"croft-harbour", "/usr/local/bin/croft", upOptions{page: "none"}.again(`/Users/ann/a & <b>/harbour`), `/Users/ann/a & <b>/harbour`},
-		"windows": {"croft-harbour", `C:\Program Files\croft.exe`, upOptions{listen: []string{"0.0.0.0:7421"}}.again(`C:\Users\Ann & Bo\harbour\`),
+		"darwin": {"croft-harbour", "/usr/local/bin/croft", upAt(`/Users/ann/a & <b>/harbour`), `/Users/ann/a & <b>/harbour`},
+		"windows": {"croft-harbour", `C:\Program Files\croft.exe`, upAt(`C:\Users\Ann & Bo\harbour\`),
 			`C:\Users\Ann & Bo\harbour\`},
 	} {
 		t.Run(goos, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestSystemdTakesTheUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := command{"croft-a", exe, upOptions{}.again(dir + `/with "50%" $HOME`), dir}
+	run := command{"croft-a", exe, upAt(dir + `/with "50%" $HOME`), dir}
 	s, err := autostartFor("linux", dir, dir, 0, run)
 	if err != nil {
 		t.Fatal(err)

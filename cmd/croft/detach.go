@@ -25,7 +25,7 @@ const (
 // detach starts the node in a process of its own, which outlives this one and its
 // terminal, and waits until it answers or has ended. The other process is this
 // program in the foreground: its first line says how it went.
-func (c *cli) detach(ctx context.Context, o upOptions) error {
+func (c *cli) detach(ctx context.Context, o *upOptions) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err

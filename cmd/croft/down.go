@@ -20,7 +20,7 @@ func (c *cli) downVerb() *cobra.Command {
 		if !service {
 			return c.down(ctx)
 		}
-		s, err := c.autostart(upOptions{})
+		s, err := c.autostart()
 		if err != nil {
 			return err
 		}

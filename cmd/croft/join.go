@@ -26,7 +26,7 @@ func (c *cli) joinVerb() *cobra.Command {
 	var o joinOptions
 	cmd := c.verb("join", "join CODE", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		o.code = args[0]
-		return c.join(ctx, o)
+		return c.join(ctx, &o)
 	})
 	cmd.Flags().StringVar(&o.up.name, "name", "", say("join.flag.name"))
 	cmd.Flags().BoolVar(&o.run, "up", false, say("join.flag.up"))
@@ -49,7 +49,7 @@ type joinResult struct {
 // and waits until the members have said yes.
 //
 //	Crash, Ctrl-C: the same command goes on where it was.
-func (c *cli) join(ctx context.Context, o joinOptions) error {
+func (c *cli) join(ctx context.Context, o *joinOptions) error {
 	v, err := croft.ParseInvite(o.code)
 	if err != nil {
 		return err
@@ -60,8 +60,11 @@ func (c *cli) join(ctx context.Context, o joinOptions) error {
 	if o.welcome && !o.up.detach {
 		return croft.E(croft.ErrUsage, say("join.welcome.alone"), "croft join CODE --welcome --detach")
 	}
+	if _, err := c.config(&o.up); err != nil {
+		return err
+	}
 	if o.run = o.run || o.up.detach; o.run {
-		if _, err := c.config(o.up); err != nil { // a port that is taken is named before anybody votes
+		if err := o.up.free(); err != nil { // a port that is taken is named before anybody votes
 			return err
 		}
 	}
@@ -94,10 +97,13 @@ func (c *cli) join(ctx context.Context, o joinOptions) error {
 	}
 	if o.run {
 		c.progress(done, p.Newcomer.Name, p.Network, v.Network.Short())
-		if err := c.up(ctx, o.up); err != nil || !o.welcome {
+		if err := c.up(ctx, &o.up); err != nil || !o.welcome {
 			return err
 		}
 		return c.welcome(ctx, v)
+	}
+	if _, err := o.up.keep(c.dir); err != nil { // croft up comes later
+		return err
 	}
 	r := joinResult{Dir: c.dir, Name: p.Newcomer.Name, Member: p.Newcomer.ID, Network: v.Network, Called: p.Network, Digits: p.Digits}
 	return c.result(r, func(w io.Writer) {

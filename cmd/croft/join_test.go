@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -203,7 +205,68 @@ func TestGuestByCommands(t *testing.T) {
 			t.Errorf("croft %v at a guest: exit code %d: %s", args, code, errs)
 		}
 	}
-	a.must([]string{"wallet", "mint", "Lab", "--amount", "5", "--yes"}, "5 credits were issued to Lab")
+
+	// The guest sells, at a price that its server names, and the member buys: two nodes,
+	// and nothing but the commands.
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/price" {
+			io.WriteString(w, `{"credits": 0.25}`)
+			return
+		}
+		io.WriteString(w, `{"rain": true}`)
+	}))
+	t.Cleanup(server.Close)
+	b.must([]string{"service", "publish", "weather", "--upstream", server.URL + "/ask", "--task", "http", "--quote", "/price", "--most", "2", "--use", "market"}, "by quote, at most 2 credits a call")
+	a.must([]string{"wallet", "mint", "Clinic A", "--amount", "10", "--yes"}, "10 credits were issued to Clinic A")
+	a.until("Lab", "service", "ls")
+	call := []string{"service", "call", "weather", "--remote", "--data", `{"city": "Thun"}`}
+	if code, _, errs := a.croft("", call...); code != 7 || !strings.Contains(errs, "no channel to Lab can pay 0.25 credits") {
+		t.Errorf("without a channel: %d %s", code, errs)
+	}
+	a.must([]string{"wallet", "open", "weather", "--deposit", "5", "--window", "1h"}, "5 credits are set aside for Lab")
+	a.until("left 5", "wallet", "show")
+	exit, said, errs := a.croft("", call...)
+	if exit != 0 || said != "{\"rain\":true}\n" || !strings.Contains(errs, "Sending to Lab, whose node will read it") || !strings.Contains(errs, "Paid 0.25 credits to Lab") {
+		t.Errorf("a call of a guest's service: %d %s%s", exit, said, errs)
+	}
+	if exit, _, errs := a.croft("", append(call, "--most", "0.2")...); exit != 7 || !strings.Contains(errs, "weather may cost 0.25 credits, and you would pay at most 0.2") {
+		t.Errorf("dearer than agreed: %d %s", exit, errs)
+	}
+	a.must([]string{"wallet", "watch", "Lab"}, "Lab watches for you")
+	b.must([]string{"wallet", "show"}, "earned 0.25")
+	a.must([]string{"wallet", "show"}, "spent 0.25, left 4.75", "Lab watches for you while your node is off: it has what there was at")
+	a.must([]string{"wallet", "watch", "--none"}, "Nobody watches for you")
+	a.must([]string{"wallet", "close", "Lab"})
+	b.until("Free 0.25", "wallet", "show")
+	a.until("Free 9.75", "wallet", "show")
+
+	// Credits go from one to the other, each transfer once; and from the network, by vote.
+	a.must([]string{"wallet", "send", "Lab", "--amount", "5", "--yes"}, "5 credits were sent to Lab; 4.75 are free")
+	b.until("Free 5.25", "wallet", "show")
+	b.must([]string{"wallet", "send", "Clinic A", "--amount", "0.25", "--yes", "--number", "1"}, "0.25 credits were sent to Clinic A; 5 are free")
+	for _, c := range []struct {
+		d    desk
+		args []string
+		code int
+		says string
+	}{
+		{b, []string{"wallet", "send", "Clinic A", "--amount", "0.25", "--yes", "--number", "1"}, 1, "on the ledger already"},
+		{b, []string{"wallet", "send", "Clinic A", "--amount", "6", "--yes"}, 7, "Lab has 5 credits free, 6 are needed"},
+		{b, []string{"wallet", "send", "Clinic Z", "--amount", "1", "--yes"}, 3, "no member called Clinic Z"},
+		{b, []string{"wallet", "send", "Clinic A"}, 2, "names an amount"},
+		{b, []string{"wallet", "burn", "Lab", "--amount", "1", "--yes"}, 6, "it is a guest"},
+		{a, []string{"wallet", "burn", "Lab", "--amount", "6", "--yes"}, 7, "Lab has 5 credits free"},
+		{a, []string{"wallet", "watch", "Clinic A"}, 2, "watches for itself"},
+		{a, []string{"service", "publish", "odd", "--upstream", server.URL, "--task", "http", "--quote", "/price", "--price", "1", "--most", "2"}, 2, "is the whole price"},
+	} {
+		if code, _, errs := c.d.croft("", c.args...); code != c.code || !strings.Contains(errs, c.says) {
+			t.Errorf("croft %v: exit code %d: %s", c.args, code, errs)
+		}
+	}
+	a.must([]string{"wallet", "burn", "Lab", "--amount", "4", "--yes"}, "4 credits of Lab are gone")
+	a.must([]string{"wallet", "show"}, "(6 in the whole network)")
+	b.must([]string{"service", "stop", "weather"}, "served no longer")
+	a.until("No service yet", "service", "ls")
 	a.must([]string{"service", "publish", "chat", "--upstream", "http://127.0.0.1:9/v1", "--upstream-model", "m"}, "chat is on the ledger")
 	a.must([]string{"service", "stop", "chat"}, "served no longer")
 	a.must([]string{"service", "ls"}, "No service yet")

@@ -5,7 +5,7 @@
 //	main.go  the process: signals, and the one place where a failure becomes text
 //	         and an exit code
 //	root.go  the command, what all verbs share
-//	say.go   every sentence that the commands say
+//	say.go   every sentence that the commands say, and how; say_*.go are its chapters
 //
 // Each other file is a verb: its flags, its checks, its run.
 package main

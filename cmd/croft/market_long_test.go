@@ -48,7 +48,10 @@ func TestAModelIsSoldByCommands(t *testing.T) {
 		t.Errorf("a model for the network, for guests too: exit code %d: %s", code, errs)
 	}
 	a.must([]string{"service", "publish", "heart", "--model", "anaemia", "--price", "1"}, "heart is on the ledger", "1 credits")
-	for _, p := range desks[:3] {
+	for i, p := range desks[:3] {
+		if i == 1 { // who is asked finds the question where it looks
+			p.soon(members[i], []string{"status"}, "100 new credits for d, asked for by a: 1 of 3 votes")
+		}
 		p.must([]string{"wallet", "mint", "d", "--amount", "100", "--yes"})
 	}
 	d.soon(members[3], []string{"service", "ls"}, "heart")
@@ -82,7 +85,20 @@ func TestAModelIsSoldByCommands(t *testing.T) {
 	d.must([]string{"wallet", "show"}, "spent 3, left 7")
 	a.must([]string{"wallet", "show"}, "earned 3")
 	d.must([]string{"wallet", "receipts"}, "a/heart", "answered")
-	channel := regexp.MustCompile(`(?m)^([0-9a-f]{8})\s+pays`).FindStringSubmatch(d.must([]string{"wallet", "show"}))
+
+	// A third member pays for its calls.
+	key := regexp.MustCompile(`--payer ([0-9a-f]{64})`).FindStringSubmatch(d.must([]string{"wallet", "accept"}))
+	for _, p := range desks[:3] {
+		p.must([]string{"wallet", "mint", "c", "--amount", "20", "--yes"})
+	}
+	c := desks[2]
+	c.soon(members[2], []string{"wallet", "show"}, "Free 20")
+	given := regexp.MustCompile(`croft wallet accept ([0-9a-f]{64})`).FindStringSubmatch(c.must([]string{"wallet", "open", "heart", "--deposit", "20", "--window", "1h", "--payer", key[1]}))
+	d.soon(members[3], []string{"wallet", "accept", given[1]}, "Calls of a are paid from 20 credits that c set aside")
+	d.must([]string{"service", "call", "heart", patients})
+	d.must([]string{"wallet", "show"}, "pays, set aside by c", "spent 1, left 19")
+
+	channel := regexp.MustCompile(`(?m)^([0-9a-f]{8})\s+pays\s+a`).FindStringSubmatch(d.must([]string{"wallet", "show"}))
 	if channel == nil {
 		t.Fatal("wallet show names no channel")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 
 	"croft"
 	"croft/internal/api"
+	"croft/internal/node"
 	"croft/internal/sim"
 	"croft/internal/study"
 )
@@ -102,6 +104,12 @@ func (d desk) soon(m *sim.Member, args []string, texts ...string) {
 // community is a network of nodes in this process, each with a desk: its socket
 // answers commands.
 func community(t *testing.T, names ...string) (desks []desk, members []*sim.Member) {
+	network := founded(t, names...)
+	return opened(t, network), network.Members
+}
+
+// founded is a network whose nodes do not run yet.
+func founded(t *testing.T, names ...string) *sim.Network {
 	root, err := os.MkdirTemp("", "croft") // a short path: sockets are made in it
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +119,11 @@ func community(t *testing.T, names ...string) (desks []desk, members []*sim.Memb
 	if err != nil {
 		t.Fatal(err)
 	}
+	return network
+}
+
+// opened runs a network's nodes until the end of the test.
+func opened(t *testing.T, network *sim.Network) (desks []desk) {
 	t.Cleanup(func() {
 		if err := network.Stop(); err != nil {
 			t.Error(err)
@@ -141,7 +154,7 @@ func community(t *testing.T, names ...string) (desks []desk, members []*sim.Memb
 		}
 		desks = append(desks, desk{t, m.Dir, t.TempDir()})
 	}
-	return desks, network.Members
+	return desks
 }
 
 // file writes a file at the desk and returns its path.
@@ -329,5 +342,36 @@ func TestStoppingACommand(t *testing.T) {
 	c := &cli{in: blocked, out: io.Discard, errs: io.Discard}
 	if _, err := c.ask(ctx, "study.approve.ask", "x"); croft.CodeOf(err) != croft.ErrInterrupted {
 		t.Error(err)
+	}
+}
+
+// A member that was found to lie as a seat is one again when more than half of the
+// members say so; the network of the test begins where its seats found that.
+func TestASeatIsGivenBack(t *testing.T) {
+	t.Parallel()
+	network := founded(t, "a", "b", "c")
+	network.Genesis.Members[2].Unseated = true
+	for _, m := range network.Members {
+		if err := errors.Join(os.Remove(filepath.Join(m.Dir, "genesis.cbor")), node.Found(m.Dir, network.Genesis)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	desks := opened(t, network)
+	a, b := desks[0], desks[1]
+	a.soon(network.Members[0], []string{"member", "ls"}, "c lied as a seat of a study", "0 of 2 votes", "croft member approve c")
+	if code, _, errs := a.croft("n\n", "member", "approve", "c"); code != 5 || !strings.Contains(errs, "that it may be one again?") {
+		t.Errorf("a no: exit code %d: %s", code, errs)
+	}
+	a.must([]string{"member", "approve", "c", "--yes"}, "1 vote is still needed")
+	if code, _, errs := a.croft("", "member", "approve", "c", "--yes"); code != 1 || !strings.Contains(errs, "voted for this already") {
+		t.Errorf("a second vote: exit code %d: %s", code, errs)
+	}
+	b.soon(network.Members[1], []string{"member", "ls"}, "1 of 2 votes")
+	b.must([]string{"member", "approve", "c", "--yes"}, "c can be a seat of new studies again")
+	if out := b.must([]string{"member", "ls"}); strings.Contains(out, "lied") {
+		t.Errorf("it got its seat back:\n%s", out)
+	}
+	if code, _, errs := b.croft("", "member", "approve", "c", "--yes"); code != 3 {
+		t.Errorf("there is nothing to vote on: exit code %d: %s", code, errs)
 	}
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +13,7 @@ import (
 
 	"croft"
 	"croft/internal/api"
+	"croft/internal/data"
 	"croft/internal/serve"
 )
 
@@ -48,7 +47,7 @@ func (o *serviceCallOptions) flags(cmd *cobra.Command) {
 // serviceCall calls a service: at this node if it can, else, with --remote, at its
 // provider's, after saying what goes to whom.
 func (c *cli) serviceCall(ctx context.Context, o serviceCallOptions) error {
-	client, call, rows, err := c.calling(ctx, o)
+	client, call, err := c.calling(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -56,34 +55,35 @@ func (c *cli) serviceCall(ctx context.Context, o serviceCallOptions) error {
 	if err != nil {
 		return err
 	}
-	return c.result(r, func(w io.Writer) { c.printCall(w, r, rows) })
+	return c.result(r, func(w io.Writer) { c.printCall(w, r) })
 }
 
 // calling puts a call together, and says what would be sent to whom.
-func (c *cli) calling(ctx context.Context, o serviceCallOptions) (client *api.Client, call api.Calling, rows int, err error) {
+func (c *cli) calling(ctx context.Context, o serviceCallOptions) (client *api.Client, call api.Calling, err error) {
 	if (o.file == "") == (o.data == "") {
-		return nil, call, 0, croft.E(croft.ErrUsage, say("service.call.what"), say("service.call.what.fix"))
+		return nil, call, croft.E(croft.ErrUsage, say("service.call.what"), say("service.call.what.fix"))
 	}
-	call = api.Calling{Ref: o.ref, Any: o.any, Remote: o.remote, Registered: o.registered}
+	var most croft.Credits
 	if o.most != "" {
-		if call.Most, err = croft.ParseCredits(o.most); err != nil {
-			return nil, call, 0, croft.E(croft.ErrUsage, err, say("service.publish.price.fix"))
+		if most, err = croft.ParseCredits(o.most); err != nil {
+			return nil, call, croft.E(croft.ErrUsage, err, say("service.publish.price.fix"))
 		}
 	}
 	if client, err = api.Dial(c.dir); err != nil {
-		return nil, call, 0, err
+		return nil, call, err
 	}
-	rows = 1
+	rows := 1
 	switch {
 	case o.data != "":
 		call.Body, err = asJSON([]byte(o.data))
 	case strings.HasSuffix(o.file, ".json"):
 		call.Body, err = jsonFile(o.file)
 	default:
-		call.Body, call.Columns, rows, err = c.rowsOf(ctx, client, o)
+		call, rows, err = c.rowsOf(ctx, client, o)
 	}
+	call.Ref, call.Any, call.Remote, call.Registered, call.Most = o.ref, o.any, o.remote, o.registered, most
 	if err != nil || !o.remote {
-		return client, call, rows, err
+		return client, call, err
 	}
 	what := say("service.call.body", len(call.Body))
 	if call.Columns != nil {
@@ -91,10 +91,10 @@ func (c *cli) calling(ctx context.Context, o serviceCallOptions) (client *api.Cl
 	}
 	offered, err := client.Offered(ctx)
 	if err != nil {
-		return client, call, rows, err
+		return client, call, err
 	}
 	c.progress("service.call.sends", what, strings.Join(readers(offered, o), say("service.call.or")))
-	return client, call, rows, nil
+	return client, call, nil
 }
 
 // readers are the providers that a remote call may go to.
@@ -128,25 +128,16 @@ func jsonFile(path string) (json.RawMessage, error) {
 	return asJSON(raw)
 }
 
-// rowsOf makes a request from a CSV file: of its columns only those that the model
+// rowsOf makes a request from a file of rows: of its columns only those that the model
 // takes.
-func (c *cli) rowsOf(ctx context.Context, client *api.Client, o serviceCallOptions) (body json.RawMessage, columns []string, rows int, err error) {
-	text, err := os.ReadFile(o.file)
+func (c *cli) rowsOf(ctx context.Context, client *api.Client, o serviceCallOptions) (call api.Calling, rows int, err error) {
+	path, err := absolute(o.file)
 	if err != nil {
-		return nil, nil, 0, unread(o.file, err)
+		return call, 0, err
 	}
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	first, _, _ := bytes.Cut(text, []byte("\n"))
-	in := csv.NewReader(bytes.NewReader(text))
-	if bytes.Count(first, []byte(";")) > bytes.Count(first, []byte(",")) {
-		in.Comma = ';'
-	}
-	all, err := in.ReadAll()
+	header, cells, err := data.Cells(path, data.Limits{})
 	if err != nil {
-		return nil, nil, 0, croft.E(croft.ErrFileOpen, o.file, err)
-	}
-	if len(all) < 2 {
-		return nil, nil, 0, croft.E(croft.ErrNoRows, o.file, 0, 1)
+		return call, 0, err
 	}
 	ref := o.ref
 	if offered, err := client.Offered(ctx); err == nil && o.any { // one name, one model
@@ -158,17 +149,17 @@ func (c *cli) rowsOf(ctx context.Context, client *api.Client, o serviceCallOptio
 	}
 	schema, err := client.Schema(ctx, ref)
 	if err != nil {
-		return nil, nil, 0, err
+		return call, 0, err
 	}
 	for _, t := range schema.Inputs {
-		columns = append(columns, t.Name)
+		call.Columns = append(call.Columns, t.Name)
 	}
-	body, err = serve.Rows(schema, all[0], all[1:])
-	return body, columns, len(all) - 1, err
+	call.Body, err = serve.Rows(schema, header, cells)
+	return call, len(cells), err
 }
 
 // printCall shows an answer, where it was made, and what it cost.
-func (c *cli) printCall(w io.Writer, r api.Called, rows int) {
+func (c *cli) printCall(w io.Writer, r api.Called) {
 	if name, values, err := serve.Outputs(r.Body); err == nil {
 		fmt.Fprintln(w, "row,"+name)
 		for i, v := range values {

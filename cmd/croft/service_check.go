@@ -41,7 +41,7 @@ func (c *cli) serviceCheck(ctx context.Context, o serviceCheckOptions) error {
 	if !(o.tolerance >= 0 && o.tolerance < 1) {
 		return croft.E(croft.ErrUsage, say("service.check.tolerance"), say("service.check.tolerance.fix"))
 	}
-	client, call, _, err := c.calling(ctx, o.serviceCallOptions)
+	client, call, err := c.calling(ctx, o.serviceCallOptions)
 	if err != nil {
 		return err
 	}

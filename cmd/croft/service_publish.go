@@ -21,6 +21,7 @@ type servicePublishOptions struct {
 	free, inFlight, seconds, maxBytes   uint32
 	upstream                            []string
 	task, upstreamModel, credentialFile string
+	quote                               string
 	public                              bool
 }
 
@@ -45,6 +46,7 @@ func (c *cli) servicePublishVerb() *cobra.Command {
 	f.StringVar(&o.output, "output", "0", say("service.publish.flag.output"))
 	f.StringVar(&o.second, "second", "0", say("service.publish.flag.second"))
 	f.StringVar(&o.most, "most", "", say("service.publish.flag.most"))
+	f.StringVar(&o.quote, "quote", "", say("service.publish.flag.quote"))
 	f.Uint32Var(&o.free, "free", 0, say("service.publish.flag.free"))
 	f.Uint32Var(&o.inFlight, "in-flight", 0, say("service.publish.flag.inflight"))
 	f.Uint32Var(&o.seconds, "seconds", 0, say("service.publish.flag.seconds"))
@@ -76,7 +78,10 @@ func (o servicePublishOptions) check() (p croft.Price, err error) {
 			return p, croft.E(croft.ErrUsage, err, say("service.publish.price.fix"))
 		}
 	}
-	p.Free = o.free
+	p.Free, p.Quoted = o.free, o.quote != ""
+	if p.Quoted && (len(o.upstream) == 0 || p.Most == 0 || p.Call+p.Input+p.Output+p.Second > 0) {
+		return p, croft.E(croft.ErrUsage, say("service.publish.quote"), say("service.publish.quote.fix"))
+	}
 	if o.most == "" {
 		if p.Most = p.Call; p.Input+p.Output+p.Second > 0 {
 			return p, croft.E(croft.ErrUsage, say("service.publish.most"), say("service.publish.most.fix"))
@@ -97,7 +102,7 @@ func (c *cli) servicePublish(ctx context.Context, o servicePublishOptions) error
 	}
 	service := croft.Service{Provider: p.self, Name: o.name, Description: o.description, Task: o.task, Price: price,
 		Limits: croft.Limits{Bytes: o.maxBytes, Seconds: o.seconds, InFlight: o.inFlight}, Use: croft.Use(cmp.Or(o.use, string(croft.UseNetwork)))}
-	spec := market.Spec{Name: o.name, Task: o.task, URLs: o.upstream, Upstream: o.upstreamModel, Public: o.public}
+	spec := market.Spec{Name: o.name, Task: o.task, URLs: o.upstream, Upstream: o.upstreamModel, Quote: o.quote, Public: o.public}
 	if o.credentialFile != "" {
 		if spec.Credentials, err = absolute(o.credentialFile); err != nil {
 			return err
@@ -149,6 +154,9 @@ func priceOf(p croft.Price) string {
 		return say("price.free")
 	}
 	text := say("price.most", p.Most)
+	if p.Quoted {
+		text = say("price.quote", p.Most)
+	}
 	if p.Call == p.Most {
 		text = say("price.call", p.Call)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,7 @@ type statusResult struct {
 	api.Status
 	Nodes      []api.Peer        `json:"peers"`
 	Checkpoint *audit.Checkpoint `json:"checkpoint,omitempty"` // for another member to compare; none before the first block
+	Supply     []api.Supply      `json:"supply"`               // what is asked about credits
 	Stop       []api.Party       `json:"stop"`                 // who wants the emergency stop
 	Resume     []api.Party       `json:"resume"`               // who wants it to end
 }
@@ -47,7 +49,7 @@ func (c *cli) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := statusResult{Status: s, Nodes: peers, Stop: council.Stop, Resume: council.Resume}
+	r := statusResult{Status: s, Nodes: peers, Supply: council.Supply, Stop: council.Stop, Resume: council.Resume}
 	if s.Height > 0 {
 		r.Checkpoint = &audit.Checkpoint{Network: croft.NetworkID(g.Hash()), Height: s.Height, AppHash: s.AppHash}
 	}
@@ -93,6 +95,9 @@ func (c *cli) status(ctx context.Context) error {
 		}
 		fmt.Fprintln(w, say("status.order", names(s.Orderers), say(order)))
 		printPeers(w, peers)
+		if load := s.Relay; load != nil {
+			fmt.Fprintln(w, say("status.relay", count(load.Circuits, "circuit", "circuits"), megabytes(load.Bytes), megabytes(load.Left)))
+		}
 		for _, st := range s.Studies {
 			fmt.Fprintln(w, say("status.study", st.Name, standing(st), st.ID.Short()))
 		}
@@ -103,19 +108,26 @@ func (c *cli) status(ctx context.Context) error {
 		case s.Stopped && !votes(r.Resume, s.Member.ID):
 			open = say("status.resume", len(r.Resume), council.Needed)
 		}
+		questions := slices.DeleteFunc(slices.Clone(r.Supply), func(q api.Supply) bool { return votes(q.Yes, s.Member.ID) })
 		if open != "" {
 			fmt.Fprintln(w, open)
-		} else if len(s.Waiting)+len(s.Newcomers) == 0 {
+		} else if len(s.Waiting)+len(s.Newcomers)+len(questions) == 0 {
 			fmt.Fprintln(w, say("status.nothing"))
 		}
 		for _, name := range s.Newcomers {
 			fmt.Fprintln(w, say("status.newcomer", name))
+		}
+		for _, q := range questions {
+			fmt.Fprintln(w, onSupply(q, council.Needed))
 		}
 		for _, st := range s.Waiting {
 			fmt.Fprintln(w, say("status.waiting", st.Name, st.Proposer.Name, st.ID.Short()))
 		}
 	})
 }
+
+// megabytes writes an amount as limits of relays are given.
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 func printPeers(w io.Writer, peers []api.Peer) {
 	for _, p := range peers {

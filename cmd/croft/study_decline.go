@@ -61,7 +61,7 @@ func (c *cli) studyDecline(ctx context.Context, o studyDeclineOptions) error {
 		return err
 	}
 	r := studyDeclineResult{Study: st.ID, Name: st.Name, Reason: o.reason}
-	tx := p.seal(now(), &ledger.Refuse{Study: st.ID, Reason: refusal})
+	tx := p.seal(now(), &ledger.Decline{Study: st.ID, Reason: refusal})
 	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 
 	"croft"
 	"croft/internal/api"
-	"croft/internal/study"
 )
 
 func (c *cli) studyDiffVerb() *cobra.Command {
@@ -107,11 +106,7 @@ func (d *differ) read(ref string) ([]trait, croft.Hash, error) {
 // readFile reads a study file as this member would propose it. Members that nobody
 // knows yet have the names that the file gives them.
 func (d *differ) readFile(path string) ([]trait, croft.Hash, error) {
-	text, err := readSmall(path)
-	if err != nil {
-		return nil, croft.Hash{}, err
-	}
-	file, err := study.Parse(text, path)
+	file, err := readStudy(path)
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}

@@ -13,7 +13,6 @@ import (
 	"croft"
 	"croft/internal/api"
 	"croft/internal/data"
-	"croft/internal/study"
 )
 
 type studyMockOptions struct {
@@ -86,14 +85,7 @@ func (c *cli) planOf(ctx context.Context, of string) (croft.Study, error) {
 		st, err := client.Study(ctx, of)
 		return st.Plan, err
 	}
-	text, err := readSmall(of)
-	if err != nil {
-		return croft.Study{}, err
-	}
-	if keys := unfilled(text); len(keys) > 0 {
-		return croft.Study{}, croft.E(croft.ErrStudyValue, of, strings.Join(keys, ", "), say("study.propose.unfilled"))
-	}
-	file, err := study.Parse(text, of)
+	file, err := readStudy(of)
 	if err != nil {
 		return croft.Study{}, err
 	}

@@ -25,6 +25,7 @@ func (c *cli) studyPreflightVerb() *cobra.Command {
 	})
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("study.propose.flag.dry"))
 	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.propose.flag.dataset"))
+	cmd.Flags().BoolVar(&o.again, "again", false, say("study.preflight.flag.again"))
 	answerFlags(cmd, &o.data, &o.wait)
 	return cmd
 }

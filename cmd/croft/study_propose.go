@@ -7,9 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +24,7 @@ type studyProposeOptions struct {
 	data          dataAddOptions // a file to register, and to approve the study for
 	dryRun, wait  bool
 	preflight     bool // propose the study's preflight in its place
+	again         bool // even if the last one is done
 }
 
 func (c *cli) studyProposeVerb() *cobra.Command {
@@ -60,14 +59,7 @@ type studyProposeResult struct {
 // run puts nothing there: it says what would leave a site and computes the
 // result of this site's rows alone.
 func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
-	text, err := readSmall(o.file)
-	if err != nil {
-		return err
-	}
-	if keys := unfilled(text); len(keys) > 0 {
-		return croft.E(croft.ErrStudyValue, o.file, strings.Join(keys, ", "), say("study.propose.unfilled"))
-	}
-	file, err := study.Parse(text, o.file)
+	file, err := readStudy(o.file)
 	if err != nil {
 		return err
 	}
@@ -84,8 +76,9 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 	if err != nil {
 		return err
 	}
+	of := r.Plan
 	if o.preflight {
-		r.Plan = study.PreflightOf(r.Plan)
+		r.Plan = study.PreflightOf(of, 1)
 	}
 	if r.Plan.Expires <= time.Now().Unix() {
 		return croft.E(croft.ErrStudyValue, o.file, "expires", say("study.propose.past"))
@@ -118,15 +111,28 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 		return err
 	}
 	r.ID, r.Proposed = croft.StudyID(croft.Sum(tx)), true
-	if known, err := p.Study(ctx, r.ID.String()); err == nil {
+	known, err := p.Study(ctx, r.ID.String())
+	for times := 2; o.again && err == nil && known.Status == ledger.Done.String(); times++ {
+		r.Plan = study.PreflightOf(of, times)
+		if tx, err = p.proposal(ctx, r.Plan); err != nil {
+			return err
+		}
+		r.ID = croft.StudyID(croft.Sum(tx))
+		known, err = p.Study(ctx, r.ID.String())
+	}
+	if err == nil {
 		r.Proposed = false
 		err = c.result(r, func(w io.Writer) {
 			fmt.Fprintln(w, say("study.propose.known", known.Name, known.ID.Short(), known.Status))
-			if known.Status == ledger.Done.String() {
-				fmt.Fprintln(w, say("study.propose.anew"))
-			}
 			if o.preflight {
 				fmt.Fprintln(w, say("study.watch.compare", known.ID.Short()))
+			}
+			switch {
+			case known.Status != ledger.Done.String():
+			case o.preflight:
+				fmt.Fprintln(w, say("study.preflight.anew", api.Quote(o.file)))
+			default:
+				fmt.Fprintln(w, say("study.propose.anew"))
 			}
 		})
 	} else {
@@ -148,24 +154,6 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 		err = c.await(ctx, r.ID)
 	}
 	return err
-}
-
-// empty matches a line of a draft that nobody has filled in yet, or the head of a
-// table.
-var empty = regexp.MustCompile(`(?m)^(?:(\w+) *= *(?:""|\[\]) *#.*REQUIRED|\[+(\w+)\])`)
-
-// unfilled lists the keys that a draft marks as REQUIRED and that are still empty:
-// all at once, where study.Parse would stop at the first.
-func unfilled(text []byte) (keys []string) {
-	table := ""
-	for _, m := range empty.FindAllStringSubmatch(string(text), -1) {
-		if m[1] == "" {
-			table = m[2] + "."
-			continue
-		}
-		keys = append(keys, table+m[1])
-	}
-	return keys
 }
 
 // proposal signs the study. The same file is the same study, however often it is
@@ -207,10 +195,18 @@ func resolve(file *study.File, self croft.MemberID, members []api.Member, dryRun
 	return plan, unknown, err
 }
 
+func readStudy(path string) (*study.File, error) {
+	text, err := readSmall(path)
+	if err != nil {
+		return nil, err
+	}
+	return study.Parse(text, path)
+}
+
 // maxStudyFile is more than study.Parse takes: it says what is wrong.
 const maxStudyFile = 1 << 20
 
-// readSmall reads a study file without trusting its size.
+// readSmall reads a file without trusting its size.
 func readSmall(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

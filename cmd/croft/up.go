@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"croft"
 	"croft/internal/api"
@@ -32,15 +33,20 @@ type upOptions struct {
 	quietHours  string
 	bandwidth   string
 	lan, detach bool
-	relay       bool
 	light       bool // the folder must be a light member's
 
+	relay                 bool
+	relayCircuits         int
+	relayEach, relayDaily string
+
 	service, enable, print bool
+
+	said *pflag.FlagSet // of the command: which flags were given
 }
 
 func (c *cli) upVerb() *cobra.Command {
 	var o upOptions
-	cmd := c.verb("up", "up", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.up(ctx, o) })
+	cmd := c.verb("up", "up", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.up(ctx, &o) })
 	cmd.Flags().StringVar(&o.name, "name", "", say("up.flag.name"))
 	cmd.Flags().StringVar(&o.network, "network", "", say("init.flag.network"))
 	o.flags(cmd)
@@ -52,12 +58,16 @@ func (c *cli) upVerb() *cobra.Command {
 
 // flags adds those that say how a node runs.
 func (o *upOptions) flags(cmd *cobra.Command) {
+	o.said = cmd.Flags()
 	cmd.Flags().StringSliceVar(&o.listen, "listen", nil, say("up.flag.listen"))
 	cmd.Flags().StringVar(&o.page, "page", "", say("up.flag.page"))
 	cmd.Flags().StringVar(&o.api, "api", "", say("up.flag.api"))
 	cmd.Flags().StringVar(&o.bandwidth, "bandwidth", "", say("up.flag.bandwidth"))
 	cmd.Flags().StringVar(&o.quietHours, "quiet-hours", "", say("up.flag.quiethours"))
 	cmd.Flags().BoolVar(&o.relay, "relay", false, say("up.flag.relay"))
+	cmd.Flags().IntVar(&o.relayCircuits, "relay-circuits", p2p.UsualRelaying.Circuits, say("up.flag.relaycircuits"))
+	cmd.Flags().StringVar(&o.relayEach, "relay-each", "1GB", say("up.flag.relayeach"))
+	cmd.Flags().StringVar(&o.relayDaily, "relay-daily", "10GB", say("up.flag.relaydaily"))
 	cmd.Flags().BoolVar(&o.light, "light", false, say("up.flag.light"))
 	cmd.Flags().BoolVar(&o.lan, "lan", false, say("up.flag.lan"))
 	cmd.Flags().BoolVar(&o.detach, "detach", false, say("up.flag.detach"))
@@ -73,22 +83,29 @@ type upResult struct {
 	Height   int64       `json:"height"`
 	Orderers []api.Party `json:"orderers"`
 	PID      int         `json:"pid"`
-	Log      string      `json:"log,omitempty"` // of a node in the background
+	Log      string      `json:"log,omitempty"`      // of a node in the background
+	Settings []string    `json:"settings,omitempty"` // flags that the folder keeps, for the next time too
 }
 
 // up runs the node, in the foreground until it is asked to stop, which is no
 // failure, or in the background. Where there is none yet, a name makes one.
-func (c *cli) up(ctx context.Context, o upOptions) error {
+func (c *cli) up(ctx context.Context, o *upOptions) error {
 	if (o.enable || o.print) && !o.service || o.service && (o.detach || o.enable && o.print) {
 		return croft.E(croft.ErrUsage, say("up.badservice"), "croft up --service --enable")
+	}
+	if err := o.recall(c.dir); err != nil {
+		return err
 	}
 	cfg, err := c.config(o)
 	if err != nil {
 		return err
 	}
+	if err := o.free(); err != nil {
+		return err
+	}
 	var boot autostart
 	if o.service {
-		if boot, err = c.autostart(o); err != nil {
+		if boot, err = c.autostart(); err != nil {
 			return err
 		}
 	}
@@ -115,6 +132,9 @@ func (c *cli) up(ctx context.Context, o upOptions) error {
 	}
 	switch {
 	case o.service:
+		if _, err := o.keep(c.dir); err != nil {
+			return err
+		}
 		return c.writeAutostart(ctx, boot, o.enable)
 	case o.detach:
 		return c.detach(ctx, o)
@@ -122,45 +142,22 @@ func (c *cli) up(ctx context.Context, o upOptions) error {
 	return c.foreground(ctx, o, cfg)
 }
 
-// again is the command that runs the node of a folder in the same way.
-func (o upOptions) again(dir string) []string {
-	args := []string{"up", "--dir", dir}
-	if o.page != "" {
-		args = append(args, "--page", o.page)
-	}
-	if o.api != "" {
-		args = append(args, "--api", o.api)
-	}
-	if o.bandwidth != "" {
-		args = append(args, "--bandwidth", o.bandwidth)
-	}
-	if o.quietHours != "" {
-		args = append(args, "--quiet-hours", o.quietHours)
-	}
-	if o.lan {
-		args = append(args, "--lan")
-	}
-	if o.relay {
-		args = append(args, "--relay")
-	}
-	for _, where := range o.listen {
-		args = append(args, "--listen", where)
-	}
-	return args
-}
-
 // usualListen is where a node listens to all networks of its machine.
 const usualListen = "0.0.0.0:7421"
 
 // config refuses what cannot work before anything is made or started.
-func (c *cli) config(o upOptions) (cfg node.Config, err error) {
+func (c *cli) config(o *upOptions) (cfg node.Config, err error) {
 	level := slog.LevelInfo
 	if c.quiet {
 		level = slog.LevelWarn
 	}
 	cfg = node.Config{Dir: c.dir, Socket: true, At: failpoint(),
 		Log: slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: level, ReplaceAttr: coded}))}
-	cfg.Relay = o.relay
+	if o.relay {
+		if cfg.Relay, err = o.relaying(); err != nil {
+			return cfg, err
+		}
+	}
 	for _, where := range o.listen {
 		if where == "lan" {
 			where = usualListen
@@ -184,26 +181,60 @@ func (c *cli) config(o upOptions) (cfg node.Config, err error) {
 			return cfg, err
 		}
 	}
-	return cfg, errors.Join(o.open(&cfg), shut(cfg.Page), shut(cfg.Serve))
+	return cfg, nil
+}
+
+// free refuses addresses for the status page and for programs that the node would not
+// get.
+func (o *upOptions) free() error {
+	var cfg node.Config
+	return errors.Join(o.open(&cfg), shut(cfg.Page), shut(cfg.Serve))
+}
+
+// relaying reads the limits of a relay.
+func (o *upOptions) relaying() (r p2p.Relaying, err error) {
+	most := p2p.UsualRelaying.Circuits
+	if r.Circuits = o.relayCircuits; r.Circuits < 1 || r.Circuits > most {
+		return r, croft.E(croft.ErrUsage, say("up.badcircuits", r.Circuits, most), "croft up --relay --relay-circuits 16")
+	}
+	if r.Each, err = parseAmount(o.relayEach); err == nil {
+		r.Daily, err = parseAmount(o.relayDaily)
+	}
+	return r, err
+}
+
+// parseAmount reads how many bytes a relay may carry: 500MB, 10GB.
+func parseAmount(text string) (int64, error) {
+	amount, err := parseBytes(text)
+	if err != nil || !(amount >= 1e6 && amount <= 1e15) {
+		return 0, croft.E(croft.ErrUsage, say("up.badamount", fmt.Sprintf("%.40q", text)), "croft up --relay --relay-each 1GB --relay-daily 10GB")
+	}
+	return int64(amount), nil
 }
 
 // parseRate reads how many bytes a second: 500kB/s, 1.5 MB/s.
 func parseRate(text string) (int, error) {
-	number, units := strings.ToLower(strings.TrimSuffix(strings.ReplaceAll(text, " ", ""), "/s")), 0
-	for unit, bytes := range map[string]int{"kb": 1e3, "mb": 1e6, "gb": 1e9} {
-		if rest, ok := strings.CutSuffix(number, unit); ok {
-			number, units = rest, bytes
-		}
-	}
-	rate, err := strconv.ParseFloat(number, 64)
-	if rate *= float64(units); err != nil || !(rate >= p2p.MinRate && rate <= 1e10) {
+	rate, err := parseBytes(strings.TrimSuffix(strings.ReplaceAll(text, " ", ""), "/s"))
+	if err != nil || !(rate >= p2p.MinRate && rate <= 1e10) {
 		return 0, croft.E(croft.ErrUsage, say("up.badbandwidth", fmt.Sprintf("%.40q", text)), "croft up --bandwidth 1MB/s")
 	}
 	return int(rate), nil
 }
 
+// parseBytes reads how many bytes: 500kB, 1.5 MB, 10GB. A number without a unit is none.
+func parseBytes(text string) (float64, error) {
+	number, units := strings.ToLower(strings.ReplaceAll(text, " ", "")), 0
+	for unit, bytes := range map[string]int{"kb": 1e3, "mb": 1e6, "gb": 1e9} {
+		if rest, ok := strings.CutSuffix(number, unit); ok {
+			number, units = rest, bytes
+		}
+	}
+	amount, err := strconv.ParseFloat(number, 64)
+	return amount * float64(units), err
+}
+
 // open listens for the status page and the API for programs.
-func (o upOptions) open(cfg *node.Config) (err error) {
+func (o *upOptions) open(cfg *node.Config) (err error) {
 	if cfg.Page, err = loopback(o.page, usualPage, "up.badpage", "up.badpage.fix"); err != nil {
 		return err
 	}
@@ -262,7 +293,7 @@ func coded(_ []string, a slog.Attr) slog.Attr {
 }
 
 // foreground runs the node until it is asked to stop.
-func (c *cli) foreground(ctx context.Context, o upOptions, cfg node.Config) (err error) {
+func (c *cli) foreground(ctx context.Context, o *upOptions, cfg node.Config) (err error) {
 	c.progress("up.opening", c.dir)
 	if err := node.Recover(ctx, cfg, c.recovering); err != nil {
 		if ctx.Err() != nil { // asked to stop
@@ -284,6 +315,10 @@ func (c *cli) foreground(ctx context.Context, o upOptions, cfg node.Config) (err
 	if o.name != "" && o.name != n.Member.Name {
 		return croft.E(croft.ErrUsage, say("up.othername", n.Member.Name), say("up.othername.fix"))
 	}
+	kept, err := o.keep(c.dir)
+	if err != nil {
+		return err
+	}
 
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
@@ -292,7 +327,7 @@ func (c *cli) foreground(ctx context.Context, o upOptions, cfg node.Config) (err
 		return err
 	}
 	r := upResult{Dir: c.dir, Name: n.Member.Name, Socket: filepath.Join(c.dir, "api.sock"), Page: at(cfg.Page), API: at(cfg.Serve), Listen: n.Host.Addrs(),
-		Height: status.Height, Orderers: status.Orderers, PID: os.Getpid()}
+		Height: status.Height, Orderers: status.Orderers, PID: os.Getpid(), Settings: kept.words()}
 	err = c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("up.title", croft.EngineVersion, r.Name))
 		r.print(w)
@@ -313,6 +348,9 @@ func (r upResult) print(w io.Writer) {
 		fmt.Fprintln(w, say("up.api", r.API))
 	}
 	fmt.Fprintln(w, say("up.socket", r.Socket))
+	if len(r.Settings) > 0 {
+		fmt.Fprintln(w, say("up.settings", strings.Join(r.Settings, " ")))
+	}
 	for _, addr := range r.Listen {
 		fmt.Fprintln(w, say("up.listen", addr))
 	}

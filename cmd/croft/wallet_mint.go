@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,76 +15,106 @@ import (
 
 func (c *cli) walletMintVerb() *cobra.Command {
 	var amount string
-	cmd := c.verb("wallet.mint", "mint MEMBER", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.walletMint(ctx, args[0], amount) })
+	cmd := c.verb("wallet.mint", "mint MEMBER", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		return c.voteOnSupply(ctx, "wallet.mint.", ledger.Mint, args[0], amount)
+	})
 	cmd.Flags().StringVar(&amount, "amount", "", say("wallet.mint.flag.amount"))
 	return cmd
 }
 
-type walletMintResult struct {
-	Member croft.MemberID `json:"member"`
-	Name   string         `json:"name"`
-	Amount croft.Credits  `json:"amount"`
-	Voted  bool           `json:"voted"`
-	Issued bool           `json:"issued"`
+type supplyResult struct {
+	Member  croft.MemberID `json:"member"`
+	Name    string         `json:"name"`
+	Amount  croft.Credits  `json:"amount"`
+	Decided bool           `json:"decided"`
+	Missing int            `json:"missing"` // votes that are still needed
 }
 
-// walletMint casts this member's vote for new credits on somebody's account. They are
-// there once a majority has cast the same.
-func (c *cli) walletMint(ctx context.Context, ref, text string) error {
+// voteOnSupply casts this member's vote for credits that come onto somebody's account, or
+// go from it. They do once a majority has cast the same.
+func (c *cli) voteOnSupply(ctx context.Context, key string, action ledger.Action, ref, text string) error {
 	amount, err := croft.ParseCredits(text)
 	if err != nil || amount == 0 {
-		return croft.E(croft.ErrUsage, say("wallet.noamount"), say("wallet.noamount.fix"))
+		return croft.E(croft.ErrUsage, say("wallet.noamount"), say(key+"fix"))
 	}
 	p, err := c.sign(ctx)
 	if err != nil {
 		return err
 	}
-	members, err := p.Members(ctx)
-	if err != nil {
-		return err
-	}
-	r := walletMintResult{Amount: amount}
-	for _, m := range members {
-		if !m.Revoked && named(ref, m.Name, m.ID) {
-			r.Member, r.Name = m.ID, m.Name
-		}
-	}
 	council, err := p.Council(ctx)
 	if err != nil {
 		return err
 	}
-	for _, g := range council.Guests {
-		if named(ref, g.Name, g.ID) {
-			r.Member, r.Name = g.ID, g.Name
-		}
-	}
-	if r.Member.IsZero() {
-		return croft.E(croft.ErrNotFound, say("member.noun"), ref, "croft member ls")
+	who, err := somebody(ctx, p.Client, council, ref)
+	if err != nil {
+		return err
 	}
 	wallet, err := p.Wallet(ctx)
 	if err != nil {
 		return err
 	}
-	yes, err := c.confirm(ctx, "wallet.mint.ask", amount, r.Name)
+	before := 0
+	for _, q := range council.Supply {
+		if q.Burn == (action == ledger.Burn) && q.Account.ID == who.ID && q.Amount == amount {
+			if before = len(q.Yes); votes(q.Yes, p.self) {
+				return croft.E(croft.ErrConflict, say("member.voted"), "croft wallet show")
+			}
+		}
+	}
+	yes, err := c.confirm(ctx, key+"ask", amount, who.Name)
 	if err != nil {
 		return err
 	}
 	if !yes {
 		return croft.E(croft.ErrNotSigned)
 	}
-	if _, err := c.vote(ctx, p, council, &ledger.Vote{Action: ledger.Mint, Issue: &ledger.Issue{Number: wallet.Decided + 1, Account: r.Member, Amount: amount}}, 0); err != nil {
-		return err
-	}
-	after, err := p.Wallet(ctx)
+	missing, err := c.vote(ctx, p, council, &ledger.Vote{Action: action, Issue: &ledger.Issue{Number: wallet.Decided + 1, Account: who.ID, Amount: amount}}, before)
 	if err != nil {
 		return err
 	}
-	r.Voted, r.Issued = true, after.Decided > wallet.Decided
+	r := supplyResult{who.ID, who.Name, amount, missing == 0, missing}
 	return c.result(r, func(w io.Writer) {
-		if r.Issued {
-			fmt.Fprintln(w, say("wallet.mint.done", r.Amount, r.Name))
+		if r.Decided {
+			fmt.Fprintln(w, say(key+"done", r.Amount, r.Name))
 			return
 		}
-		fmt.Fprintln(w, say("wallet.mint.waits", r.Amount, r.Name, council.Needed, api.Quote(r.Name)))
+		fmt.Fprintln(w, say(key+"waits", r.Amount, r.Name, count(missing, "vote is", "votes are"), api.Quote(r.Name)))
 	})
+}
+
+// onSupply says what is asked about credits, and how to agree.
+func onSupply(q api.Supply, needed int) string {
+	key := "wallet.mint.asked"
+	if q.Burn {
+		key = "wallet.burn.asked"
+	}
+	return say(key, q.Amount, q.Account.Name, names(q.Yes), len(q.Yes), needed, api.Quote(q.Account.Name))
+}
+
+// somebody returns the member or guest that a person means.
+func somebody(ctx context.Context, client *api.Client, council api.Council, ref string) (api.Party, error) {
+	members, err := client.Members(ctx)
+	if err != nil {
+		return api.Party{}, err
+	}
+	var all []api.Party
+	for _, m := range members {
+		if !m.Revoked {
+			all = append(all, m.Party)
+		}
+	}
+	for _, g := range council.Guests {
+		all = append(all, g.Party)
+	}
+	if at := slices.IndexFunc(all, func(a api.Party) bool { return a.Name == ref }); at >= 0 {
+		return all[at], nil
+	}
+	all = slices.DeleteFunc(all, func(a api.Party) bool { return !named(ref, a.Name, a.ID) })
+	switch len(all) {
+	case 0:
+		return api.Party{}, croft.E(croft.ErrNotFound, say("member.noun"), ref, "croft member ls")
+	case 1:
+		return all[0], nil
+	}
+	return api.Party{}, croft.E(croft.ErrUsage, say("member.several", ref, names(all)), "croft member ls")
 }

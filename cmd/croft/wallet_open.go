@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"time"
@@ -14,8 +15,8 @@ import (
 )
 
 type walletOpenOptions struct {
-	ref, deposit string
-	window       time.Duration
+	ref, deposit, payer string
+	window              time.Duration
 }
 
 func (c *cli) walletOpenVerb() *cobra.Command {
@@ -25,6 +26,7 @@ func (c *cli) walletOpenVerb() *cobra.Command {
 		return c.walletOpen(ctx, o)
 	})
 	cmd.Flags().StringVar(&o.deposit, "deposit", "", say("wallet.open.flag.deposit"))
+	cmd.Flags().StringVar(&o.payer, "payer", "", say("wallet.open.flag.payer"))
 	cmd.Flags().DurationVar(&o.window, "window", 24*time.Hour, say("wallet.open.flag.window"))
 	return cmd
 }
@@ -57,7 +59,15 @@ func (c *cli) walletOpen(ctx context.Context, o walletOpenOptions) error {
 	if err != nil {
 		return err
 	}
-	tx := p.seal(now(), &ledger.Open{Service: l.ID, Payer: wallet.Payer, Window: uint32(min(o.window/time.Second, 1<<31)), Deposits: []croft.Credits{deposit}})
+	payer := wallet.Payer
+	if o.payer != "" {
+		raw, err := hex.DecodeString(o.payer)
+		if err != nil || len(raw) != len(payer) {
+			return croft.E(croft.ErrUsage, say("wallet.open.payer"), say("wallet.open.payer.fix"))
+		}
+		payer = croft.PublicKey(raw)
+	}
+	tx := p.seal(now(), &ledger.Open{Service: l.ID, Payer: payer, Window: uint32(min(o.window/time.Second, 1<<31)), Deposits: []croft.Credits{deposit}})
 	done, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) })
 	if err != nil {
 		return err
@@ -65,6 +75,10 @@ func (c *cli) walletOpen(ctx context.Context, o walletOpenOptions) error {
 	r := walletOpenResult{ledger.ChannelIDOf(done.ID, 0), l.Name, deposit}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("wallet.open.done", r.Deposit, l.ProviderName, r.Channel.Short()))
+		if o.payer != "" {
+			fmt.Fprintln(w, say("wallet.open.tell", r.Channel))
+			return
+		}
 		fmt.Fprintln(w, say("wallet.open.next", r.Service))
 	})
 }

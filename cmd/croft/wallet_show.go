@@ -14,6 +14,11 @@ func (c *cli) walletShowVerb() *cobra.Command {
 	return c.verb("wallet.show", "show", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.walletShow(ctx) })
 }
 
+type walletShowResult struct {
+	api.Wallet
+	Supply []api.Supply `json:"supply"` // what is asked about credits
+}
+
 // walletShow shows all credits on one page: free, reserved, earned, and when.
 func (c *cli) walletShow(ctx context.Context) error {
 	client, err := api.Dial(c.dir)
@@ -24,7 +29,11 @@ func (c *cli) walletShow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.result(r, func(w io.Writer) {
+	council, err := client.Council(ctx)
+	if err != nil {
+		return err
+	}
+	return c.result(walletShowResult{r, council.Supply}, func(w io.Writer) {
 		fmt.Fprintln(w, say("wallet.show.sums", r.Free, r.Reserved, r.Earned, r.Issued))
 		open := 0
 		for _, ch := range r.Channels {
@@ -44,6 +53,9 @@ func (c *cli) walletShow(ctx context.Context) error {
 			} else if ch.Status != "open" {
 				when = ch.Status
 			}
+			if ch.Sponsor != nil {
+				role = say("wallet.show.sponsored", ch.Sponsor.Name)
+			}
 			fmt.Fprintln(w, say("wallet.show.row", ch.ID.Short(), role, ch.Other.Name, ch.Deposit, middle, when))
 		}
 		switch {
@@ -51,6 +63,19 @@ func (c *cli) walletShow(ctx context.Context) error {
 			fmt.Fprintln(w, say("wallet.show.broke"))
 		case open == 0:
 			fmt.Fprintln(w, say("wallet.show.none"))
+		}
+		for _, x := range r.Watchers {
+			told := say("wallet.show.untold")
+			if x.Told != nil {
+				told = say("wallet.show.told", day(*x.Told))
+			}
+			fmt.Fprintln(w, say("wallet.show.watcher", x.Name, told))
+		}
+		if r.Watching > 0 {
+			fmt.Fprintln(w, say("wallet.show.watching", count(r.Watching, "channel", "channels")))
+		}
+		for _, q := range council.Supply {
+			fmt.Fprintln(w, onSupply(q, council.Needed))
 		}
 	})
 }

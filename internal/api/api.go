@@ -36,6 +36,7 @@ import (
 	"croft/internal/chain"
 	"croft/internal/data"
 	"croft/internal/market"
+	"croft/internal/p2p"
 	"croft/internal/serve"
 	"croft/internal/study"
 )
@@ -71,6 +72,7 @@ type Services struct {
 	// What a check of the node's condition asks beyond that; each may be nil.
 	Neighbours func(ctx context.Context, anew bool) ([]Neighbour, time.Time) // the other members' nodes, and when they were asked; anew: now
 	LastBackup func() time.Time                                              // zero: none
+	Carries    func() (p2p.Load, bool)                                       // for others, as a relay; may be nil
 	Sent       func() int64                                                  // bytes to other nodes since the start
 }
 
@@ -126,6 +128,7 @@ type Status struct {
 	Waiting     []Summary  `json:"waiting"`         // those that wait for this member's answer
 	Newcomers   []string   `json:"newcomers"`       // who waits for this member's vote
 	Rest        *Rest      `json:"rest,omitempty"`  // this node takes no part in rounds now
+	Relay       *p2p.Load  `json:"relay,omitempty"` // what this node carries for others, if it relays
 	Engine      string     `json:"engine"`
 }
 

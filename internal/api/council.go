@@ -21,6 +21,7 @@ type Council struct {
 	Unseated     []Revocation    `json:"unseated"` // who lost its seat, and who would give it back
 	Guests       []Guest         `json:"guests"`
 	Invites      []Invite        `json:"invites"`
+	Supply       []Supply        `json:"supply"` // what is asked about credits
 	Stop         []Party         `json:"stop"`   // who wants the emergency stop
 	Resume       []Party         `json:"resume"` // who wants it to end
 }
@@ -40,6 +41,14 @@ type Application struct {
 type Revocation struct {
 	Party
 	Yes []Party `json:"yes"`
+}
+
+// Supply is an open question on how many credits there are.
+type Supply struct {
+	Burn    bool          `json:"burn"` // they go; else they come
+	Account Party         `json:"account"`
+	Amount  croft.Credits `json:"amount"`
+	Yes     []Party       `json:"yes"`
 }
 
 // Guest is somebody whom one member lets use the market.
@@ -70,7 +79,7 @@ func (s Services) council(r *http.Request) (Council, error) {
 	if err != nil {
 		return Council{}, err
 	}
-	out := Council{Next: last + 1, Node: s.Node, Applications: []Application{}, Revocations: []Revocation{}, Unseated: []Revocation{}, Guests: []Guest{}, Invites: []Invite{}}
+	out := Council{Next: last + 1, Node: s.Node, Applications: []Application{}, Revocations: []Revocation{}, Unseated: []Revocation{}, Supply: []Supply{}, Guests: []Guest{}, Invites: []Invite{}}
 	if s.Addrs != nil {
 		out.Addrs = s.Addrs()
 	}
@@ -113,6 +122,25 @@ func (s Services) council(r *http.Request) (Council, error) {
 	}
 	if out.Resume, err = yes(ledger.Vote{Action: ledger.Resume}); err != nil {
 		return Council{}, err
+	}
+	supply, _, err := record[ledger.Supply](ctx, s, ledger.SupplyKey)
+	if err != nil {
+		return Council{}, err
+	}
+	ballots, err := all[ledger.Ballot](s, "ballot/")
+	if err != nil {
+		return Council{}, err
+	}
+	for _, b := range ballots {
+		q := b.record.Supply
+		if q == nil || q.Issue.Number != supply.Decisions+1 {
+			continue
+		}
+		agree, err := yes(ledger.Vote{Action: q.Action, Issue: &q.Issue})
+		if err != nil {
+			return Council{}, err
+		}
+		out.Supply = append(out.Supply, Supply{q.Action == ledger.Burn, s.party(ctx, q.Issue.Account), q.Issue.Amount, agree})
 	}
 	guests, err := all[ledger.Guest](s, "guest/")
 	if err != nil {

@@ -314,7 +314,7 @@ func TestFamiliesEqualROverThreeNodes(t *testing.T) {
 	})
 
 	t.Run("preflight", func(t *testing.T) {
-		plan := study.PreflightOf(lungStudy(t, people, "before", "id", "family = \"describe\"\nlabel = \"status\"\n", "age", "ecog", "ph.karno", "status"))
+		plan := study.PreflightOf(lungStudy(t, people, "before", "id", "family = \"describe\"\nlabel = \"status\"\n", "age", "ecog", "ph.karno", "status"), 1)
 		r := answer(t, people, plan, sets, "publish")
 		want := ref["describe"]["age"]
 		if age := r.Shape[0]; age.Column != "age" || age.Rows != 226 || age.Outside != 0 || math.Abs(age.Mean-want["mean"]) > 1e-9 || math.Abs(age.SD-want["sd"]*math.Sqrt(225.0/226)) > 1e-6 {

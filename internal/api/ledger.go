@@ -21,13 +21,16 @@ func record[T any](ctx context.Context, s Services, key string) (value T, found 
 	return ledger.Decode[T](raw)
 }
 
-// party names a member.
+// party names a member or guest.
 func (s Services) party(ctx context.Context, id croft.MemberID) Party {
 	m, found, _ := record[croft.Member](ctx, s, ledger.MemberKey(id))
-	if !found {
-		return Party{id, id.Short()}
+	if found {
+		return Party{id, m.Name}
 	}
-	return Party{id, m.Name}
+	if g, found, _ := record[ledger.Guest](ctx, s, ledger.GuestKey(id)); found {
+		return Party{id, g.Name}
+	}
+	return Party{id, id.Short()}
 }
 
 func (s Services) parties(ctx context.Context, ids []croft.MemberID) []Party {
@@ -60,6 +63,11 @@ func (s Services) status(r *http.Request) (Status, error) {
 		Member: Party{s.Self, s.Name}, Dir: s.Dir, Light: s.Light, NetworkName: network.Name, Scope: Scope{scope.Network, scope.Chain},
 		Height: at.Height, AppHash: at.AppHash, BlockTime: at.Time, CatchingUp: at.CatchingUp, Stopped: network.Stopped,
 		Orderers: s.parties(ctx, at.Orderers), Studies: []Summary{}, Waiting: []Summary{}, Newcomers: []string{}, Engine: croft.EngineVersion,
+	}
+	if s.Carries != nil {
+		if load, relays := s.Carries(); relays {
+			out.Relay = &load
+		}
 	}
 	if out.Rest, err = s.resting(); err != nil {
 		return Status{}, err
@@ -164,7 +172,7 @@ func (s Services) submit(r *http.Request, body Tx) (Submitted, error) {
 		send = func(ctx context.Context) error {
 			return errors.Join(s.Study.Send(ctx, body.Tx), s.Market.Catch(ctx)) // a call may follow at once
 		}
-	case *ledger.Refuse:
+	case *ledger.Decline:
 		send = func(ctx context.Context) error { return s.Study.Refuse(ctx, no.Study, body.Tx) }
 	case *ledger.Withdraw:
 		send = func(ctx context.Context) error { return s.Study.Refuse(ctx, no.Study, body.Tx) }

@@ -35,12 +35,21 @@ type Standing struct {
 type Wallet struct {
 	Self     Party           `json:"self"`
 	Payer    croft.PublicKey `json:"payer"`    // this node's payment key
+	Next     uint64          `json:"next"`     // the number of this member's next transfer
 	Free     croft.Credits   `json:"free"`     // on the ledger, to spend
 	Reserved croft.Credits   `json:"reserved"` // locked in channels of this member
 	Earned   croft.Credits   `json:"earned"`   // by this node, and not paid out yet
 	Issued   croft.Credits   `json:"issued"`   // in the whole network
 	Decided  uint64          `json:"decided"`  // votes on that so far
 	Channels []Channel       `json:"channels"`
+	Watchers []Watcher       `json:"watchers"` // who would object for this node while it is off
+	Watching int             `json:"watching"` // channels of others for which this node would
+}
+
+// Watcher is a member or guest whose node watches for this one.
+type Watcher struct {
+	Party
+	Told *time.Time `json:"told,omitempty"` // when it last had everything; none: not since this node started
 }
 
 // Channel is a channel as the ledger and this node know it.
@@ -48,6 +57,7 @@ type Channel struct {
 	ID        croft.ChannelID `json:"id"`
 	Earns     bool            `json:"earns"` // this member is paid from it
 	Other     Party           `json:"other"`
+	Sponsor   *Party          `json:"sponsor,omitempty"` // who funds it, if not who pays from it
 	Status    string          `json:"status"`
 	Deposit   croft.Credits   `json:"deposit"`
 	Left      croft.Credits   `json:"left"` // that can still be promised
@@ -133,6 +143,8 @@ func (s Services) trade(mux *http.ServeMux) {
 	post(mux, "/v1/services/check", s.checkService)
 	get(mux, "/v1/wallet", s.wallet)
 	post(mux, "/v1/wallet/close", s.closeChannel)
+	post(mux, "/v1/wallet/accept", s.acceptChannel)
+	post(mux, "/v1/wallet/watchers", s.watchers)
 	get(mux, "/v1/receipts", s.receipts)
 	get(mux, "/v1/apikeys", s.apiKeys)
 	post(mux, "/v1/apikeys", s.createKey)
@@ -258,13 +270,23 @@ func (s Services) wallet(r *http.Request) (Wallet, error) {
 	if err != nil {
 		return Wallet{}, err
 	}
-	out := Wallet{Self: Party{s.Self, s.Name}, Payer: s.Market.Key, Free: account.Free, Issued: supply.Issued, Decided: supply.Decisions, Channels: []Channel{}}
-	balances := s.Market.Balances()
-	for n := range account.Channels {
-		id, _, err := record[croft.ChannelID](ctx, s, ledger.ChannelAtKey(s.Self, n))
-		if err != nil {
-			return out, err
+	out := Wallet{Self: Party{s.Self, s.Name}, Payer: s.Market.Key, Next: account.Sequence + 1, Free: account.Free, Issued: supply.Issued, Decided: supply.Decisions, Channels: []Channel{}, Watchers: []Watcher{}}
+	watchers, watching := s.Market.Watchers()
+	out.Watching = watching
+	for _, w := range watchers {
+		one := Watcher{Party: s.party(ctx, w.ID)}
+		if !w.Told.IsZero() {
+			told := w.Told.UTC()
+			one.Told = &told
 		}
+		out.Watchers = append(out.Watchers, one)
+	}
+	balances := s.Market.Balances()
+	channels, err := s.Market.Channels(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, id := range channels {
 		on, found, err := record[ledger.Channel](ctx, s, ledger.ChannelKey(id))
 		if err != nil || !found {
 			return out, err
@@ -275,6 +297,10 @@ func (s Services) wallet(r *http.Request) (Wallet, error) {
 			other = on.Terms.Funder
 		}
 		c.Other = s.party(ctx, other)
+		if !c.Earns && on.Terms.Funder != s.Self {
+			sponsor := s.party(ctx, on.Terms.Funder)
+			c.Sponsor = &sponsor
+		}
 		if on.Until > 0 {
 			until := time.UnixMilli(on.Until).UTC()
 			c.Until = &until
@@ -289,7 +315,7 @@ func (s Services) wallet(r *http.Request) (Wallet, error) {
 		if on.Status != ledger.ChannelClosed {
 			if c.Earns {
 				out.Earned += c.Claimable
-			} else {
+			} else if on.Terms.Funder == s.Self {
 				out.Reserved += on.Terms.Deposit - on.Paid
 			}
 		}
@@ -306,6 +332,26 @@ func (s Services) closeChannel(r *http.Request, body Name) (struct{}, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), sendTime)
 	defer cancel()
 	return struct{}{}, s.Market.Close(ctx, id)
+}
+
+func (s Services) acceptChannel(r *http.Request, body Name) (struct{}, error) {
+	id, err := croft.ParseID[croft.Channel](body.Name)
+	if err != nil {
+		return struct{}{}, croft.E(croft.ErrNotFound, "channel", body.Name, "croft wallet show")
+	}
+	return struct{}{}, s.Market.Accept(r.Context(), id)
+}
+
+// Watchers names who watches for this node.
+type Watchers struct {
+	IDs []croft.MemberID `json:"ids"`
+}
+
+// watchers sets who watches for this node, and tells them, as far as they answer now.
+func (s Services) watchers(r *http.Request, body Watchers) (struct{}, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), sendTime)
+	defer cancel()
+	return struct{}{}, s.Market.WatchedBy(ctx, body.IDs)
 }
 
 func (s Services) receipts(r *http.Request) ([]Receipt, error) {
@@ -385,6 +431,19 @@ func (c *Client) Wallet(ctx context.Context) (Wallet, error) { return ask[Wallet
 // CloseChannel ends a channel.
 func (c *Client) CloseChannel(ctx context.Context, id croft.ChannelID) error {
 	_, err := tell[struct{}](ctx, c, "wallet/close", Name{id.String()})
+	return err
+}
+
+// AcceptChannel pays from a channel that somebody else opened for this node.
+func (c *Client) AcceptChannel(ctx context.Context, id string) error {
+	_, err := tell[struct{}](ctx, c, "wallet/accept", Name{id})
+	return err
+}
+
+// SetWatchers sets who watches for this node; none ends it. Those whose nodes answer have
+// everything when it returns.
+func (c *Client) SetWatchers(ctx context.Context, ids []croft.MemberID) error {
+	_, err := tell[struct{}](ctx, c, "wallet/watchers", Watchers{ids})
 	return err
 }
 

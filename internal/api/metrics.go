@@ -43,6 +43,10 @@ func (s Services) metrics(w http.ResponseWriter, r *http.Request) {
 	if s.Sent != nil {
 		metric("sent_bytes_total", "counter", "Bytes sent to other nodes since the node started.", float64(s.Sent()))
 	}
+	if status.Relay != nil {
+		metric("relay_circuits", "gauge", "Connections between others that this node carries.", float64(status.Relay.Circuits))
+		metric("relay_bytes_total", "counter", "Bytes carried for others since the node started.", float64(status.Relay.Bytes))
+	}
 	metric("disk_free_bytes", "gauge", "Free bytes on the disk of the node's folder.", float64(Look(s.Dir, s.lastBackup()).Free))
 	metric("resident_memory_bytes", "gauge", "Memory of the process; where the system does not say, what it has asked for.", float64(resident()))
 	metric("cpu_seconds_total", "counter", "Processor time of the process; where the system does not say, the time it has run.", energy.Process().Seconds())

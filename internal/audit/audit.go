@@ -264,7 +264,7 @@ func (r *replay) run(ctx context.Context, blocks iter.Seq2[chain.BlockData, erro
 			return fault("block %d: %v", height, err)
 		}
 		r.note(at, before, out)
-		r.log.block(at, txs, out.Results)
+		r.log.block(at, txs, out.Effects)
 		for _, claimed := range r.claims[height] {
 			if claimed != out.AppHash {
 				return fault("block %d: the state after it is %s; the checkpoint says %s", height, out.AppHash, claimed)
@@ -292,8 +292,8 @@ func (r *replay) note(at ledger.Block, before croft.Hash, out ledger.Outcome) {
 		p.First = p.Last
 	}
 	p.Proved = before == out.AppHash // its own header names the state before it
-	p.Entries += len(out.Results)
-	for _, result := range out.Results {
+	p.Entries += len(out.Effects)
+	for _, result := range out.Effects {
 		if result.Code != 0 {
 			p.Refused++
 		}

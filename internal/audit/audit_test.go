@@ -123,7 +123,7 @@ func (w *world) tell(t testing.TB, l chain.Ledger) story {
 		do(i, &ledger.Share{Study: s.id, Blob: croft.Sum([]byte{3, byte(i)})})
 	}
 	for i := range 3 {
-		do(i, &ledger.Outturn{Study: s.id, Sum: croft.Sum([]byte("sum")), Next: croft.Sum(s.model), Done: true})
+		do(i, &ledger.Result{Study: s.id, Sum: croft.Sum([]byte("sum")), Next: croft.Sum(s.model), Done: true})
 	}
 	return s
 }
@@ -347,9 +347,9 @@ func TestLog(t *testing.T) {
 		for at, want := range map[int]string{
 			3:  "Ada               propose      anaemia  tx ",
 			10: "Cleo              approve      anaemia  5 rounds  tx ",
-			11: "Ada               report       anaemia  round 0  1000 bytes  tx ",
-			24: "Cleo              step         anaemia  round 0  done  tx ",
-			25: "Dina              report       anaemia  round 0  0 bytes  no effect: ",
+			11: "Ada               report       anaemia  round 1  1000 bytes  tx ",
+			24: "Cleo              step         anaemia  round 1  done  tx ",
+			25: "Dina              report       anaemia  round 1  0 bytes  no effect: ",
 			26: "Dina              vote         revoke Cleo  tx ",
 		} {
 			if line := log[at].Line(); !strings.Contains(line, want) {
@@ -363,6 +363,77 @@ func TestLog(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Each kind of transaction has its word, and says what it is about.
+func TestEveryKindIsDescribed(t *testing.T) {
+	w := newWorld("Ada", "Ben", "Cleo")
+	machine, err := ledger.New(w.Genesis, ledger.NewMemoryTree())
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine.Execute(ledger.Block{Height: 1, Time: 1}, nil)
+	if err := machine.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	ada, study, channel, five := w.Members[0].ID, croft.StudyID{1}, croft.ChannelID{0xab}, 5*croft.Credit
+	shown := []ledger.Position{{Channel: channel}, {Channel: croft.ChannelID{0xcd}}}
+	issue := &ledger.Issue{Number: 1, Account: ada, Amount: five}
+	kinds := map[ledger.Kind]bool{}
+	for _, c := range []struct {
+		body any
+		want string
+	}{
+		{&ledger.Vote{Action: ledger.Mint, Issue: issue}, "vote mint 5 credits for Ada"},
+		{&ledger.Vote{Action: ledger.Burn, Issue: issue}, "vote burn 5 credits of Ada"},
+		{&ledger.Vote{Action: ledger.Mint}, "vote question 5"}, // refused, and on the ledger all the same
+		{&ledger.Vote{Action: ledger.StopAll}, "vote stop the network"},
+		{&ledger.Register{Name: "visits"}, "register visits"},
+		{&ledger.Propose{}, "propose"},
+		{&croft.Approval{Study: study, Releases: 2}, "approve 2 rounds"},
+		{&ledger.Decline{Study: study, Reason: croft.RefusedPolicy}, "decline policy"},
+		{&ledger.Withdraw{Study: study}, "withdraw"},
+		{&ledger.Invite{Uses: 1}, "invite 1 use"},
+		{&ledger.Transfer{To: ada, Amount: five}, "transfer 5 credits to Ada"},
+		{&ledger.Host{Name: "Guy"}, "host Guy"},
+		{&ledger.Host{Name: "Guy", Gone: true}, "host Guy no longer"},
+		{&ledger.Publish{Service: croft.Service{Name: "heart", Withdrawn: true}}, "publish heart, withdrawn"},
+		{&ledger.Open{Service: croft.ServiceID{0xef}, Deposits: []croft.Credits{five}}, "open ef000000, 5 credits"},
+		{&ledger.Topup{Channel: channel, Deposit: five}, "topup channel ab000000, 5 credits"},
+		{&ledger.Ready{}, "ready"},
+		{&ledger.Enrol{Study: study}, "enrol"},
+		{&ledger.Report{Study: study, Header: croft.Header{Size: 7}}, "report 7 bytes"},
+		{&ledger.Ack{Study: study, Sites: []croft.MemberID{ada}}, "acknowledge Ada"},
+		{&ledger.Share{Study: study}, "sum"},
+		{&ledger.Result{Study: study, Done: true}, "step done"},
+		{&ledger.Reject{Study: study, Sites: []croft.MemberID{ada}}, "reject the proof of Ada does not hold"},
+		{&ledger.Recover{Study: study, Site: ada}, "recover Ada"},
+		{&ledger.Stop{Study: study, Reason: croft.RefusedDiffers}, "stop differs"},
+		{&ledger.Tick{Study: study}, "tick"},
+		{&ledger.Claim{Positions: shown}, "claim channel ab000000, channel cd000000"},
+		{&ledger.Close{Positions: shown[:1]}, "close channel ab000000"},
+		{&ledger.Post{Positions: shown[:1]}, "post channel ab000000"},
+		{&ledger.Settle{Channels: []croft.ChannelID{channel}}, "settle 1 channel"},
+		{&ledger.Join{Newcomer: croft.Member{Name: "Dina"}}, "join asks to join as Dina"},
+	} {
+		unsigned := func(croft.Role, croft.Scope, string, []byte) (none croft.Signature) { return none }
+		raw := ledger.Seal(w.Scope(), ada, 0, c.body, unsigned)
+		_, kind, err := ledger.Parse(raw)
+		if err != nil {
+			t.Fatalf("%T: %v", c.body, err)
+		}
+		kinds[kind] = true
+		e, j := Entry{}, journal{machine: machine}
+		if j.describe(&e, raw); strings.TrimSpace(e.Word+" "+e.Text) != c.want {
+			t.Errorf("%T: %s %s, want %s", c.body, e.Word, e.Text, c.want)
+		}
+	}
+	for k := range 256 {
+		payload := croft.Encode(ledger.Payload{Kind: ledger.Kind(k), Body: []byte{0xff}})
+		if _, _, err := ledger.Parse(croft.Encode(ledger.Signed{Payload: payload})); !errors.Is(err, croft.ErrTxUnknown) && !kinds[ledger.Kind(k)] {
+			t.Errorf("kind %d is not in this table: %v", k, err)
+		}
+	}
 }
 
 func TestALineStaysALine(t *testing.T) {

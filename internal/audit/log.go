@@ -47,7 +47,7 @@ func (e Entry) Line() string {
 		parts = append(parts, clean(title))
 	}
 	if e.Round != nil {
-		parts = append(parts, fmt.Sprintf("round %d", *e.Round))
+		parts = append(parts, fmt.Sprintf("round %d", *e.Round+1)) // as people count
 	}
 	if e.Text != "" {
 		parts = append(parts, clean(e.Text))
@@ -75,7 +75,7 @@ type journal struct {
 	waiting []Entry
 }
 
-func (j *journal) block(b ledger.Block, txs [][]byte, results []ledger.Result) {
+func (j *journal) block(b ledger.Block, txs [][]byte, results []ledger.Effect) {
 	if j.tell == nil {
 		return
 	}
@@ -132,9 +132,9 @@ func (j *journal) describe(e *Entry, raw []byte) {
 	case *croft.Approval:
 		of(body.Study)
 		e.Word, e.Text = "approve", count(int64(body.Releases), "round")
-	case *ledger.Refuse:
+	case *ledger.Decline:
 		of(body.Study)
-		e.Word, e.Text = "refuse", body.Reason.String()
+		e.Word, e.Text = "decline", body.Reason.String()
 	case *ledger.Withdraw:
 		of(body.Study)
 		e.Word = "withdraw"
@@ -156,19 +156,57 @@ func (j *journal) describe(e *Entry, raw []byte) {
 	case *ledger.Share:
 		in(body.Study, body.Round)
 		e.Word = "sum"
-	case *ledger.Outturn:
+	case *ledger.Result:
 		in(body.Study, body.Round)
-		e.Word, e.Text = "step", outturn(j, body)
+		e.Word, e.Text = "step", j.result(body)
 	case *ledger.Reject:
 		in(body.Study, body.Round)
 		e.Word, e.Text = "reject", "the proof of "+j.members(body.Sites)+" does not hold"
 	case *ledger.Recover:
 		in(body.Study, body.Round)
 		e.Word, e.Text = "recover", j.member(body.Site)
+	case *ledger.Transfer:
+		e.Word, e.Text = "transfer", credits(body.Amount)+" to "+j.member(body.To)
+	case *ledger.Host:
+		e.Word, e.Text = "host", body.Name
+		if body.Gone {
+			e.Text += " no longer"
+		}
+	case *ledger.Publish:
+		e.Word, e.Text = "publish", body.Service.Name
+		if body.Service.Withdrawn {
+			e.Text += ", withdrawn"
+		}
+	case *ledger.Open:
+		e.Word, e.Text = "open", j.service(body.Service)
+		for _, deposit := range body.Deposits {
+			e.Text += ", " + credits(deposit)
+		}
+	case *ledger.Topup:
+		e.Word, e.Text = "topup", "channel "+body.Channel.Short()+", "+credits(body.Deposit)
+	case *ledger.Claim:
+		e.Word, e.Text = "claim", channels(body.Positions)
+	case *ledger.Close:
+		e.Word, e.Text = "close", channels(body.Positions)
+	case *ledger.Post:
+		e.Word, e.Text = "post", channels(body.Positions)
+	case *ledger.Settle:
+		e.Word, e.Text = "settle", count(int64(len(body.Channels)), "channel")
 	}
 }
 
-func outturn(j *journal, body *ledger.Outturn) string {
+func credits(amount croft.Credits) string { return amount.String() + " credits" }
+
+// channels names those of which something is shown.
+func channels(shown []ledger.Position) string {
+	names := make([]string, len(shown))
+	for i, p := range shown {
+		names[i] = "channel " + p.Channel.Short()
+	}
+	return strings.Join(names, ", ")
+}
+
+func (j *journal) result(body *ledger.Result) string {
 	var parts []string
 	if body.Done {
 		parts = append(parts, "done")
@@ -194,16 +232,30 @@ func (j *journal) question(v *ledger.Vote) string {
 		return "stop the network"
 	case v.Action == ledger.Resume:
 		return "resume the network"
+	case v.Action == ledger.Mint && v.Issue != nil:
+		return "mint " + credits(v.Issue.Amount) + " for " + j.member(v.Issue.Account)
+	case v.Action == ledger.Burn && v.Issue != nil:
+		return "burn " + credits(v.Issue.Amount) + " of " + j.member(v.Issue.Account)
 	}
 	return fmt.Sprintf("question %d", v.Action)
 }
 
+// member returns the name of a member or guest.
 func (j *journal) member(id croft.MemberID) string {
-	m, found, err := ledger.Decode[croft.Member](j.machine.Get(ledger.MemberKey(id)))
-	if !found || err != nil {
-		return id.Short()
+	if m, found, _ := ledger.Decode[croft.Member](j.machine.Get(ledger.MemberKey(id))); found {
+		return m.Name
 	}
-	return m.Name
+	if g, found, _ := ledger.Decode[ledger.Guest](j.machine.Get(ledger.GuestKey(id))); found {
+		return g.Name
+	}
+	return id.Short()
+}
+
+func (j *journal) service(id croft.ServiceID) string {
+	if v, found, _ := ledger.Decode[croft.Service](j.machine.Get(ledger.ServiceKey(id))); found {
+		return v.Name
+	}
+	return id.Short()
 }
 
 func (j *journal) members(ids []croft.MemberID) string {

@@ -366,7 +366,7 @@ func steps(m *sim.Member, id croft.StudyID, height int64, rounds int) (int, floa
 				study, round = body.Study, body.Round
 			case *ledger.Share:
 				study, round = body.Study, body.Round
-			case *ledger.Outturn:
+			case *ledger.Result:
 				study, round = body.Study, body.Round
 			case *ledger.Recover:
 				study, round = body.Study, body.Round

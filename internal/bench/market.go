@@ -139,14 +139,14 @@ func verified() float64 {
 	return n / time.Since(begun).Seconds()
 }
 
-// stall is a consumer and a provider over one ledger in memory.
+// stall is a caller and a provider over one ledger in memory.
 type stall struct {
-	consumer, provider *market.Market
-	paid, free         croft.Service
-	journals           []*store.Journal
-	reads, writes      atomic.Int64
-	heap               int64 // that the provider's channels take
-	syncs              syncs
+	caller, provider *market.Market
+	paid, free       croft.Service
+	journals         []*store.Journal
+	reads, writes    atomic.Int64
+	heap             int64 // that the provider's channels take
+	syncs            syncs
 }
 
 // syncs is how long calls waited for the journal.
@@ -202,7 +202,7 @@ func signWith(key ed25519.PrivateKey) pay.Sign {
 // service, and opens channels: one for the calls, the others to be there.
 func newStall(dir string, channels int) (*stall, error) {
 	const each = 1000 // a member may fund so many
-	names := []string{"provider", "consumer"}
+	names := []string{"provider", "caller"}
 	for n := 0; n*each < channels; n++ {
 		names = append(names, fmt.Sprint("funder ", n))
 	}
@@ -256,13 +256,13 @@ func newStall(dir string, channels int) (*stall, error) {
 		s.journals = append(s.journals, j)
 		return market.New(market.Config{Self: g.Members[who].ID, Scope: g.Scope(), Key: publicOf(keys[who][3]), Sign: signWith(keys[who][3]), Ledger: counting{rules, s},
 			Docs: store.NewMemoryDocs(new(store.Memory)), Peers: peers, Log: slog.New(slog.DiscardHandler), MinWindow: 60,
-			MaxRisk: 1_000_000 * croft.Credit, Submit: func(context.Context, any) error { s.writes.Add(1); return nil }},
+			MaxRisk: 1_000_000 * croft.Credit, Submit: func(context.Context, uint64, any) error { s.writes.Add(1); return nil }},
 			func(func([]byte) error) (market.Journal, error) { return timed{j, &s.syncs}, nil })
 	}
 	if s.provider, err = node(0, nil); err != nil {
 		return nil, err
 	}
-	if s.consumer, err = node(1, direct{s, g.Members[1].ID}); err != nil {
+	if s.caller, err = node(1, direct{s, g.Members[1].ID}); err != nil {
 		return nil, err
 	}
 	for n := range channels {
@@ -278,7 +278,7 @@ func newStall(dir string, channels int) (*stall, error) {
 	if err := open(1, 50_000_000*croft.Credit); err != nil {
 		return nil, err
 	}
-	for _, m := range []*market.Market{s.provider, s.consumer} {
+	for _, m := range []*market.Market{s.provider, s.caller} {
 		if err := m.Catch(context.Background()); err != nil {
 			return nil, err
 		}
@@ -344,7 +344,7 @@ func (s *stall) run(ctx context.Context, service croft.Service, inFlight, calls 
 		workers.Go(func() {
 			for left.Add(-1) >= 0 && ctx.Err() == nil {
 				begun := time.Now()
-				if _, errs[w] = s.consumer.Call(ctx, market.Use{Service: service, Request: serve.Request{Task: serve.HTTP, Body: body}}); errs[w] != nil {
+				if _, errs[w] = s.caller.Call(ctx, market.Use{Service: service, Request: serve.Request{Task: serve.HTTP, Body: body}}); errs[w] != nil {
 					return
 				}
 				all[w] = append(all[w], time.Since(begun))

@@ -43,7 +43,7 @@ const (
 )
 
 // proved is a record with its proof; no value is absence. Key and root are the
-// asker's.
+// caller's.
 type proved struct {
 	Value []byte `cbor:"1,keyasint,omitempty"`
 	Proof []byte `cbor:"2,keyasint"`
@@ -59,7 +59,7 @@ type placed struct {
 
 const (
 	maxKeys   = 256             // in one question
-	replyBig  = 1 << 20         // bytes of proofs after which an answer ends; the asker asks for the rest
+	replyBig  = 1 << 20         // bytes of proofs after which an answer ends; the caller asks for the rest
 	blocksDue = 8               // so far behind the others this node may be
 	blockWait = 2 * time.Second // for a block that is due
 	placeWait = 10 * time.Second

@@ -45,7 +45,7 @@ type app struct {
 	time    time.Time  // of the last committed block
 	pending *pending   // executed, not yet committed
 	quota   map[croft.MemberID]map[croft.Hash]bool
-	waiting map[croft.Hash][]chan ledger.Result
+	waiting map[croft.Hash][]chan ledger.Effect
 	keys    map[string]croft.PublicKey // CometBFT address → validator key
 }
 
@@ -53,7 +53,7 @@ type app struct {
 type pending struct {
 	height  int64
 	time    time.Time
-	results []ledger.Result
+	results []ledger.Effect
 	hash    croft.Hash
 }
 
@@ -68,7 +68,7 @@ func newApp(g croft.Genesis, inherited func() ([]byte, error), store dbm.DB, adm
 	}
 	return &app{
 		genesis: g, admit: admit, machine: machine, tree: tree, store: store, hash: machine.AppHash(),
-		quota: map[croft.MemberID]map[croft.Hash]bool{}, waiting: map[croft.Hash][]chan ledger.Result{},
+		quota: map[croft.MemberID]map[croft.Hash]bool{}, waiting: map[croft.Hash][]chan ledger.Effect{},
 		keys: map[string]croft.PublicKey{},
 	}, nil
 }
@@ -136,7 +136,7 @@ func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 	if err == nil {
 		return &abci.ResponseCheckTx{}, nil
 	}
-	refused := ledger.Result{Tx: croft.Sum(req.Tx), Code: croft.CodeOf(err), Log: err.Error()}
+	refused := ledger.Effect{Tx: croft.Sum(req.Tx), Code: croft.CodeOf(err), Log: err.Error()}
 	a.answer(refused) // a transaction that was good when it came may be dropped here
 	return &abci.ResponseCheckTx{Code: uint32(refused.Code), Log: refused.Log}, nil
 }
@@ -182,9 +182,9 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 		}
 	}
 	out := a.machine.Execute(ledger.Block{Height: req.Height, Time: req.Time.UnixMilli(), Proposer: proposer, Silent: silent}, req.Txs)
-	a.pending = &pending{req.Height, req.Time, out.Results, out.AppHash}
+	a.pending = &pending{req.Height, req.Time, out.Effects, out.AppHash}
 	return &abci.ResponseFinalizeBlock{
-		TxResults: execResults(out.Results), ValidatorUpdates: validatorUpdates(out.Validators), AppHash: out.AppHash[:],
+		TxResults: execResults(out.Effects), ValidatorUpdates: validatorUpdates(out.Validators), AppHash: out.AppHash[:],
 	}, nil
 }
 
@@ -234,15 +234,15 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 
 // await returns a channel that receives the result of a transaction, and what to
 // call when nobody waits any more.
-func (a *app) await(tx croft.Hash) (<-chan ledger.Result, func()) {
-	ch := make(chan ledger.Result, 1)
+func (a *app) await(tx croft.Hash) (<-chan ledger.Effect, func()) {
+	ch := make(chan ledger.Effect, 1)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.waiting[tx] = append(a.waiting[tx], ch)
 	return ch, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		left := slices.DeleteFunc(a.waiting[tx], func(c chan ledger.Result) bool { return c == ch })
+		left := slices.DeleteFunc(a.waiting[tx], func(c chan ledger.Effect) bool { return c == ch })
 		if a.waiting[tx] = left; len(left) == 0 {
 			delete(a.waiting, tx)
 		}
@@ -250,7 +250,7 @@ func (a *app) await(tx croft.Hash) (<-chan ledger.Result, func()) {
 }
 
 // answer tells those who wait for a transaction; a.mu is held.
-func (a *app) answer(r ledger.Result) {
+func (a *app) answer(r ledger.Effect) {
 	for _, ch := range a.waiting[r.Tx] {
 		ch <- r
 	}

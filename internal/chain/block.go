@@ -256,7 +256,7 @@ func advance(h cmtstate.State, b *comet.Block, id comet.BlockID, out ledger.Outc
 	next.IncrementProposerPriority(1)
 	h.LastBlockHeight, h.LastBlockID, h.LastBlockTime = b.Height, id, b.Time
 	h.LastValidators, h.Validators, h.NextValidators = h.Validators.Copy(), h.NextValidators.Copy(), next
-	h.AppHash, h.LastResultsHash = out.AppHash[:], cmtstate.TxResultsHash(execResults(out.Results))
+	h.AppHash, h.LastResultsHash = out.AppHash[:], cmtstate.TxResultsHash(execResults(out.Effects))
 	return h, nil
 }
 

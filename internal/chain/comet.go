@@ -112,7 +112,7 @@ func validatorUpdates(changes []ledger.Validator) []abci.ValidatorUpdate {
 
 // execResults are the results as headers hash them: the code alone counts, so
 // that a changed sentence cannot split the chain.
-func execResults(results []ledger.Result) []*abci.ExecTxResult {
+func execResults(results []ledger.Effect) []*abci.ExecTxResult {
 	out := make([]*abci.ExecTxResult, len(results))
 	for i, r := range results {
 		out[i] = &abci.ExecTxResult{Code: uint32(r.Code), Log: r.Log}

@@ -226,7 +226,7 @@ func (n *Node) offer(tx []byte) error {
 	var refused error
 	err := n.comet.Mempool().CheckTx(tx, func(res *abci.ResponseCheckTx) {
 		if res.Code != 0 {
-			refused = ledger.Result{Tx: croft.Sum(tx), Code: croft.Code(res.Code), Log: res.Log}.Err()
+			refused = ledger.Effect{Tx: croft.Sum(tx), Code: croft.Code(res.Code), Log: res.Log}.Err()
 		}
 	}, mempool.TxInfo{})
 	switch {

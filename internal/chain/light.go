@@ -613,7 +613,7 @@ func (l *Light) holds(ctx context.Context, from croft.Member, tx []byte, p place
 		if err != nil {
 			return err
 		}
-		results := make([]ledger.Result, len(p.Codes))
+		results := make([]ledger.Effect, len(p.Codes))
 		for i, code := range p.Codes {
 			results[i].Code = code
 		}

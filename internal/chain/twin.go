@@ -48,7 +48,7 @@ func NewTwin(g croft.Genesis) (*Twin, error) {
 
 // extend makes a block and then, like CometBFT with blocks on demand, one more
 // for as long as the last one changed the state: the state's hash wants a header.
-func (t *Twin) extend(txs [][]byte) (results []ledger.Result, err error) {
+func (t *Twin) extend(txs [][]byte) (results []ledger.Effect, err error) {
 	for first := true; ; first = false {
 		before := t.machine.AppHash()
 		out, err := t.block(txs)
@@ -56,7 +56,7 @@ func (t *Twin) extend(txs [][]byte) (results []ledger.Result, err error) {
 			return nil, err
 		}
 		if first {
-			results = out.Results
+			results = out.Effects
 		}
 		if out.AppHash == before {
 			break
@@ -94,7 +94,7 @@ func (t *Twin) block(txs [][]byte) (ledger.Outcome, error) {
 		return out, err
 	}
 	t.head, t.blocks, t.made = next, append(t.blocks, data), time.Now().UTC()
-	for _, r := range out.Results {
+	for _, r := range out.Effects {
 		if r.Code == 0 {
 			t.held[r.Tx] = true
 		}

@@ -232,6 +232,29 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+func TestCells(t *testing.T) {
+	for name, c := range map[string]struct {
+		text   string
+		header []string
+		rows   [][]string
+		err    croft.Code
+	}{
+		"as a spreadsheet writes it": {"\ufeffage;sex\r\n57;\"a;b\"\r\n\r\n;f\r\n", []string{"age", "sex"}, [][]string{{"57", "a;b"}, {"", "f"}}, 0},
+		"with tabs":                  {"age\tsex\n57\tm\n", []string{"age", "sex"}, [][]string{{"57", "m"}}, 0},
+		"a row too short":            {"age,sex\n57\n", []string{"age", "sex"}, nil, croft.ErrRowWidth},
+		"a header only":              {"age,sex\n", []string{"age", "sex"}, nil, croft.ErrNoRows},
+	} {
+		path := filepath.Join(t.TempDir(), "rows")
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		header, rows, err := Cells(path, Limits{})
+		if (err != nil || c.err != 0) && !errors.Is(err, c.err) || !slices.Equal(header, c.header) || fmt.Sprint(rows) != fmt.Sprint(c.rows) {
+			t.Errorf("%s: %q %q %v", name, header, rows, err)
+		}
+	}
+}
+
 func TestFingerprintsFindOverlap(t *testing.T) {
 	prints := func(key, unit, text string) []croft.Hash {
 		tab, err := Read(strings.NewReader(text), "a.csv", croft.Schema{UnitColumn: unit}, Limits{})

@@ -50,9 +50,9 @@ func (s Source) Guess() (Draft, error) {
 	var header []string
 	var looks []look
 	count := 0
-	if _, err := s.each(Limits{}, func(path string, names []string) error {
+	if _, err := s.each(Limits{}, func(path string, names []string) ([]bool, error) {
 		header, looks = names, make([]look, len(names))
-		return guessable(path, names)
+		return nil, guessable(path, names)
 	}, func(path string, line int, cells []string) error {
 		if len(cells) != len(header) {
 			return croft.E(croft.ErrRowWidth, path, line, len(cells), len(header))

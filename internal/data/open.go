@@ -47,9 +47,11 @@ func (s Source) Open(schema croft.Schema, limits Limits) (*table.Table, croft.Ha
 	}
 	var b *table.Builder
 	limits.Rows = limits.rows(len(schema.Columns))
-	content, err := s.each(limits, func(path string, header []string) (err error) {
-		b, err = table.NewBuilder(path, schema, header)
-		return err
+	content, err := s.each(limits, func(path string, header []string) (wanted []bool, err error) {
+		if b, err = table.NewBuilder(path, schema, header); err != nil {
+			return nil, err
+		}
+		return b.Wanted(), nil
 	}, func(path string, line int, cells []string) error {
 		b.In(path)
 		return b.Add(line, cells)
@@ -65,15 +67,16 @@ func (s Source) Open(schema croft.Schema, limits Limits) (*table.Table, croft.Ha
 	return t, content, nil
 }
 
-// each gives all rows of the files to a function, after the header of the first, and
-// returns the hash of the content. The cells are valid until the function returns.
-func (s Source) each(limits Limits, begin func(path string, header []string) error, row func(path string, line int, cells []string) error) (croft.Hash, error) {
+// each gives all rows of the files to a function, and returns the hash of the content.
+// begin is told the header of the first and says which columns are looked at, nil for
+// all: the cells of others may be empty. Cells are valid until the function returns.
+func (s Source) each(limits Limits, begin func(path string, header []string) (wanted []bool, err error), row func(path string, line int, cells []string) error) (croft.Hash, error) {
 	paths, err := s.files()
 	if err != nil {
 		return croft.Hash{}, err
 	}
-	var first []string
-	var pins []string
+	var first, pins []string
+	var wanted []bool
 	left := limits.rows(0)
 	for i, path := range paths {
 		f, err := openRows(path, limits)
@@ -84,13 +87,14 @@ func (s Source) each(limits Limits, begin func(path string, header []string) err
 		switch {
 		case i == 0:
 			first = slices.Clone(f.header)
-			err = begin(path, first)
+			wanted, err = begin(path, first)
 		case !slices.Equal(f.header, first):
 			err = croft.E(croft.ErrOtherHeader, path, filepath.Base(paths[0]))
 		}
 		if err != nil {
 			return croft.Hash{}, err
 		}
+		f.want(wanted)
 		for {
 			line, cells, err := f.next()
 			if err == io.EOF {
@@ -168,6 +172,7 @@ func (s Source) columns() (header []string, err error) {
 // rows are the rows of one file.
 type rows struct {
 	header []string
+	want   func(columns []bool)                         // before the first
 	next   func() (line int, cells []string, err error) // io.EOF at the end
 	sum    func() (croft.Hash, error)                   // of the file's bytes, after the end
 	close  func()
@@ -186,7 +191,7 @@ func openRows(path string, limits Limits) (rows, error) {
 			f.Close()
 			return rows{}, err
 		}
-		return rows{p.header, p.next, func() (croft.Hash, error) { return p.hash, nil }, p.close}, nil
+		return rows{p.header, p.want, p.next, func() (croft.Hash, error) { return p.hash, nil }, p.close}, nil
 	}
 	content := sha256.New()
 	s, err := newScanner(io.TeeReader(f, content), path, limits)
@@ -195,7 +200,7 @@ func openRows(path string, limits Limits) (rows, error) {
 		return rows{}, err
 	}
 	s.most = limits.rows(0)
-	return rows{s.header, s.next, func() (croft.Hash, error) { return sumOf(content), nil }, func() { f.Close() }}, nil
+	return rows{s.header, func([]bool) {}, s.next, func() (croft.Hash, error) { return sumOf(content), nil }, func() { f.Close() }}, nil
 }
 
 func sumOf(h hash.Hash) croft.Hash { return croft.Hash(h.Sum(nil)) }

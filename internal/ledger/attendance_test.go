@@ -28,7 +28,7 @@ func (r *roll) work(blocks int, proposers []string, silent ...string) (changes [
 		b.Height, b.Time, b.Proposer = r.m.Height()+1, r.now, r.members[proposers[r.n%len(proposers)]].Validator
 		group := croft.Sum(fmt.Append(nil, r.n))
 		out := r.m.Execute(b, [][]byte{r.seal("ada", &Register{Name: fmt.Sprint("set ", r.n), Group: group, Releases: 1})})
-		if err := out.Results[0].Err(); err != nil {
+		if err := out.Effects[0].Err(); err != nil {
 			r.t.Fatal(err)
 		}
 		changes = append(changes, out.Validators...)
@@ -108,7 +108,7 @@ func TestDroppedOrdererComesBack(t *testing.T) {
 	if len(changes) != 3 || slices.ContainsFunc(changes, func(v Validator) bool { return v.Power != 0 }) {
 		t.Errorf("changes of the set of orderers: %v", changes)
 	}
-	if res := r.block(100, old).Results[0]; res.Code != croft.ErrTxOrder {
+	if res := r.block(100, old).Effects[0]; res.Code != croft.ErrTxOrder {
 		t.Errorf("its word of before it was dropped: %v", res.Err())
 	}
 	r.refused(croft.ErrTxOrder, "dina", &Ready{Dropped: 2})

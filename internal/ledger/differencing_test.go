@@ -218,7 +218,7 @@ func TestChangingOnesMindIsNoNews(t *testing.T) {
 		w.now += 20_000
 		w.nonce++
 		if i%2 == 0 {
-			w.must("dina", &Refuse{id, croft.RefusedConsent})
+			w.must("dina", &Decline{id, croft.RefusedConsent})
 		} else {
 			w.must("dina", w.approval(id, data["dina"]))
 		}
@@ -276,7 +276,7 @@ func TestOldAnswersDoNotComeBack(t *testing.T) {
 	}
 	yes, no, stop := w.seal("ben", w.approval(id, data["ben"])), w.seal("ben", &Withdraw{id}), w.seal("ben", &Stop{id, croft.RefusedUnavailable})
 	for _, raw := range [][]byte{stop, yes, no} {
-		if err := w.block(100, raw).Results[0].Err(); err != nil {
+		if err := w.block(100, raw).Effects[0].Err(); err != nil {
 			t.Fatal(err)
 		}
 		w.block(100)
@@ -309,7 +309,7 @@ func TestWhoDidNotAgreeCannotStop(t *testing.T) {
 	data := w.register(9, w.names...)
 	plan := w.plan(w.names...)
 	id := w.open(plan, data, sites...)
-	w.must("dina", &Refuse{id, croft.RefusedPolicy})
+	w.must("dina", &Decline{id, croft.RefusedPolicy})
 	if st := w.study(id); st.Status != Running {
 		t.Fatalf("%v %q", st.Status, st.Reason)
 	}

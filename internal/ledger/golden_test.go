@@ -46,7 +46,7 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 	newcomer.Ready, newcomer.Revoked = false, false
 
 	service := croft.Service{Provider: m(1), Name: "anaemia", Version: 2, Withdrawn: true, Description: "d", Task: "predict", Schema: h(3),
-		Price: croft.Price{Call: 1, Input: 2, Output: 3, Second: 4, Most: 5, Free: 6}, Limits: croft.Limits{Bytes: 7, Seconds: 8, InFlight: 9},
+		Price: croft.Price{Call: 1, Input: 2, Output: 3, Second: 4, Most: 5, Free: 6, Quoted: true}, Limits: croft.Limits{Bytes: 7, Seconds: 8, InFlight: 9},
 		Model: study, Use: croft.UseMarket, Tills: []croft.PublicKey{key(4)}}
 	channel := croft.ChannelID(h(0xc4))
 	due := croft.Credits(8)
@@ -62,7 +62,7 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 		&Propose{plan},
 		&croft.Approval{Study: study, Plan: h(1), Dataset: set, Seats: []croft.MemberID{m(1), m(2), m(3)}, Threshold: 1, Readers: []croft.MemberID{m(4)},
 			Releases: 5, Expires: 6, Engine: "croft-plan/1", Purpose: "p", LegalBasis: "l"},
-		&Refuse{study, croft.RefusedConsent},
+		&Decline{study, croft.RefusedConsent},
 		&Withdraw{study},
 		&Invite{Key: key(1), Expires: 2, Uses: 3, Auto: true},
 		&Ready{},
@@ -70,7 +70,7 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 		&Report{Study: study, Round: 1, Header: head, Cost: cost},
 		&Ack{Study: study, Round: 1, Sites: []croft.MemberID{m(1), m(2)}},
 		&Share{Study: study, Round: 1, Blob: h(2), Cost: cost},
-		&Outturn{Study: study, Round: 1, Sum: h(2), Next: h(3), Done: true, Bad: []croft.MemberID{m(4)}, Cost: cost, Fail: croft.ErrSumBound, Length: 6},
+		&Result{Study: study, Round: 1, Sum: h(2), Next: h(3), Done: true, Bad: []croft.MemberID{m(4)}, Cost: cost, Fail: croft.ErrSumBound, Length: 6},
 		&Recover{study, 1, m(2)},
 		&Stop{study, croft.RefusedDiffers},
 		&Tick{study},
@@ -89,7 +89,7 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 			Releases: 5, Expires: 6, Engine: "croft-plan/1", Purpose: "p", LegalBasis: "l", Rows: 120},
 		&Ack{study, 1, []croft.MemberID{m(1), m(2)}, h(4), nil},
 		&Share{study, 1, h(2), cost, []croft.MemberID{m(3)}},
-		&Outturn{Study: study, Round: 1, Sum: h(2), Next: h(3), Length: 6, Bounds: []uint32{7, 8, 9}},
+		&Result{Study: study, Round: 1, Sum: h(2), Next: h(3), Length: 6, Bounds: []uint32{7, 8, 9}},
 		&Join{key(1), newcomer, Proofs{sig(1), sig(2), sig(3)}},
 	} {
 		kinds[kindOf(body)] = true
@@ -107,7 +107,8 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 		{MemberKey(m(1)), member},
 		{nameKey("Clinic A"), m(1)},
 		{SequenceKey(m(1)), uint64(2)},
-		{BallotKey(Vote{Action: StopAll}), Ballot{[]croft.MemberID{m(1)}}},
+		{BallotKey(Vote{Action: StopAll}), Ballot{Yes: []croft.MemberID{m(1)}}},
+		{BallotKey(Vote{Action: Burn}), Ballot{[]croft.MemberID{m(1)}, &SupplyQuestion{Burn, Issue{1, m(2), 3}}}},
 		{attendanceKey, Attendance{Day: 1, Present: []croft.MemberID{m(1)}, Proposers: []croft.PublicKey{key(2)}, Missed: []Missed{{m(3), 4}}}},
 		{DroppedKey(m(1)), uint32(5)},
 		{InviteKey(key(1)), Invitation{By: m(1), Expires: 2, Uses: 3, Used: 1, Auto: true}},
@@ -158,7 +159,7 @@ func TestGolden(t *testing.T) {
 	const file = "testdata/samples.txt"
 	all, kinds := samples(t)
 	for k := range 256 {
-		if body, _ := newBody(Kind(k)); body != nil && !kinds[Kind(k)] {
+		if body := newBody(Kind(k)); body != nil && !kinds[Kind(k)] {
 			t.Errorf("kind %d, %T, has no sample", k, body)
 		}
 	}

@@ -51,9 +51,9 @@ func (w *world) applies(name string, v croft.Invite) croft.Member {
 }
 
 // send runs a sealed transaction in a block of its own and the block that follows.
-func (w *world) send(raw []byte) (Result, error) {
+func (w *world) send(raw []byte) (Effect, error) {
 	w.t.Helper()
-	r := w.block(100, raw).Results[0]
+	r := w.block(100, raw).Effects[0]
 	w.block(100)
 	return r, r.Err()
 }
@@ -292,8 +292,8 @@ func TestBadApplications(t *testing.T) {
 	t.Run("two at once", func(t *testing.T) {
 		w := w.copy(t)
 		out := w.block(100, w.application("fay", good), w.application("eve", good))
-		if out.Results[0].Err() != nil || out.Results[1].Code != croft.ErrInvite {
-			t.Errorf("%+v", out.Results)
+		if out.Effects[0].Err() != nil || out.Effects[1].Code != croft.ErrInvite {
+			t.Errorf("%+v", out.Effects)
 		}
 	})
 	t.Run("another record of the same member", func(t *testing.T) {
@@ -319,8 +319,8 @@ func TestBadApplications(t *testing.T) {
 		m := w.members["fay"]
 		m.Ready = false
 		out := w.block(100, w.application("fay", good), w.seal("ben", &Vote{Action: Admit, Newcomer: &m, Sequence: 1}))
-		if out.Results[1].Code != croft.ErrTxOrder {
-			t.Errorf("its time is not known and it is voted on: %+v", out.Results)
+		if out.Effects[1].Code != croft.ErrTxOrder {
+			t.Errorf("its time is not known and it is voted on: %+v", out.Effects)
 		}
 	})
 }

@@ -95,7 +95,7 @@ func (w *world) block(dt int64, txs ...[]byte) Outcome {
 func (w *world) do(name string, body any) (croft.Hash, error) {
 	w.t.Helper()
 	raw := w.seal(name, body)
-	r := w.block(100, raw).Results[0]
+	r := w.block(100, raw).Effects[0]
 	w.block(100)
 	return r.Tx, r.Err()
 }
@@ -182,8 +182,8 @@ func (w *world) ack(name string, id croft.StudyID, n uint32, sites []croft.Membe
 }
 
 // outturn is the result of every honest seat.
-func (w *world) outturn(id croft.StudyID, n uint32, done bool) *Outturn {
-	out := &Outturn{Study: id, Round: n, Sum: croft.HashOf(n), Next: croft.HashOf(n + 1), Done: done}
+func (w *world) outturn(id croft.StudyID, n uint32, done bool) *Result {
+	out := &Result{Study: id, Round: n, Sum: croft.HashOf(n), Next: croft.HashOf(n + 1), Done: done}
 	if plan, _ := decodeRecord[croft.Study](w.m.Get(PlanKey(id))); !plan.Unproved && !done {
 		out.Bounds = slices.Repeat([]uint32{1000}, len(w.study(id).Cohort))
 	}
@@ -264,7 +264,7 @@ func TestLastResultLeavesNothingDue(t *testing.T) {
 	}
 	txs := [][]byte{w.seal("ada", &Tick{id})} // what it puts on the due list goes with the study
 	for _, name := range w.names {
-		txs = append(txs, w.seal(name, &Outturn{Study: id, Done: true}))
+		txs = append(txs, w.seal(name, &Result{Study: id, Done: true}))
 	}
 	last := w.block(100, txs...)
 	if proof := w.block(100); proof.AppHash != last.AppHash {
@@ -313,13 +313,13 @@ func TestRefusals(t *testing.T) {
 
 	forged := w.seal("ada", &Propose{plan})
 	forged[len(forged)-1] ^= 1
-	if r := w.block(1, forged).Results[0]; r.Code != croft.ErrTxSignature {
+	if r := w.block(1, forged).Effects[0]; r.Code != croft.ErrTxSignature {
 		t.Error(r)
 	}
-	if r := w.block(1, []byte("junk")).Results[0]; r.Code != croft.ErrEncoding {
+	if r := w.block(1, []byte("junk")).Effects[0]; r.Code != croft.ErrEncoding {
 		t.Error(r)
 	}
-	if r := w.block(1, make([]byte, MaxTx+1)).Results[0]; r.Code != croft.ErrTxTooLarge {
+	if r := w.block(1, make([]byte, MaxTx+1)).Effects[0]; r.Code != croft.ErrTxTooLarge {
 		t.Error(r)
 	}
 	w.keep("mallory")
@@ -562,7 +562,7 @@ func FuzzParse(f *testing.F) {
 	w.keep("fay")
 	f.Add(w.application("fay", w.invite("ada", true)))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		r := w.m.Execute(Block{Height: 1, Time: 1}, [][]byte{raw}).Results[0]
+		r := w.m.Execute(Block{Height: 1, Time: 1}, [][]byte{raw}).Effects[0]
 		if _, _, err := Parse(raw); err != nil && r.Code == 0 {
 			t.Fatal("a transaction that does not parse had an effect")
 		}
@@ -579,7 +579,7 @@ func TestResultNamesEachSeatOnce(t *testing.T) {
 		w.must(name, &Share{Study: id, Round: 0, Blob: croft.Sum([]byte(name))})
 	}
 	two := w.ids("dina", "elif")
-	out := func(bad ...croft.MemberID) *Outturn {
+	out := func(bad ...croft.MemberID) *Result {
 		o := w.outturn(id, 0, false)
 		o.Bad = bad
 		return o

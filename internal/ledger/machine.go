@@ -47,16 +47,16 @@ type Validator struct {
 	Power int64
 }
 
-// Result says what one transaction did. Code 0 means that it holds, newly or
+// Effect says what one transaction did. Code 0 means that it holds, newly or
 // already; any other code is a croft.Code, and the transaction had no effect.
-type Result struct {
+type Effect struct {
 	Tx   croft.Hash
 	Code croft.Code
 	Log  string
 }
 
 // Err returns nil for code 0, else an error of the result's code.
-func (r Result) Err() error {
+func (r Effect) Err() error {
 	if r.Code == 0 {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (r Result) Err() error {
 
 // Outcome is what a block did.
 type Outcome struct {
-	Results    []Result
+	Effects    []Effect
 	Validators []Validator // changes to the validator set
 	AppHash    croft.Hash
 }
@@ -146,9 +146,9 @@ func (m *Machine) Execute(b Block, txs [][]byte) Outcome {
 	before := s.validators()
 
 	head(s, b) // answer what the block before could not: it did not know its own time
-	out := Outcome{Results: make([]Result, len(txs))}
+	out := Outcome{Effects: make([]Effect, len(txs))}
 	for i, raw := range txs {
-		out.Results[i] = m.apply(s, raw)
+		out.Effects[i] = m.apply(s, raw)
 	}
 	if s.changed() {
 		s.attend(b)
@@ -160,8 +160,8 @@ func (m *Machine) Execute(b Block, txs [][]byte) Outcome {
 }
 
 // apply runs one transaction; a refused one leaves no trace in the state.
-func (m *Machine) apply(s *State, raw []byte) Result {
-	r := Result{Tx: croft.Sum(raw)}
+func (m *Machine) apply(s *State, raw []byte) Effect {
+	r := Effect{Tx: croft.Sum(raw)}
 	tx, _, err := m.open(s, raw)
 	if err == nil {
 		sub := s.branch()

@@ -60,6 +60,16 @@ type Ready struct {
 // Ballot is an open question.
 type Ballot struct {
 	Yes []croft.MemberID `cbor:"1,keyasint"`
+	// Of a question on the supply what it is: nothing else says so, and the others are to
+	// find it.
+	Supply *SupplyQuestion `cbor:"2,keyasint,omitempty"`
+}
+
+// SupplyQuestion asks to mint or burn. It is open until the supply has as many
+// decisions as its number.
+type SupplyQuestion struct {
+	Action Action `cbor:"1,keyasint"`
+	Issue  Issue  `cbor:"2,keyasint"`
 }
 
 // MemberKey and the like name the records; flows read them by these.
@@ -218,6 +228,9 @@ func (s *State) ballot(voter croft.MemberID, v *Vote) error {
 		needed = 1
 	}
 	if yes < needed {
+		if v.Issue != nil {
+			ballot.Supply = &SupplyQuestion{v.Action, *v.Issue}
+		}
 		write(s, key, ballot)
 		return nil
 	}

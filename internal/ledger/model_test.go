@@ -605,9 +605,9 @@ func (m *model) reachable(at *spot) error {
 }
 
 // honest is the result of a seat that opened the accepted reports.
-func honest(st modelStudy, r Round) *Outturn {
+func honest(st modelStudy, r Round) *Result {
 	sum := croft.HashOf([]any{st.id, r.Number, r.Accepted})
-	out := &Outturn{Study: st.id, Round: r.Number, Sum: sum, Next: croft.Sum(sum[:]), Done: r.Number+1 >= st.rounds}
+	out := &Result{Study: st.id, Round: r.Number, Sum: sum, Next: croft.Sum(sum[:]), Done: r.Number+1 >= st.rounds}
 	if !out.Done && !st.plan.Unproved {
 		out.Bounds = slices.Repeat([]uint32{1000}, len(r.Accepted))
 	}
@@ -660,14 +660,14 @@ func everyTransaction(m *model, at *spot) (out []move) {
 		one("cleo withdraws", cleo, &Withdraw{id}),
 		one("cleo's node stops", cleo, &Stop{id, croft.RefusedDiffers}),
 		one("cleo approves late", cleo, m.approval(0, cleo, m.start/1000+30)),
-		one("dina, no site, refuses", dina, &Refuse{id, croft.RefusedConsent}),
+		one("dina, no site, refuses", dina, &Decline{id, croft.RefusedConsent}),
 		one("dina acknowledges what is not there", dina, &Ack{Study: id, Round: n + 1, Sites: m.ids[:1]}))
 	if n > 0 {
 		old := v.rounds[n-1]
 		out = append(out,
 			one("cleo reports to an old round", cleo, &Report{Study: id, Round: n - 1, Header: header("cleo", 9)}),
 			one("dina shares in an old round", dina, &Share{Study: id, Round: n - 1, Blob: croft.HashOf(9)}),
-			one("dina's result of an old round", dina, &Outturn{Study: id, Round: n - 1, Sum: croft.HashOf(9), Next: old.Next}))
+			one("dina's result of an old round", dina, &Result{Study: id, Round: n - 1, Sum: croft.HashOf(9), Next: old.Next}))
 	}
 	for site := range dina {
 		if site == cleo || open && !reported(site) {
@@ -783,7 +783,7 @@ func answers(m *model, at *spot) (out []move) {
 		one("cleo approves for half a patience", cleo, m.approval(0, cleo, m.start/1000+30)),
 		one("cleo approves for a patience and a half", cleo, m.approval(0, cleo, m.start/1000+90)),
 		one("cleo approves something else", cleo, other),
-		one("cleo declines", cleo, &Refuse{id, croft.RefusedPolicy}),
+		one("cleo declines", cleo, &Decline{id, croft.RefusedPolicy}),
 		one("cleo withdraws", cleo, &Withdraw{id}),
 		one("cleo reports", cleo, &Report{Study: id, Header: header("cleo", 0)}),
 		one("dina shares", dina, &Share{Study: id, Blob: croft.HashOf(1)}))
@@ -1007,7 +1007,7 @@ func edit(change func(*Study, *Round, Tx)) func(*State, Tx) error {
 			id = body.Study
 		case *Share:
 			id = body.Study
-		case *Outturn:
+		case *Result:
 			id = body.Study
 		case *Withdraw:
 			id = body.Study
@@ -1116,12 +1116,12 @@ func TestModelCatches(t *testing.T) {
 			}
 		})), "the first share did not win"},
 		"a second result replaces the first": {frozen, applying(edit(func(_ *Study, r *Round, tx Tx) {
-			if _, ok := tx.Body.(*Outturn); ok {
+			if _, ok := tx.Body.(*Result); ok {
 				r.Results = slices.DeleteFunc(r.Results, func(s SeatResult) bool { return s.Seat == tx.Member })
 			}
 		})), "the first result did not win"},
 		"one result is enough": {frozen, applying(func(s *State, tx Tx) error {
-			p, ok := tx.Body.(*Outturn)
+			p, ok := tx.Body.(*Result)
 			if !ok {
 				return Apply(s, tx)
 			}

@@ -106,7 +106,7 @@ func (b *bazaar) trade() {
 	block := Block{Height: b.m.Height() + 1, Time: b.now, Proposer: b.members[b.names[b.turn%len(b.names)]].Validator}
 	out := b.m.Execute(block, txs)
 	var held [][]byte
-	for i, r := range out.Results {
+	for i, r := range out.Effects {
 		if r.Err() == nil {
 			tx, kind, _ := Parse(txs[i])
 			b.kinds[kind]++

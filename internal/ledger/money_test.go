@@ -142,8 +142,14 @@ func TestCreditsAreIssuedByVote(t *testing.T) {
 	w.must("ada", &mint)
 	w.must("ben", &mint)
 	w.has("after two votes of five", w.free("ada"), 0)
+	if b, _, err := Decode[Ballot](w.m.Get(BallotKey(mint))); err != nil || len(b.Yes) != 2 || b.Supply == nil || *b.Supply != (SupplyQuestion{Mint, *mint.Issue}) {
+		t.Errorf("nobody can see what is asked: %+v %v", b, err)
+	}
 	w.must("cleo", &mint)
 	w.has("after three", w.free("ada"), 500)
+	if b, _, err := Decode[Ballot](w.m.Get(BallotKey(mint))); err != nil || b.Supply != nil {
+		t.Errorf("an answered question is still open: %+v %v", b, err)
+	}
 	// A late vote does not begin the same question anew.
 	w.refused(croft.ErrTxOrder, "dina", &mint)
 	next := ask(3, 500)
@@ -171,7 +177,7 @@ func TestTransfers(t *testing.T) {
 	raw := w.seal("ada", w.transfer("ada", "ben", 30))
 	w.block(100, raw)
 	w.has("ben", w.free("ben"), 60)
-	if r := w.block(100, raw).Results[0]; r.Code != croft.ErrTxOrder {
+	if r := w.block(100, raw).Effects[0]; r.Code != croft.ErrTxOrder {
 		t.Errorf("the same bytes again: %+v", r)
 	}
 	w.refused(croft.ErrTxCredits, "ada", w.transfer("ada", "ben", 41))
@@ -264,12 +270,12 @@ func TestServices(t *testing.T) {
 	v := w.service("ada", 2)
 	w.must("ada", &Publish{v})
 	first := w.seal("ada", &Publish{v})
-	if r := w.block(100, first).Results[0]; r.Code != 0 {
+	if r := w.block(100, first).Effects[0]; r.Code != 0 {
 		t.Errorf("the same again: %+v", r)
 	}
 	v.Version, v.Price = 2, croft.Price{Call: 20, Most: 20}
 	w.must("ada", &Publish{v})
-	if r := w.block(100, first).Results[0]; r.Code != croft.ErrTxOrder {
+	if r := w.block(100, first).Effects[0]; r.Code != croft.ErrTxOrder {
 		t.Errorf("the old price again: %+v", r)
 	}
 	w.refused(croft.ErrTxRights, "ben", &Publish{v})
@@ -283,6 +289,9 @@ func TestServices(t *testing.T) {
 		"a hidden description":  func(v *croft.Service) { v.Description = "a\u202eb" },
 		"a call above the most": func(v *croft.Service) { v.Price.Most = 9 },
 		"too dear":              func(v *croft.Service) { v.Price.Most = croft.MaxCredits + 1 },
+		"two sorts of price":    func(v *croft.Service) { v.Price.Quoted = true },
+		"a quote without end":   func(v *croft.Service) { v.Price = croft.Price{Quoted: true} },
+		"a model by quote":      func(v *croft.Service) { v.Price, v.Model = croft.Price{Quoted: true, Most: 5}, croft.StudyID{1} },
 		"no till":               func(v *croft.Service) { v.Tills = nil },
 		"a till twice":          func(v *croft.Service) { v.Tills = append(v.Tills, v.Tills[0]) },
 		"a till without key":    func(v *croft.Service) { v.Tills = append(v.Tills, croft.PublicKey{}) },
@@ -463,7 +472,7 @@ func TestOpeningIsRefused(t *testing.T) {
 	w.refused(croft.ErrTxChannel, "ben", &Open{v, payer, 3600, d(1)})
 	raw := w.seal("ada", &Open{v, payer, 3600, d(10)})
 	for range 2 { // the same bytes twice open one channel
-		if r := w.block(10, raw).Results[0]; r.Code != 0 {
+		if r := w.block(10, raw).Effects[0]; r.Code != 0 {
 			t.Error(r)
 		}
 	}
@@ -628,7 +637,7 @@ func TestCheats(t *testing.T) {
 				if _, err := w.m.Check(raw); !errors.Is(err, croft.ErrTxChannel) {
 					t.Errorf("%s may wait for a block: %v", name, err)
 				}
-				if r := w.block(10, raw).Results[0]; r.Code != croft.ErrTxChannel || w.m.AppHash() != before {
+				if r := w.block(10, raw).Effects[0]; r.Code != croft.ErrTxChannel || w.m.AppHash() != before {
 					t.Errorf("%s in a %T: %+v", name, body, r)
 				}
 			}
@@ -763,7 +772,7 @@ func TestWindowsAfterAnIdleNight(t *testing.T) {
 			return txs
 		}
 		c.at(window-slack, vote(StopAll, "ada", "ben", "cleo")...)
-		if r := c.at(night, c.seal("ben", &Post{[]Position{c.owes(id, "ada", 80)}})).Results[0]; r.Code != croft.ErrTxStopped {
+		if r := c.at(night, c.seal("ben", &Post{[]Position{c.owes(id, "ada", 80)}})).Effects[0]; r.Code != croft.ErrTxStopped {
 			t.Error(r)
 		}
 		c.at(night, vote(Resume, "ada", "ben", "cleo")...)

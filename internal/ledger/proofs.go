@@ -108,7 +108,7 @@ const (
 
 // boundless says whether a result that leads to another round lacks the bounds that
 // the proofs of that round are of, or has bounds for nothing.
-func boundless(st Study, plan croft.Study, p *Outturn) bool {
+func boundless(st Study, plan croft.Study, p *Result) bool {
 	wanted := len(st.Cohort)
 	if plan.Unproved || p.Done || p.Fail != 0 {
 		wanted = 0

@@ -46,7 +46,7 @@ func (h *history) make(dt int64, txs ...[]byte) Outcome {
 	before := h.m.AppHash()
 	out := h.m.Execute(b, txs)
 	var held [][]byte
-	for i, r := range out.Results {
+	for i, r := range out.Effects {
 		if r.Err() == nil {
 			held = append(held, txs[i])
 			if tx, kind, err := Parse(txs[i]); err == nil {
@@ -181,7 +181,7 @@ func (h *history) body(t *rapid.T, name string) any {
 	what := rapid.IntRange(0, 15).Draw(t, "what")
 	switch {
 	case rapid.IntRange(0, 44).Draw(t, "no") == 0:
-		return pick(t, "no", []any{&Refuse{id, reason}, &Withdraw{id}, &Stop{id, reason}})
+		return pick(t, "no", []any{&Decline{id, reason}, &Withdraw{id}, &Stop{id, reason}})
 	case odd() || what > 14:
 		return &Tick{id}
 	case st.Status == Proposed && what < 7:
@@ -450,7 +450,7 @@ func TestAnyHistory(t *testing.T) {
 	})
 	t.Logf("%d transactions, %d refused; accepted by kind: %v; %d newcomers admitted; studies by their end: %v", total, refused, kinds, admitted, ends)
 	if !t.Failed() {
-		for _, k := range []Kind{KindVote, KindRegister, KindPropose, KindApprove, KindRefuse, KindWithdraw, KindReady, KindEnrol,
+		for _, k := range []Kind{KindVote, KindRegister, KindPropose, KindApprove, KindDecline, KindWithdraw, KindReady, KindEnrol,
 			KindReport, KindAck, KindShare, KindResult, KindRecover, KindReject, KindStop, KindTick, KindInvite, KindJoin} {
 			if kinds[k] == 0 {
 				t.Errorf("no transaction of kind %d was ever accepted: the test does not test it", k)

@@ -97,7 +97,7 @@ func TestRescue(t *testing.T) {
 		t.Errorf("the study that ran: %+v", st)
 	}
 	w.has("ben's free credits", w.free("ben"), 900)
-	if r := w.block(10, stale).Results[0]; r.Code != croft.ErrTxSignature {
+	if r := w.block(10, stale).Effects[0]; r.Code != croft.ErrTxSignature {
 		t.Errorf("a transaction of the chain that ended: %+v", r)
 	}
 	w.refused(croft.ErrTxRights, "ada", &Ready{})

@@ -116,8 +116,8 @@ type (
 		// Seats whose answers about the proofs were located as wrong, sorted.
 		Bad []croft.MemberID `cbor:"5,keyasint,omitempty"`
 	}
-	// Outturn is a seat's result of the round.
-	Outturn struct {
+	// Result is a seat's result of the round.
+	Result struct {
 		Study  croft.StudyID    `cbor:"1,keyasint"`
 		Round  uint32           `cbor:"2,keyasint"`
 		Sum    croft.Hash       `cbor:"3,keyasint"`
@@ -475,7 +475,7 @@ func (s *State) share(seat croft.MemberID, p *Share) error {
 
 // result counts the seats that computed the same. sum → commit: t+1 of them, so
 // at least one honest seat stands behind every committed round.
-func (s *State) result(seat croft.MemberID, p *Outturn) error {
+func (s *State) result(seat croft.MemberID, p *Result) error {
 	st, plan, r, moot, err := s.round(p.Study, p.Round)
 	if err != nil {
 		return err

@@ -89,6 +89,8 @@ func (s *State) checkService(v croft.Service) error {
 		return bad("its description must have at most 1000 printable characters")
 	case p.Most > croft.MaxCredits || p.Call > p.Most || p.Input > p.Most || p.Output > p.Most || p.Second > p.Most:
 		return bad("a part of its price is above the most that a call costs")
+	case p.Quoted && (p.Call+p.Input+p.Output+p.Second > 0 || p.Most == 0 || !v.Model.IsZero()):
+		return bad("a price by quote says the most that a call costs and nothing else, and is not for a study's model, which callers run")
 	case len(v.Tills) == 0 || len(v.Tills) > maxTills:
 		return bad("it needs from 1 to 16 tills")
 	case !v.Use.Covers(croft.UseMembers) || v.Use == croft.UseMembers && v.Model.IsZero():

@@ -90,8 +90,8 @@ type (
 		Key    []byte        `cbor:"2,keyasint"`
 		Anchor croft.Hash    `cbor:"3,keyasint,omitzero"`
 	}
-	// Refuse is a person's no.
-	Refuse struct {
+	// Decline is a person's no.
+	Decline struct {
 		Study  croft.StudyID `cbor:"1,keyasint"`
 		Reason croft.Refusal `cbor:"2,keyasint"`
 	}
@@ -524,7 +524,7 @@ func (s *State) decide(item dueItem, b Block) {
 	}
 	switch st.Status {
 	case Proposed:
-		s.tryOpen(&st, plan, b, patient)
+		s.tryOpen(&st, plan, patient)
 	case Running, Paused:
 		s.late(&st, plan, b, patient)
 	}
@@ -547,7 +547,7 @@ func (s *State) heard(st *Study, b Block) bool {
 // tryOpen is the guard proposed → running: the required sites and at least
 // min_sites agreed, q seats can receive boxes, and either everybody has answered
 // or patience has passed.
-func (s *State) tryOpen(st *Study, plan croft.Study, b Block, patient bool) {
+func (s *State) tryOpen(st *Study, plan croft.Study, patient bool) {
 	var sites []croft.MemberID
 	for _, a := range st.Answers {
 		if a.Approved && has(st.Enrolled, a.Site) {

@@ -1,8 +1,6 @@
 package ledger
 
-import (
-	"croft"
-)
+import "croft"
 
 // MaxTx bounds a transaction: only small things go on the ledger.
 const MaxTx = 16 << 10
@@ -18,7 +16,7 @@ const (
 	KindRegister
 	KindPropose
 	KindApprove
-	KindRefuse
+	KindDecline
 	KindWithdraw
 	KindInvite
 	KindTransfer
@@ -49,68 +47,65 @@ const (
 type Tx struct {
 	ID     croft.Hash // of the signed bytes
 	Member croft.MemberID
-	Body   any // one of the pointers that newBody makes
+	Body   any // a pointer to one of the bodies in kinds
 }
 
-// newBody returns an empty body of the kind, and the role of the key that signs it.
-func newBody(k Kind) (any, croft.Role) {
-	switch k {
-	case KindVote:
-		return new(Vote), croft.RoleMember
-	case KindRegister:
-		return new(Register), croft.RoleMember
-	case KindPropose:
-		return new(Propose), croft.RoleMember
-	case KindApprove:
-		return new(croft.Approval), croft.RoleMember
-	case KindRefuse:
-		return new(Refuse), croft.RoleMember
-	case KindWithdraw:
-		return new(Withdraw), croft.RoleMember
-	case KindInvite:
-		return new(Invite), croft.RoleMember
-	case KindTransfer:
-		return new(Transfer), croft.RoleMember
-	case KindHost:
-		return new(Host), croft.RoleMember
-	case KindPublish:
-		return new(Publish), croft.RoleMember
-	case KindOpen:
-		return new(Open), croft.RoleMember
-	case KindTopup:
-		return new(Topup), croft.RoleMember
-	case KindReady:
-		return new(Ready), croft.RoleNode
-	case KindEnrol:
-		return new(Enrol), croft.RoleNode
-	case KindReport:
-		return new(Report), croft.RoleNode
-	case KindAck:
-		return new(Ack), croft.RoleNode
-	case KindShare:
-		return new(Share), croft.RoleNode
-	case KindResult:
-		return new(Outturn), croft.RoleNode
-	case KindRecover:
-		return new(Recover), croft.RoleNode
-	case KindStop:
-		return new(Stop), croft.RoleNode
-	case KindTick:
-		return new(Tick), croft.RoleNode
-	case KindClaim:
-		return new(Claim), croft.RoleNode
-	case KindClose:
-		return new(Close), croft.RoleNode
-	case KindPost:
-		return new(Post), croft.RoleNode
-	case KindSettle:
-		return new(Settle), croft.RoleNode
-	case KindReject:
-		return new(Reject), croft.RoleNode
-	case KindJoin:
-		return new(Join), croft.RoleInvite
+// kinds says of each kind what its body is, and the role of the key that signs it.
+var kinds = [...]form{
+	KindVote:     body[Vote](croft.RoleMember),
+	KindRegister: body[Register](croft.RoleMember),
+	KindPropose:  body[Propose](croft.RoleMember),
+	KindApprove:  body[croft.Approval](croft.RoleMember),
+	KindDecline:  body[Decline](croft.RoleMember),
+	KindWithdraw: body[Withdraw](croft.RoleMember),
+	KindInvite:   body[Invite](croft.RoleMember),
+	KindTransfer: body[Transfer](croft.RoleMember),
+	KindHost:     body[Host](croft.RoleMember),
+	KindPublish:  body[Publish](croft.RoleMember),
+	KindOpen:     body[Open](croft.RoleMember),
+	KindTopup:    body[Topup](croft.RoleMember),
+	KindReady:    body[Ready](croft.RoleNode),
+	KindEnrol:    body[Enrol](croft.RoleNode),
+	KindReport:   body[Report](croft.RoleNode),
+	KindAck:      body[Ack](croft.RoleNode),
+	KindShare:    body[Share](croft.RoleNode),
+	KindResult:   body[Result](croft.RoleNode),
+	KindRecover:  body[Recover](croft.RoleNode),
+	KindStop:     body[Stop](croft.RoleNode),
+	KindTick:     body[Tick](croft.RoleNode),
+	KindClaim:    body[Claim](croft.RoleNode),
+	KindClose:    body[Close](croft.RoleNode),
+	KindPost:     body[Post](croft.RoleNode),
+	KindSettle:   body[Settle](croft.RoleNode),
+	KindReject:   body[Reject](croft.RoleNode),
+	KindJoin:     body[Join](croft.RoleInvite),
+}
+
+type form struct {
+	role  croft.Role
+	empty func() any     // a new body
+	is    func(any) bool // a body of this kind
+}
+
+func body[T any](signer croft.Role) form {
+	return form{signer, func() any { return new(T) }, func(body any) bool { _, is := body.(*T); return is }}
+}
+
+// newBody returns an empty body of the kind; nil if there is no such kind.
+func newBody(k Kind) any {
+	if int(k) >= len(kinds) || kinds[k].empty == nil {
+		return nil
 	}
-	return nil, 0
+	return kinds[k].empty()
+}
+
+func kindOf(body any) Kind {
+	for k, f := range kinds {
+		if f.is != nil && f.is(body) {
+			return Kind(k)
+		}
+	}
+	panic("ledger: not a transaction body")
 }
 
 // Apply is every rule of the ledger, one line a transaction.
@@ -131,7 +126,7 @@ func Apply(s *State, tx Tx) error {
 		return s.enrol(tx.Member, body)
 	case *croft.Approval:
 		return s.approve(tx, body)
-	case *Refuse:
+	case *Decline:
 		return s.refuse(tx, body.Study, body.Reason)
 	case *Withdraw:
 		return s.refuse(tx, body.Study, croft.RefusedConsent)
@@ -141,7 +136,7 @@ func Apply(s *State, tx Tx) error {
 		return s.ack(tx.Member, body)
 	case *Share:
 		return s.share(tx.Member, body)
-	case *Outturn:
+	case *Result:
 		return s.result(tx.Member, body)
 	case *Recover:
 		return s.recover(tx.Member, body)
@@ -204,69 +199,8 @@ type Signer func(role croft.Role, scope croft.Scope, domain string, body []byte)
 // bodies above.
 func Seal(scope croft.Scope, member croft.MemberID, nonce uint64, body any, sign Signer) []byte {
 	kind := kindOf(body)
-	_, role := newBody(kind)
 	payload := croft.Encode(Payload{Member: member, Kind: kind, Body: croft.Encode(body), Nonce: nonce})
-	return croft.Encode(Signed{payload, sign(role, scope, domain, payload)})
-}
-
-func kindOf(body any) Kind {
-	switch body.(type) {
-	case *Vote:
-		return KindVote
-	case *Register:
-		return KindRegister
-	case *Propose:
-		return KindPropose
-	case *croft.Approval:
-		return KindApprove
-	case *Refuse:
-		return KindRefuse
-	case *Withdraw:
-		return KindWithdraw
-	case *Invite:
-		return KindInvite
-	case *Transfer:
-		return KindTransfer
-	case *Host:
-		return KindHost
-	case *Publish:
-		return KindPublish
-	case *Open:
-		return KindOpen
-	case *Topup:
-		return KindTopup
-	case *Ready:
-		return KindReady
-	case *Enrol:
-		return KindEnrol
-	case *Report:
-		return KindReport
-	case *Ack:
-		return KindAck
-	case *Share:
-		return KindShare
-	case *Outturn:
-		return KindResult
-	case *Recover:
-		return KindRecover
-	case *Stop:
-		return KindStop
-	case *Tick:
-		return KindTick
-	case *Claim:
-		return KindClaim
-	case *Close:
-		return KindClose
-	case *Post:
-		return KindPost
-	case *Settle:
-		return KindSettle
-	case *Reject:
-		return KindReject
-	case *Join:
-		return KindJoin
-	}
-	panic("ledger: not a transaction body")
+	return croft.Encode(Signed{payload, sign(kinds[kind].role, scope, domain, payload)})
 }
 
 // Parse decodes a transaction without checking who signed it: for screens and
@@ -286,7 +220,7 @@ func parse(raw []byte) (tx Tx, payload Payload, signed Signed, err error) {
 	if err = croft.Decode(signed.Payload, &payload); err != nil {
 		return
 	}
-	body, _ := newBody(payload.Kind)
+	body := newBody(payload.Kind)
 	if body == nil {
 		return tx, payload, signed, croft.E(croft.ErrTxUnknown, "transaction kind", payload.Kind)
 	}
@@ -326,7 +260,7 @@ func (m *Machine) open(s *State, raw []byte) (tx Tx, answers croft.MemberID, err
 		return tx, answers, croft.E(croft.ErrTxRights, guest.Name, "it is a guest, and this is for members")
 	}
 	key := member.Node
-	switch _, role := newBody(payload.Kind); {
+	switch role := kinds[payload.Kind].role; {
 	case hosted && (role == croft.RoleMember || guest.Node == croft.PublicKey{}):
 		key = guest.Key
 	case hosted:

@@ -64,7 +64,11 @@ func anyOf(name string, listings []Listing) (o serve.Offer) {
 
 func (b backend) Call(ctx context.Context, c serve.Call) (serve.Result, error) {
 	got, err := b.Desk.Call(ctx, Wish{Ref: c.Name, Any: c.Any, Request: c.Request, Columns: c.Columns, Remote: c.Remote && !b.runsHere(c.Name), Most: c.Most, Part: c.Part})
-	return serve.Result{Body: got.Body, Cost: got.Cost}, err
+	result := serve.Result{Body: got.Body, Cost: got.Cost}
+	if got.Listing.Price.Quoted {
+		result.Quoted = got.Most
+	}
+	return result, err
 }
 
 // runsHere says whether a call is of a model of the network: that runs here whatever

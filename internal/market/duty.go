@@ -32,6 +32,7 @@ func (m *Market) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return m.flush(ctx) })
 	group.Go(func() error { return m.follow(ctx) })
+	group.Go(func() error { return m.keepTelling(ctx) })
 	return group.Wait()
 }
 
@@ -95,17 +96,13 @@ func (m *Market) Catch(ctx context.Context) error { return m.duties(ctx, time.No
 func (m *Market) duties(ctx context.Context, now time.Time, claimAll bool) error {
 	m.onDuty.Lock()
 	defer m.onDuty.Unlock()
-	account, _, err := read[ledger.Account](ctx, m, ledger.AccountKey(m.Self))
+	all, err := m.Channels(ctx)
 	if err != nil {
 		return err
 	}
-	var errs error
-	for n := uint32(0); n < account.Channels && ctx.Err() == nil; n++ {
-		id, found, err := read[croft.ChannelID](ctx, m, ledger.ChannelAtKey(m.Self, n))
-		if err != nil || !found {
-			return err
-		}
-		if m.ended[id] {
+	errs := m.keepWatch(ctx)
+	for _, id := range all {
+		if m.ended[id] || ctx.Err() != nil {
 			continue
 		}
 		c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(id))
@@ -115,6 +112,26 @@ func (m *Market) duties(ctx context.Context, now time.Time, claimAll bool) error
 		errs = errors.Join(errs, m.duty(ctx, c, now, claimAll))
 	}
 	return errs
+}
+
+// Channels returns every channel that this node has a part in: those that its member
+// funds or is paid from, oldest first, then those of others that it accepted.
+func (m *Market) Channels(ctx context.Context) ([]croft.ChannelID, error) {
+	account, _, err := read[ledger.Account](ctx, m, ledger.AccountKey(m.Self))
+	if err != nil {
+		return nil, err
+	}
+	var all []croft.ChannelID
+	for n := range account.Channels {
+		id, found, err := read[croft.ChannelID](ctx, m, ledger.ChannelAtKey(m.Self, n))
+		if err != nil || !found {
+			return nil, err
+		}
+		all = append(all, id)
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return append(all, m.accepted...), nil
 }
 
 // duty does what one channel needs.
@@ -139,9 +156,7 @@ func (m *Market) duty(ctx context.Context, c ledger.Channel, now time.Time, clai
 		if best == nil {
 			break
 		}
-		// An honest till shows what it gave back, too: then nobody has to object.
-		mine.Voucher = best
-		mine.Receipt = &croft.SignedReceipt{Receipt: credit, Signature: m.Sign(m.Scope, croft.ReceiptDomain, croft.Encode(credit))}
+		mine = m.tillShows(best, credit)
 		news = best.Voucher.Owed > c.Owed
 		due = c.Status == ledger.ChannelOpen && claimable > c.Paid && (claimAll || claimable-c.Paid >= c.Terms.Deposit/2)
 	case c.Terms.Payer == m.Key:
@@ -151,7 +166,7 @@ func (m *Market) duty(ctx context.Context, c ledger.Channel, now time.Time, clai
 			delete(m.purses, c.Terms.ID)
 			m.mu.Unlock()
 			m.ended[c.Terms.ID] = true
-			return m.Docs.Delete(purseKind, c.Terms.ID.String())
+			return errors.Join(m.Docs.Delete(purseKind, c.Terms.ID.String()), m.Docs.Delete(acceptedKind, c.Terms.ID.String()))
 		}
 		m.mu.RLock()
 		p := m.purses[c.Terms.ID]
@@ -174,21 +189,34 @@ func (m *Market) duty(ctx context.Context, c ledger.Channel, now time.Time, clai
 		m.ended[c.Terms.ID] = true
 		return nil
 	}
-	contested := c.Status == ledger.ChannelClaimed || c.Status == ledger.ChannelClosing
 	switch {
 	case agree: // both ends have spoken: the window need not pass
 		m.Log.Info("close", "channel", c.Terms.ID.Short())
-		return m.Submit(ctx, &ledger.Close{Positions: []ledger.Position{mine}})
+		return m.Submit(ctx, 0, &ledger.Close{Positions: []ledger.Position{mine}})
 	case due:
 		m.Log.Info("claim", "channel", c.Terms.ID.Short(), "due", mine.Voucher.Voucher.Owed-mine.Receipt.Receipt.Credited)
-		return m.Submit(ctx, &ledger.Claim{Positions: []ledger.Position{mine}})
-	case contested && news:
+		return m.Submit(ctx, 0, &ledger.Claim{Positions: []ledger.Position{mine}})
+	case contested(c) && news:
 		m.Log.Info("show", "channel", c.Terms.ID.Short(), "status", c.Status.String())
-		return m.Submit(ctx, &ledger.Post{Positions: []ledger.Position{mine}})
-	case contested && c.Until > 0 && now.UnixMilli() > c.Until && len(c.Proposers) == 0:
-		return m.Submit(ctx, &ledger.Settle{Channels: []croft.ChannelID{c.Terms.ID}})
+		return m.Submit(ctx, 0, &ledger.Post{Positions: []ledger.Position{mine}})
+	case contested(c) && c.Until > 0 && now.UnixMilli() > c.Until && len(c.Proposers) == 0:
+		// Anew each time: it may have come too early for the ledger's clock, and a channel is
+		// settled as often as it is claimed.
+		return m.Submit(ctx, uint64(now.Unix()), &ledger.Settle{Channels: []croft.ChannelID{c.Terms.ID}})
 	}
 	return nil
+}
+
+// contested says whether a channel's window is open, or may be.
+func contested(c ledger.Channel) bool {
+	return c.Status == ledger.ChannelClaimed || c.Status == ledger.ChannelClosing
+}
+
+// tillShows is what a till shows: its best voucher, if it has one, and, being honest, also
+// what it gave back. Then nobody has to object.
+func (m *Market) tillShows(best *croft.SignedVoucher, credit croft.Receipt) ledger.Position {
+	return ledger.Position{Channel: credit.Channel, Voucher: best,
+		Receipt: &croft.SignedReceipt{Receipt: credit, Signature: m.Sign(m.Scope, croft.ReceiptDomain, croft.Encode(credit))}}
 }
 
 // Close ends a channel of this node, with what speaks for it: the ledger pays what is
@@ -210,9 +238,7 @@ func (m *Market) Close(ctx context.Context, id croft.ChannelID) error {
 		t.till.Close() // no call is admitted that the ledger would not hear of
 		best, credit := t.till.State()
 		t.mu.Unlock()
-		at.Voucher = best
-		at.Receipt = &croft.SignedReceipt{Receipt: credit, Signature: m.Sign(m.Scope, croft.ReceiptDomain, croft.Encode(credit))}
-		return m.Submit(ctx, &ledger.Close{Positions: []ledger.Position{at}})
+		return m.Submit(ctx, 0, &ledger.Close{Positions: []ledger.Position{m.tillShows(best, credit)}})
 	}
 	if c.Terms.Payer == m.Key {
 		m.fill(c)
@@ -240,5 +266,5 @@ func (m *Market) Close(ctx context.Context, id croft.ChannelID) error {
 		due := pay.Due(c.Terms.Deposit, c.Owed, credited, c.Paid)
 		at.Due = &due
 	}
-	return m.Submit(ctx, &ledger.Close{Positions: []ledger.Position{at}})
+	return m.Submit(ctx, 0, &ledger.Close{Positions: []ledger.Position{at}})
 }

@@ -21,7 +21,7 @@ func TestProviderDiesMidStream(t *testing.T) {
 	w.open(10 * croft.Credit)
 	w.call("warm")
 	got := ""
-	_, err := w.consumer.market.Call(t.Context(), Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("abcd"), Stream: true},
+	_, err := w.caller.market.Call(t.Context(), Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("abcd"), Stream: true},
 		Part: func(p []byte) error {
 			got += string(p)
 			w.provider.mu.Lock()
@@ -40,7 +40,7 @@ func TestProviderDiesMidStream(t *testing.T) {
 	if _, _, err := w.call("back"); err != nil {
 		t.Fatal(err)
 	}
-	b, c := w.provider.market.Balances()[0], w.consumer.market.Balances()[0]
+	b, c := w.provider.market.Balances()[0], w.caller.market.Balances()[0]
 	if b.Earned != 2*croft.Credit || c.Bought != b.Earned || c.Lost != 0 || b.Waiting+c.Waiting != 0 {
 		t.Fatalf("%+v\n%+v", b, c)
 	}
@@ -77,7 +77,7 @@ func TestDutyShowsWhatTheOtherHides(t *testing.T) {
 		if _, _, err := w.call("again"); err != nil {
 			t.Fatal(err)
 		}
-		w.consumer.send(&ledger.Close{Positions: []ledger.Position{{Channel: id}}})
+		w.caller.send(&ledger.Close{Positions: []ledger.Position{{Channel: id}}})
 		if c := w.settle(id); c.Status != ledger.ChannelClosed || c.Paid != 2*croft.Credit {
 			t.Fatalf("%s, %s paid", c.Status, c.Paid)
 		}
@@ -90,7 +90,7 @@ func TestDutyShowsWhatTheOtherHides(t *testing.T) {
 		if c := w.settle(id); c.Status != ledger.ChannelOpen || c.Paid != 2*croft.Credit {
 			t.Fatalf("%s, %s paid", c.Status, c.Paid)
 		}
-		if sum := w.credits(w.consumer) + w.credits(w.provider) + 100*croft.Credit; sum != 1000*croft.Credit {
+		if sum := w.credits(w.caller) + w.credits(w.provider) + 100*croft.Credit; sum != 1000*croft.Credit {
 			t.Fatal(sum)
 		}
 	})
@@ -122,6 +122,30 @@ func TestClaimsByItself(t *testing.T) {
 	})
 }
 
+// A channel is claimed again and again: each settlement is asked for anew, also by a
+// node whose clock was ahead when it first asked.
+func TestClaimsAgainAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, price)
+		id := w.open(100 * croft.Credit)
+		provider := w.provider.market
+		for n := range croft.Credits(4) {
+			if _, _, err := w.call("a call"); err != nil {
+				t.Fatal(err)
+			}
+			if err := provider.duties(t.Context(), time.Now(), true); err != nil {
+				t.Fatal(err)
+			}
+			if err := provider.duties(t.Context(), time.Now().Add(time.Hour), false); err != nil {
+				t.Fatal(err)
+			}
+			if c := w.settle(id); c.Status != ledger.ChannelOpen || c.Paid != (n+1)*croft.Credit {
+				t.Fatalf("claim %d: %s, %s paid", n+1, c.Status, c.Paid)
+			}
+		}
+	})
+}
+
 // A channel for which the ledger refuses everything keeps no other from its duty.
 func TestOneChannelHoldsUpNoOther(t *testing.T) {
 	w := newWorld(t, price)
@@ -131,11 +155,11 @@ func TestOneChannelHoldsUpNoOther(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.provider.market.Submit = func(ctx context.Context, body any) error {
+	w.provider.market.Submit = func(ctx context.Context, nonce uint64, body any) error {
 		if c, is := body.(*ledger.Claim); is && c.Positions[0].Channel == bad {
 			return croft.E(croft.ErrTxChannel, "the other side made it so")
 		}
-		return w.provider.submit(ctx, body)
+		return w.provider.submit(ctx, nonce, body)
 	}
 	if err := w.provider.market.duties(t.Context(), time.Now(), true); err == nil {
 		t.Fatal("nothing failed")
@@ -149,7 +173,7 @@ func TestOneChannelHoldsUpNoOther(t *testing.T) {
 func TestShortWindow(t *testing.T) {
 	w := newWorld(t, price)
 	w.provider.market.MinWindow = 3600
-	w.consumer.send(&ledger.Open{Service: w.service.ID(), Payer: w.consumer.public(), Window: 60, Deposits: []croft.Credits{croft.Credit}})
+	w.caller.send(&ledger.Open{Service: w.service.ID(), Payer: w.caller.public(), Window: 60, Deposits: []croft.Credits{croft.Credit}})
 	w.look()
 	if _, _, err := w.call("x"); !errors.Is(err, croft.ErrVoucher) {
 		t.Fatal(err)

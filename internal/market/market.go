@@ -1,4 +1,4 @@
-// Package market is the second great flow: a paid call between a consumer's node
+// Package market is the second great flow: a paid call between a caller's node
 // and a provider's.
 //
 //	quote → open → voucher → infer → meter → countersign → settle
@@ -11,8 +11,10 @@
 //	session.go   a call, at its two ends
 //	market.go    what a node offers, and what it needs for that
 //	tills.go     the provider's channels: recovered, journalled
-//	purses.go    the consumer's channels: resumed from the other side's word
+//	purses.go    the caller's channels: resumed from the other side's word
+//	quote.go     a price for one request
 //	duty.go      what the ledger is told: claims, evidence, the ends of windows
+//	watch.go     what others tell it while this node is off, and this one for them
 //	wire.go      a call as bytes
 //	receipts.go  what both ends signed
 //	desk.go      what people and programs at this node do in the market
@@ -75,8 +77,9 @@ type Config struct {
 	Docs   Docs
 	Peers  Peers
 	// Submit signs a transaction with the node's key, keeps it until the ledger took or
-	// refused it, and returns which.
-	Submit func(ctx context.Context, body any) error
+	// refused it, and returns which. The ledger takes the same body with the same nonce
+	// once.
+	Submit func(ctx context.Context, nonce uint64, body any) error
 	Log    *slog.Logger
 	// At is called at each named line; nil in the product. Tests stop there.
 	At func(line string)
@@ -84,7 +87,7 @@ type Config struct {
 	// MinWindow is the shortest time, in seconds, in which a claim must be open to
 	// objection for this provider to serve a channel; 0: an hour.
 	MinWindow uint32
-	// MaxRisk is the most that a consumer has at risk with one provider; 0: what it
+	// MaxRisk is the most that a caller has at risk with one provider; 0: what it
 	// bought there so far, and at least one call.
 	MaxRisk croft.Credits
 }
@@ -99,12 +102,15 @@ type Market struct {
 	offers map[croft.ServiceID]*offer
 	tills  map[croft.ChannelID]*till
 	purses map[croft.ChannelID]*purse
+	// accepted are channels that others fund for this node.
+	accepted []croft.ChannelID
 
 	onDuty sync.Mutex               // guards ended: one pass at a time
 	ended  map[croft.ChannelID]bool // channels that need nothing more
 
 	unsynced chan struct{} // a call was finished: see flush
 
+	watching watching
 	receipts receipts
 	free     freeCalls // that this node gave
 	taken    freeCalls // that it took
@@ -132,7 +138,7 @@ func New(c Config, open func(replay func(entry []byte) error) (Journal, error)) 
 	if err := m.recover(open); err != nil {
 		return nil, err
 	}
-	return m, errors.Join(m.loadPurses(), m.loadReceipts())
+	return m, errors.Join(m.loadPurses(), m.loadAccepted(), m.loadReceipts(), m.loadWatched())
 }
 
 // at names a line for tests.
@@ -203,8 +209,8 @@ type Balance struct {
 	Channel  croft.Channel
 	Earned   croft.Credits // as provider: what finished calls cost
 	Claim    croft.Credits // as provider: what the ledger would pay, of which some may be paid already
-	Bought   croft.Credits // as consumer: what calls cost
-	Lost     croft.Credits // as consumer: promised for calls that got no answer, and not given back
+	Bought   croft.Credits // as caller: what calls cost
+	Lost     croft.Credits // as caller: promised for calls that got no answer, and not given back
 	Left     croft.Credits // what can still be promised
 	Waiting  int           // calls in flight
 	Provider bool          // of the two ends, this one

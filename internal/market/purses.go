@@ -77,6 +77,45 @@ func (m *Market) loadPurses() error {
 	return nil
 }
 
+// acceptedKind has an empty document for each channel that this node accepted.
+const acceptedKind = "accepted"
+
+// Accept pays from a channel that somebody else funds for this node's payment key. It is
+// the owner's choice: else whoever opens one could make this node prefer a channel that
+// its provider does not serve. It fails with croft.ErrTxUnknown or croft.ErrChannelClosed.
+func (m *Market) Accept(ctx context.Context, id croft.ChannelID) error {
+	c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(id))
+	switch {
+	case err != nil:
+		return err
+	case !found || c.Terms.Payer != m.Key || c.Terms.Funder == m.Self:
+		return croft.E(croft.ErrTxUnknown, "channel that somebody else opened for this node's payment key", id.Short())
+	case c.Status == ledger.ChannelClosing || c.Status == ledger.ChannelClosed:
+		return croft.E(croft.ErrChannelClosed)
+	}
+	if err := m.Docs.Put(acceptedKind, id.String(), nil); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	if !slices.Contains(m.accepted, id) {
+		m.accepted = append(m.accepted, id)
+	}
+	m.mu.Unlock()
+	m.fill(c)
+	return nil
+}
+
+// loadAccepted reads which channels of others this node accepted.
+func (m *Market) loadAccepted() error {
+	names, err := m.Docs.List(acceptedKind)
+	for _, name := range names {
+		id, wrong := croft.ParseID[croft.Channel](name)
+		err = errors.Join(err, wrong)
+		m.accepted = append(m.accepted, id)
+	}
+	return err
+}
+
 // savePurses saves those that changed. What is not saved is asked for again.
 func (m *Market) savePurses() error {
 	m.mu.RLock()

@@ -101,7 +101,7 @@ func failed(err error) bool {
 // elsewhere says whether another provider may answer what this one did not.
 func elsewhere(err error) bool {
 	switch croft.CodeOf(err) {
-	case croft.ErrBusy, croft.ErrTillBusy, croft.ErrNoChannel, croft.ErrChannelEmpty, croft.ErrChannelClosed, croft.ErrSpendCap:
+	case croft.ErrBusy, croft.ErrTillBusy, croft.ErrNoChannel, croft.ErrChannelEmpty, croft.ErrChannelClosed, croft.ErrSpendCap, croft.ErrDear, croft.ErrQuote:
 		return true
 	}
 	return failed(err)
@@ -253,7 +253,7 @@ func (d *Desk) Check(ctx context.Context, w Wish, want []byte, tolerance float64
 		one := w
 		one.hold, one.Most = true, w.Most-min(spent, w.Most)
 		if w.Most > 0 && one.Most == 0 && l.Price.Most > 0 {
-			failure = croft.E(croft.ErrSpendCap, l.Price.Most, one.Most)
+			failure = croft.E(croft.ErrDear, l.Name, l.Price.Most, one.Most)
 		} else {
 			got[i], failure = d.from(ctx, l, one)
 		}

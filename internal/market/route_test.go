@@ -16,7 +16,7 @@ import (
 )
 
 // street is a world in which two providers have a service of the same name, and the
-// consumer a channel to each.
+// caller a channel to each.
 type street struct {
 	*world
 	desk    *Desk
@@ -43,7 +43,7 @@ func (a *answers) Infer(_ context.Context, r serve.Request, part func([]byte) er
 // newStreet has Ada, who takes 2 credits, and Cleo, who takes 1.
 func newStreet(t *testing.T) *street {
 	s := &street{world: newWorld(t, croft.Price{Call: 2 * croft.Credit, Most: 2 * croft.Credit}), engines: map[string]*answers{}}
-	s.desk = &Desk{Market: s.consumer.market, Registered: func([]string) (string, bool) { return "", false }}
+	s.desk = &Desk{Market: s.caller.market, Registered: func([]string) (string, bool) { return "", false }}
 	for i, p := range []*person{s.people[0], s.people[2]} {
 		price := croft.Credits(2-i) * croft.Credit
 		v := croft.Service{Provider: p.id, Name: "echo", Version: uint32(2 - i), Task: serve.HTTP, Price: croft.Price{Call: price, Most: price}, Use: croft.UseNetwork, Tills: []croft.PublicKey{p.public()}}
@@ -54,10 +54,10 @@ func newStreet(t *testing.T) *street {
 			v = s.service
 		}
 		p.market.Offer(Offering{Service: v, Engine: s.engines[p.name]})
-		s.consumer.send(&ledger.Open{Service: v.ID(), Payer: s.consumer.public(), Window: 60, Deposits: []croft.Credits{100 * croft.Credit}})
+		s.caller.send(&ledger.Open{Service: v.ID(), Payer: s.caller.public(), Window: 60, Deposits: []croft.Credits{100 * croft.Credit}})
 	}
 	s.look()
-	s.desk.Docs = s.consumer.market.Docs
+	s.desk.Docs = s.caller.market.Docs
 	s.desk.local = map[string]serve.Engine{}
 	if err := s.desk.Look(t.Context()); err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestFailover(t *testing.T) {
 			}
 		}, want: "Ada"},
 		"no channel": {spoil: func(s *street) {
-			for _, p := range s.consumer.market.purses {
+			for _, p := range s.caller.market.purses {
 				p.closing = p.channel.Payee == s.people[2].id
 			}
 		}, want: "Ada"},
@@ -214,12 +214,12 @@ func TestCheck(t *testing.T) {
 	if _, vs, err := check(`{"p":0.5}`); err != nil || vs != "Cleo agrees, Ada agrees, " {
 		t.Fatal(vs, err)
 	}
-	before := countersigned(s.consumer.market)
+	before := countersigned(s.caller.market)
 	s.engines["Cleo"].body = `{"p":0.9}`
 	if g, vs, err := check(`{"p":0.5}`); err != nil || vs != "Cleo differs, Ada agrees, " || string(g.Body) != `{"p":0.50000001}` {
 		t.Fatal(vs, err)
 	}
-	if n := countersigned(s.consumer.market) - before; n != 1 {
+	if n := countersigned(s.caller.market) - before; n != 1 {
 		t.Fatalf("%d answers were countersigned", n)
 	}
 	if g, err := s.ask(Wish{}); err != nil || g.Listing.ProviderName != "Ada" {

@@ -96,7 +96,7 @@ func TestWhoSeesWhat(t *testing.T) {
 
 	w := newWorld(t, price)
 	hosts := [2]*p2p.Host{}
-	for i, p := range []*person{w.provider, w.consumer} {
+	for i, p := range []*person{w.provider, w.caller} {
 		listen := []string{"/ip4/127.0.0.1/tcp/0"}
 		hosts[i], err = p2p.Listen(p2p.Config{Key: p.keys[1], Listen: listen, Allow: func(p2p.PeerID) bool { return true }})
 		if err != nil {
@@ -105,7 +105,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		defer hosts[i].Close()
 	}
 	hosts[0].HandleParts(Protocol, MaxAsk, func(ctx context.Context, _ p2p.PeerID, request []byte, part func([]byte) error) ([]byte, error) {
-		return w.provider.market.Serve(ctx, w.consumer.id, request, part)
+		return w.provider.market.Serve(ctx, w.caller.id, request, part)
 	})
 	own := hosts[0].Addrs()[0] // /ip4/127.0.0.1/tcp/PORT/p2p/ID
 	port := strings.Split(own, "/")[4]
@@ -115,13 +115,13 @@ func TestWhoSeesWhat(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := &onWire{host: hosts[1], to: hosts[0].ID()}
-	w.consumer.market.Peers = said
+	w.caller.market.Peers = said
 	w.provider.market.Offer(Offering{Service: w.service, Engine: engine})
 	w.open(10 * croft.Credit)
 
 	ask := func(here serve.Engine) Done {
 		t.Helper()
-		done, err := w.consumer.market.Call(t.Context(), Use{Service: w.service, Here: here,
+		done, err := w.caller.market.Call(t.Context(), Use{Service: w.service, Here: here,
 			Request: serve.Request{Task: serve.HTTP, Body: []byte(`{"q":"` + question + `"}`)}})
 		if err != nil {
 			t.Fatal(err)
@@ -155,7 +155,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	// What is kept: the till's journal and both disks have promises and hashes; the
 	// ledger has not even those.
 	w.provider.market.save()
-	w.consumer.market.save()
+	w.caller.market.save()
 	disks := new(wire)
 	for _, p := range w.people {
 		for _, e := range p.log.entries {
@@ -174,7 +174,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		t.Error("control: no disk has the call's hash")
 	}
 	chain := new(wire)
-	w.consumer.Range("", func(_ string, raw []byte) { chain.Write(raw) })
+	w.caller.Range("", func(_ string, raw []byte) { chain.Write(raw) })
 	if !chain.has(w.service.Name) {
 		t.Error("control: the ledger does not have the service")
 	}

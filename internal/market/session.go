@@ -36,7 +36,7 @@ type Done struct {
 	thank   func()        // of a call that asked to hold it: countersigns
 }
 
-// Call makes a paid call: the consumer's end of
+// Call makes a paid call: the caller's end of
 //
 //	quote → open → voucher → infer → meter → countersign → settle
 //
@@ -66,8 +66,9 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 		return u.Part(data)
 	}
 
-	// quote: the price, as this node's own ledger has it; whoever asks may want to pay less.
-	// A model that is used here works now: for rows that do not fit it nobody promises.
+	// quote: the price, as this node's own ledger has it, or as the provider names it for
+	// this request; whoever asks may want to pay less. A model that is used here works now:
+	// for rows that do not fit it nobody promises.
 	//   Crash: nothing has happened.
 	var own serve.Answer
 	if u.Here != nil {
@@ -75,12 +76,20 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 			return done, err
 		}
 	}
-	done.Most = u.Service.Price.Most
-	if free := m.taken.take(a.Service, m.Self, u.Service.Price.Free, time.Now()); free {
+	price, terms := u.Service.Price, u.Service.Terms()
+	free := m.taken.take(a.Service, m.Self, price.Free, time.Now())
+	if price.Quoted && !free {
+		var q croft.Quote
+		if q, a.Quote, err = m.askPrice(ctx, u.Service, a, hash); err != nil {
+			return done, err
+		}
+		price, terms = q.Flat(), croft.HashOf(q)
+	}
+	if done.Most = price.Most; free {
 		done.Most = 0
 	}
 	if u.Most > 0 && done.Most > u.Most {
-		return done, croft.E(croft.ErrSpendCap, done.Most, u.Most)
+		return done, croft.E(croft.ErrDear, u.Service.Name, done.Most, u.Most)
 	}
 	m.at("quote")
 
@@ -98,7 +107,7 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 		// voucher: the promise to pay at most the price of this call.
 		//   Crash: the till has this voucher or an older one, and no other node has any. The
 		//   next start asks it (resume) and goes on from there; nothing had to be durable.
-		number, a.Voucher, a.Thanks, err = m.promise(ctx, p, pay.Call{Service: a.Service, Terms: u.Service.Terms(), Request: hash, Price: done.Most})
+		number, a.Voucher, a.Thanks, err = m.promise(ctx, p, pay.Call{Service: a.Service, Terms: terms, Request: hash, Price: done.Most})
 		if err != nil {
 			return done, err
 		}
@@ -139,7 +148,7 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 	if p != nil {
 		r, err := pay.CheckReceipt(m.Scope, p.terms(), got.Receipt)
 		if err == nil {
-			err = fits(r.Body(), a, number, hash, got, parts, u.Service.Price, time.Since(begun))
+			err = fits(r.Body(), a, number, hash, got, parts, price, time.Since(begun))
 		}
 		if err != nil {
 			return done, errors.Join(got.trouble(), err)
@@ -211,9 +220,12 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 	if err != nil {
 		return nil, err
 	}
-	if a.Kind == askState {
+	switch a.Kind {
+	case askState:
 		out, err := m.state(ctx, from, a)
 		return croft.Encode(out), err
+	case askWatch:
+		return croft.Encode(answer{}), m.watch(ctx, from, a.Shown)
 	}
 
 	// quote: the service as it is offered now, and whether one more call has room.
@@ -232,7 +244,7 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 	defer release()
 	var request serve.Request
 	hash := a.Hash
-	if a.Kind == askCall {
+	if a.Kind == askCall || a.Kind == askQuote {
 		if err := croft.Decode(a.Request, &request); err != nil {
 			return nil, err
 		}
@@ -240,6 +252,13 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 			return nil, croft.E(croft.ErrRequest, "the service's task is "+o.service.Task)
 		}
 		hash = croft.RequestHash(a.ID, a.Request)
+	}
+	if a.Kind == askQuote {
+		return m.quote(ctx, o, request, hash)
+	}
+	price, terms, err := m.agreed(o, a, hash)
+	if err != nil {
+		return nil, err
 	}
 	m.at("serve.quote")
 	if a.Kind == askModel || len(a.Voucher) == 0 { // of who pays the ledger saw to it that the service is for it
@@ -251,7 +270,7 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 		return m.giveModel(o)
 	}
 	if len(a.Voucher) == 0 {
-		return m.serveFree(ctx, from, o, a, request, part)
+		return m.serveFree(ctx, from, o, a, request, price.Most, part)
 	}
 
 	// open: the channel, from memory; one opened a moment ago is looked up once.
@@ -271,13 +290,13 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 	//   Crash before the sync ended: nobody was told anything; the payer gets the price back
 	//   either way. After it: the till has the voucher, and gives the price back at the next
 	//   start (recover).
-	terms := t.terms()
-	v, err := pay.CheckVoucher(m.Scope, terms, a.Voucher)
+	channel := t.terms()
+	v, err := pay.CheckVoucher(m.Scope, channel, a.Voucher)
 	if err != nil {
 		return nil, err
 	}
-	m.receipts.heard(terms, a.Thanks)
-	admitted, mark, err := m.admit(t, v, pay.Call{Service: a.Service, Terms: o.terms, Request: hash, Price: o.service.Price.Most})
+	m.receipts.heard(channel, a.Thanks)
+	admitted, mark, err := m.admit(t, v, pay.Call{Service: a.Service, Terms: terms, Request: hash, Price: price.Most})
 	if err != nil {
 		return nil, err
 	}
@@ -328,9 +347,9 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 		outcome = croft.Partial
 		out.fail(made.Partial)
 	}
-	price, result := o.service.Price.Of(made.Meter), croft.Hash{}
+	cost, result := price.Of(made.Meter), croft.Hash{}
 	if outcome == croft.Failed {
-		price, made.Meter = 0, croft.Meter{}
+		cost, made.Meter = 0, croft.Meter{}
 	} else if a.Kind == askCall {
 		result = croft.RequestHash(a.ID, append(sent, out.Result...))
 	}
@@ -338,7 +357,7 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 
 	// countersign: the till's word, in the journal's order; it leaves without waiting for
 	// the disk, because what a crash forgets of it is given back in full (recover).
-	receipt, err := m.finish(t, v.Body().Number, outcome, result, made.Meter, price)
+	receipt, err := m.finish(t, v.Body().Number, outcome, result, made.Meter, cost)
 	if err != nil {
 		return nil, err
 	}
@@ -348,7 +367,7 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 	m.receipts.add(Receipt{Service: a.Service, Provider: true, At: begun, Signed: croft.SignedReceipt{Receipt: receipt}})
 
 	// settle: in the till now; on the ledger by a claim (duty.go).
-	m.Log.Debug("settle", "service", o.service.Name, "channel", terms.ID.Short(), "call", receipt.Number, "outcome", outcome, "price", price)
+	m.Log.Debug("settle", "service", o.service.Name, "channel", channel.ID.Short(), "call", receipt.Number, "outcome", outcome, "price", cost)
 	m.at("serve.settle")
 	return croft.Encode(out), nil
 }
@@ -390,11 +409,11 @@ func (o *offer) within(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, limit)
 }
 
-// serveFree answers a call that costs nothing, or is one of the caller's free ones.
-func (m *Market) serveFree(ctx context.Context, from croft.MemberID, o *offer, a ask, request serve.Request, part func([]byte) error) ([]byte, error) {
-	p := o.service.Price
-	if p.Most > 0 && !m.free.take(a.Service, from, p.Free, time.Now()) {
-		return nil, croft.E(croft.ErrNoChannel, m.Self.Short(), p.Most, o.service.Name)
+// serveFree answers a call that costs nothing, or is one of the caller's free ones; most
+// is what it would cost.
+func (m *Market) serveFree(ctx context.Context, from croft.MemberID, o *offer, a ask, request serve.Request, most croft.Credits, part func([]byte) error) ([]byte, error) {
+	if most > 0 && !m.free.take(a.Service, from, o.service.Price.Free, time.Now()) {
+		return nil, croft.E(croft.ErrNoChannel, m.Self.Short(), most, o.service.Name)
 	}
 	if a.Kind == askUse {
 		return croft.Encode(answer{}), nil

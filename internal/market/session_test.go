@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"croft"
 	"croft/internal/ledger"
@@ -30,26 +31,26 @@ func TestCallIsPaid(t *testing.T) {
 	if err != nil || string(done.Body) != "hello" || done.Receipt.Price != croft.Credit || done.Receipt.Outcome != croft.Answered {
 		t.Fatalf("%+v, %v", done, err)
 	}
-	before := [2]int{w.consumer.count, w.provider.count}
+	before := [2]int{w.caller.count, w.provider.count}
 	for i := range 9 {
 		if _, _, err := w.call(fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if after := [2]int{w.consumer.count, w.provider.count}; after != before {
+	if after := [2]int{w.caller.count, w.provider.count}; after != before {
 		t.Fatalf("the ledger was read: %v, then %v", before, after)
 	}
 	if _, _, err := w.call("eleventh"); !errors.Is(err, croft.ErrNoChannel) {
 		t.Fatal(err)
 	}
-	for _, b := range append(w.provider.market.Balances(), w.consumer.market.Balances()...) {
+	for _, b := range append(w.provider.market.Balances(), w.caller.market.Balances()...) {
 		if b.Channel.ID != id || b.Left != 0 || b.Waiting != 0 || b.Provider && b.Earned != 10*croft.Credit || !b.Provider && b.Bought != 10*croft.Credit {
 			t.Fatalf("%+v", b)
 		}
 	}
 	w.call("carries thanks")
 	w.provider.market.sayThanks()
-	for _, r := range w.consumer.market.Receipts() {
+	for _, r := range w.caller.market.Receipts() {
 		if r.Payer == nil || r.Provider {
 			t.Fatalf("%+v", r)
 		}
@@ -85,7 +86,7 @@ func TestVoucherBeforeWork(t *testing.T) {
 func TestManyInFlight(t *testing.T) {
 	w := newWorld(t, price)
 	w.open(1000 * croft.Credit)
-	w.consumer.market.MaxRisk = 64 * croft.Credit
+	w.caller.market.MaxRisk = 64 * croft.Credit
 	var all sync.WaitGroup
 	for i := range 200 {
 		all.Go(func() {
@@ -107,7 +108,7 @@ func TestTrustGrows(t *testing.T) {
 	w := newWorld(t, price)
 	w.open(100 * croft.Credit)
 	w.engine.wait = make(chan struct{})
-	p := w.consumer.market.purses
+	p := w.caller.market.purses
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() { w.call(fmt.Sprint(i)) })
@@ -145,12 +146,12 @@ func TestMeterAndFailures(t *testing.T) {
 	var parts []string
 	use := Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("abcd"), Stream: true},
 		Part: func(p []byte) error { parts = append(parts, string(p)); return nil }}
-	done, err = w.consumer.market.Call(t.Context(), use)
+	done, err = w.caller.market.Call(t.Context(), use)
 	if !errors.Is(err, croft.ErrEngineFailed) || done.Receipt.Outcome != croft.Partial || done.Receipt.Price != 2*croft.Credit || !slices.Equal(parts, []string{"ab"}) {
 		t.Fatalf("%+v, %v, %v", done, parts, err)
 	}
 	w.engine.fail = nil
-	if done, err = w.consumer.market.Call(t.Context(), use); err != nil || strings.Join(parts[1:], "") != "abcd" {
+	if done, err = w.caller.market.Call(t.Context(), use); err != nil || strings.Join(parts[1:], "") != "abcd" {
 		t.Fatalf("%+v, %v, %v", done, parts, err)
 	}
 	if b := w.provider.market.Balances()[0]; b.Earned != 6*croft.Credit || b.Claim != 6*croft.Credit {
@@ -172,7 +173,7 @@ func TestFreeCalls(t *testing.T) {
 	if _, _, err := w.call("third"); !errors.Is(err, croft.ErrNoChannel) {
 		t.Fatal(err)
 	}
-	w.consumer.start() // it forgets; the provider does not
+	w.caller.start() // it forgets; the provider does not
 	w.open(croft.Credit)
 	if done, _, err := w.call("paid"); err != nil || done.Receipt.Price != croft.Credit {
 		t.Fatal(done, err)
@@ -198,7 +199,7 @@ func TestGuestSells(t *testing.T) {
 			t.Fatal(done, err)
 		}
 	}
-	if err := w.consumer.market.Close(t.Context(), id); err != nil {
+	if err := w.caller.market.Close(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -215,14 +216,63 @@ func TestGuestSells(t *testing.T) {
 	host.Version, host.Gone = 2, true
 	w.people[2].send(&host)
 	best, _ := guest.market.tills[id].till.State()
-	if err := guest.submit(t.Context(), &ledger.Close{Positions: []ledger.Position{{Channel: id, Voucher: best}}}); !errors.Is(err, croft.ErrTxRights) {
+	if err := guest.submit(t.Context(), 0, &ledger.Close{Positions: []ledger.Position{{Channel: id, Voucher: best}}}); !errors.Is(err, croft.ErrTxRights) {
 		t.Fatal(err)
 	}
-	w.consumer.send(&ledger.Close{Positions: []ledger.Position{{Channel: id}}}) // it says that it owes nothing
+	w.caller.send(&ledger.Close{Positions: []ledger.Position{{Channel: id}}}) // it says that it owes nothing
 	w.people[2].send(&ledger.Post{Positions: []ledger.Position{{Channel: id, Voucher: best}}})
 	if c := w.onLedger(id); c.Status != ledger.ChannelClosing || c.Owed != croft.Credit {
 		t.Fatalf("%+v", c)
 	}
+}
+
+// Somebody funds the calls of another node, which says yes to that first: else it would
+// pay from what a stranger chose. What is left returns to who funded it.
+func TestSponsoredCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, croft.Price{Output: croft.Credit, Most: 5 * croft.Credit})
+		w.engine.meter = croft.Meter{Output: 2}
+		sponsor, user := w.caller, w.people[2]
+		id := ledger.ChannelIDOf(sponsor.send(&ledger.Open{Service: w.service.ID(), Payer: user.public(), Window: 60, Deposits: []croft.Credits{20 * croft.Credit}}), 0)
+		own := w.open(10 * croft.Credit)
+		call := func() error {
+			_, err := user.market.Call(t.Context(), Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("x")}})
+			return err
+		}
+		if err := call(); !errors.Is(err, croft.ErrNoChannel) {
+			t.Fatal("before it was accepted: ", err)
+		}
+		for _, no := range []error{sponsor.market.Accept(t.Context(), id), user.market.Accept(t.Context(), own), user.market.Accept(t.Context(), croft.ChannelID{1})} {
+			if !errors.Is(no, croft.ErrTxUnknown) {
+				t.Fatal(no)
+			}
+		}
+		if err := user.market.Accept(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+		if err := user.market.save(); err != nil {
+			t.Fatal(err)
+		}
+		user.start() // and remembers
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+		if user.market.WatchedBy(t.Context(), []croft.MemberID{w.provider.id}); user.market.watching.told[w.provider.id].at.IsZero() {
+			t.Fatal("a watcher was told of a channel that is none of its own")
+		}
+		// The provider hides what it gave back; the user's node shows it.
+		best, _ := w.provider.market.tills[id].till.State()
+		w.provider.send(&ledger.Close{Positions: []ledger.Position{{Channel: id, Voucher: best}}})
+		if c := w.settle(id); c.Status != ledger.ChannelClosed || c.Paid != 4*croft.Credit || w.credits(sponsor) != 986*croft.Credit {
+			t.Fatalf("%s, %s paid, the sponsor has %s", c.Status, c.Paid, w.credits(sponsor))
+		}
+		if names, _ := user.market.Docs.List(acceptedKind); len(names) > 0 {
+			t.Fatal(names)
+		}
+	})
 }
 
 // Either end dies at any line, and what the disk did not promise to keep may be gone:
@@ -246,10 +296,10 @@ func TestDeathAtEachLine(t *testing.T) {
 					}
 				}
 				make("before")
-				if err := w.consumer.market.savePurses(); err != nil {
+				if err := w.caller.market.savePurses(); err != nil {
 					t.Fatal(err)
 				}
-				who := w.consumer
+				who := w.caller
 				if strings.HasPrefix(line, "serve.") {
 					who = w.provider
 				}
@@ -260,7 +310,7 @@ func TestDeathAtEachLine(t *testing.T) {
 				}
 				who.log.cut(rng)
 				who.start()
-				if who == w.consumer || rng.IntN(2) == 0 {
+				if who == w.caller || rng.IntN(2) == 0 {
 					w.look() // a restart alone is enough, but the ledger may be looked at first
 				}
 				for i := range 3 {
@@ -275,7 +325,7 @@ func TestDeathAtEachLine(t *testing.T) {
 					}
 				}
 				var earned, bought, lost croft.Credits
-				for _, b := range append(w.provider.market.Balances(), w.consumer.market.Balances()...) {
+				for _, b := range append(w.provider.market.Balances(), w.caller.market.Balances()...) {
 					if b.Provider {
 						earned = b.Claim
 					} else {
@@ -285,7 +335,7 @@ func TestDeathAtEachLine(t *testing.T) {
 				if lost > croft.Credit || earned < croft.Credits(good-1)*croft.Credit || earned > bought+lost {
 					t.Fatalf("seed %d: %d good calls; earned %s, bought %s, lost %s", seed, good, earned, bought, lost)
 				}
-				if err := w.consumer.market.Close(t.Context(), id); err != nil {
+				if err := w.caller.market.Close(t.Context(), id); err != nil {
 					t.Fatal(err)
 				}
 				for range 3 {
@@ -295,7 +345,7 @@ func TestDeathAtEachLine(t *testing.T) {
 				if c := w.onLedger(id); c.Status.String() != "closed" || c.Paid > earned || c.Paid > croft.Credits(len(w.engine.calls))*croft.Credit || c.Paid < croft.Credits(good-1)*croft.Credit {
 					t.Fatalf("seed %d: %s, %s paid of %s for %d good calls", seed, c.Status, c.Paid, earned, good)
 				}
-				if sum := w.credits(w.consumer) + w.credits(w.provider); sum != 1000*croft.Credit {
+				if sum := w.credits(w.caller) + w.credits(w.provider); sum != 1000*croft.Credit {
 					t.Fatalf("seed %d: %s credits", seed, sum)
 				}
 			}
@@ -308,15 +358,15 @@ func TestStateIsDurableFirst(t *testing.T) {
 	w := newWorld(t, price)
 	w.open(10 * croft.Credit)
 	w.call("warm")
-	w.consumer.market.MaxRisk = 5 * croft.Credit
-	for _, p := range w.consumer.market.purses { // this voucher never arrives
-		if _, _, _, err := w.consumer.market.promise(t.Context(), p, pay.Call{Service: w.service.ID(), Terms: w.service.Terms(), Price: croft.Credit}); err != nil {
+	w.caller.market.MaxRisk = 5 * croft.Credit
+	for _, p := range w.caller.market.purses { // this voucher never arrives
+		if _, _, _, err := w.caller.market.promise(t.Context(), p, pay.Call{Service: w.service.ID(), Terms: w.service.Terms(), Price: croft.Credit}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.call("tells that more was promised")     // and the till has only seen two of three
 	w.provider.log.Sync(w.provider.log.Last()) // the call's end too
-	told, _, err := w.consumer.market.askState(t.Context(), w.provider.market.Balances()[0].Channel)
+	told, _, err := w.caller.market.askState(t.Context(), w.provider.market.Balances()[0].Channel)
 	if err != nil || told.Body().Credited != croft.Credit {
 		t.Fatal(told.Body(), err)
 	}
@@ -344,7 +394,7 @@ func TestRefusedCallsLeaveTheChannel(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
-	b, c := w.provider.market.Balances()[0], w.consumer.market.Balances()[0]
+	b, c := w.provider.market.Balances()[0], w.caller.market.Balances()[0]
 	if b.Claim != 3*croft.Credit || c.Bought != 3*croft.Credit || c.Left+c.Lost != 0 {
 		t.Fatalf("%+v\n%+v", b, c)
 	}
@@ -357,16 +407,16 @@ func TestOvertakenVoucher(t *testing.T) {
 	w.open(10 * croft.Credit)
 	w.call("warm")
 	for _, times := range []int{1, 5} {
-		l := &late{person: w.consumer, times: times}
-		w.consumer.market.Peers = l
+		l := &late{person: w.caller, times: times}
+		w.caller.market.Peers = l
 		done, _, err := w.call(fmt.Sprint("late ", times))
 		if (err == nil) != (times == 1) || err == nil && done.Cost != croft.Credit || l.asked != 2 {
 			t.Errorf("%d times: %+v, %v, asked %d times", times, done, err, l.asked)
 		}
-		w.consumer.market.Peers = w.consumer
+		w.caller.market.Peers = w.caller
 	}
-	if done, _, err := w.call("after"); err != nil || w.consumer.market.Balances()[0].Lost != 0 {
-		t.Error(done, err, w.consumer.market.Balances()[0])
+	if done, _, err := w.call("after"); err != nil || w.caller.market.Balances()[0].Lost != 0 {
+		t.Error(done, err, w.caller.market.Balances()[0])
 	}
 }
 
@@ -417,15 +467,15 @@ func TestForgedAnswers(t *testing.T) {
 		w := newWorld(t, price)
 		w.open(10 * croft.Credit)
 		w.call("warm")
-		w.consumer.market.Peers = forger{w.consumer, change}
+		w.caller.market.Peers = forger{w.caller, change}
 		if _, _, err := w.call("forged"); !errors.Is(err, croft.ErrReceipt) && !errors.Is(err, croft.ErrEncoding) {
 			t.Errorf("%s: %v", name, err)
 		}
-		w.consumer.market.Peers = w.consumer
+		w.caller.market.Peers = w.caller
 		if _, _, err := w.call("after"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if b := w.consumer.market.Balances()[0]; b.Lost != croft.Credit || b.Waiting != 0 {
+		if b := w.caller.market.Balances()[0]; b.Lost != croft.Credit || b.Waiting != 0 {
 			t.Errorf("%s: %+v", name, b)
 		}
 	}
@@ -446,7 +496,7 @@ func TestDearReceipts(t *testing.T) {
 		w.open(20 * croft.Credit)
 		w.engine.meter = croft.Meter{Output: 2}
 		w.call("warm")
-		w.consumer.market.Peers = forger{w.consumer, func(a *answer) {
+		w.caller.market.Peers = forger{w.caller, func(a *answer) {
 			var r croft.SignedReceipt
 			if err := croft.Decode(a.Receipt, &r); err != nil {
 				t.Fatal(err)
@@ -458,7 +508,7 @@ func TestDearReceipts(t *testing.T) {
 		if !errors.Is(err, croft.ErrReceipt) || !strings.Contains(err.Error(), "charges more") || done.Cost != 5*croft.Credit {
 			t.Errorf("%s: %+v, %v", name, done, err)
 		}
-		w.consumer.market.Peers = w.consumer
+		w.caller.market.Peers = w.caller
 		if done, _, err := w.call("after"); err != nil || done.Cost >= 3*croft.Credit {
 			t.Errorf("%s: %+v %v", name, done, err)
 		}
@@ -472,13 +522,13 @@ func TestForgedAsks(t *testing.T) {
 	id := w.open(10 * croft.Credit)
 	w.call("warm")
 	var raw []byte
-	w.consumer.market.Peers = recorder{w.consumer, &raw}
+	w.caller.market.Peers = recorder{w.caller, &raw}
 	if _, _, err := w.call("honest"); err != nil {
 		t.Fatal(err)
 	}
 	before := len(w.provider.log.entries)
 	serve := func(a ask) error {
-		out, err := w.provider.market.Serve(t.Context(), w.consumer.id, croft.Encode(a), nil)
+		out, err := w.provider.market.Serve(t.Context(), w.caller.id, croft.Encode(a), nil)
 		if err == nil {
 			var got answer
 			if got, err = readAnswer(out); err == nil {
@@ -539,8 +589,10 @@ func TestDiskOfTillFails(t *testing.T) {
 func FuzzAsk(f *testing.F) {
 	f.Add(croft.Encode(ask{Kind: askCall, Request: []byte("r"), Voucher: []byte("v")}))
 	f.Add(croft.Encode(ask{Kind: askState}))
+	f.Add(croft.Encode(ask{Kind: askCall, Quote: []byte("q")}))
+	f.Add(croft.Encode(ask{Kind: askWatch, Shown: []ledger.Position{{Voucher: new(croft.SignedVoucher), Receipt: new(croft.SignedReceipt)}}}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		if a, err := readAsk(raw); err == nil && len(a.Thanks) > maxThanks {
+		if a, err := readAsk(raw); err == nil && (len(a.Thanks) > maxThanks || len(a.Shown) > maxShown) {
 			t.Fatal("out of bounds")
 		}
 	})
@@ -549,6 +601,7 @@ func FuzzAsk(f *testing.F) {
 func FuzzAnswer(f *testing.F) {
 	f.Add(croft.Encode(answer{Result: []byte("r"), Receipt: []byte("x")}))
 	f.Add(croft.Encode(answer{Code: croft.ErrBusy, Args: []string{"a"}}))
+	f.Add(croft.Encode(answer{Quote: []byte("q")}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if a, err := readAnswer(raw); err == nil {
 			_ = a.trouble()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"croft"
+	"croft/internal/ledger"
 	"croft/internal/pay"
 	"croft/internal/serve"
 )
@@ -25,19 +26,24 @@ const (
 	askUse                   // a receipt for a use at the caller's own node: what is asked stays there
 	askModel                 // the document of a model, to run it there
 	askState                 // where a channel stands
+	askQuote                 // what an answer would cost: as askCall, without a voucher
+	askWatch                 // to hold what speaks for an end of channels: see watch.go
 )
 
-// ask is what a consumer's node sends.
+// ask is what a caller's node sends.
 type ask struct {
 	Kind    kind            `cbor:"1,keyasint"`
 	Service croft.ServiceID `cbor:"2,keyasint,omitempty"`
-	ID      [16]byte        `cbor:"3,keyasint,omitempty"` // random: of the request's hash
-	Request []byte          `cbor:"4,keyasint,omitempty"` // askCall: a serve.Request
-	Hash    croft.Hash      `cbor:"5,keyasint,omitempty"` // askUse: of what it asks of itself
-	Voucher []byte          `cbor:"6,keyasint,omitempty"` // none: a free call
-	Thanks  [][]byte        `cbor:"7,keyasint,omitempty"` // countersigned receipts of calls before
-	Channel croft.ChannelID `cbor:"8,keyasint,omitempty"` // askState
-	Proof   croft.Signature `cbor:"9,keyasint,omitempty"` // askState: by the channel's payer, over it and the asker
+	ID      [16]byte        `cbor:"3,keyasint,omitempty"`  // random: of the request's hash
+	Request []byte          `cbor:"4,keyasint,omitempty"`  // askCall: a serve.Request
+	Hash    croft.Hash      `cbor:"5,keyasint,omitempty"`  // askUse: of what it asks of itself
+	Voucher []byte          `cbor:"6,keyasint,omitempty"`  // none: a free call
+	Thanks  [][]byte        `cbor:"7,keyasint,omitempty"`  // countersigned receipts of calls before
+	Channel croft.ChannelID `cbor:"8,keyasint,omitempty"`  // askState
+	Proof   croft.Signature `cbor:"9,keyasint,omitempty"`  // askState: by the channel's payer, over it and the caller
+	Quote   []byte          `cbor:"10,keyasint,omitempty"` // askCall: the till's price of this request
+
+	Shown []ledger.Position `cbor:"11,keyasint,omitempty"` // askWatch
 }
 
 // answer is what a provider's node sends. A failure of the engine comes with a
@@ -48,11 +54,13 @@ type answer struct {
 	Code    croft.Code `cbor:"3,keyasint,omitempty"` // why there is no result, or not all of it
 	Args    []string   `cbor:"4,keyasint,omitempty"`
 	Best    []byte     `cbor:"5,keyasint,omitempty"` // askState: the highest voucher
+	Quote   []byte     `cbor:"6,keyasint,omitempty"` // askQuote: a signed quote
 }
 
 // The bounds of what the other side may send.
 const (
 	maxThanks = 16
+	maxShown  = 16
 	maxArgs   = 8
 	maxArg    = 400
 )
@@ -60,12 +68,12 @@ const (
 // stateDomain tags a payer's question about its channel.
 const stateDomain = "channel-state"
 
-func stateBody(channel croft.ChannelID, asker croft.MemberID) []byte {
+func stateBody(channel croft.ChannelID, caller croft.MemberID) []byte {
 	return croft.Encode(struct {
 		_       struct{} `cbor:",toarray"`
 		Channel croft.ChannelID
-		Asker   croft.MemberID
-	}{Channel: channel, Asker: asker})
+		Caller  croft.MemberID
+	}{Channel: channel, Caller: caller})
 }
 
 // readAsk decodes what somebody sent, within bounds.
@@ -77,7 +85,7 @@ func readAsk(raw []byte) (a ask, err error) {
 		return a, err
 	}
 	tooLong := func(b []byte) bool { return len(b) > pay.MaxSigned }
-	if a.Kind < askCall || a.Kind > askState || len(a.Thanks) > maxThanks || tooLong(a.Voucher) || slices.ContainsFunc(a.Thanks, tooLong) {
+	if a.Kind < askCall || a.Kind > askWatch || len(a.Thanks) > maxThanks || len(a.Shown) > maxShown || tooLong(a.Voucher) || tooLong(a.Quote) || slices.ContainsFunc(a.Thanks, tooLong) {
 		return a, croft.E(croft.ErrEncoding, "call", "a part of it is out of bounds")
 	}
 	return a, nil
@@ -91,7 +99,7 @@ func readAnswer(raw []byte) (a answer, err error) {
 	if err := croft.Decode(raw, &a); err != nil {
 		return a, err
 	}
-	if len(a.Receipt) > pay.MaxSigned || len(a.Best) > pay.MaxSigned || len(a.Args) > maxArgs || a.Code != 0 && a.Code.Kind() == 0 {
+	if len(a.Receipt) > pay.MaxSigned || len(a.Best) > pay.MaxSigned || len(a.Quote) > pay.MaxSigned || len(a.Args) > maxArgs || a.Code != 0 && a.Code.Kind() == 0 {
 		return a, croft.E(croft.ErrEncoding, "answer to a call", "a part of it is out of bounds")
 	}
 	for i, arg := range a.Args {

@@ -28,7 +28,7 @@ type world struct {
 	genesis  croft.Genesis
 	twin     *chain.Twin
 	people   []*person
-	consumer *person
+	caller   *person
 	provider *person
 	service  croft.Service
 	engine   *engine
@@ -77,13 +77,13 @@ func newWorld(t testing.TB, price croft.Price) *world {
 	if w.twin, err = chain.NewTwin(w.genesis); err != nil {
 		t.Fatal(err)
 	}
-	w.provider, w.consumer = w.people[0], w.people[1]
+	w.provider, w.caller = w.people[0], w.people[1]
 	for _, p := range w.people {
 		p.TwinMember = w.twin.Member()
 		p.start()
 	}
 	for i, p := range w.people[:2] { // two of three decide
-		p.send(&ledger.Vote{Action: ledger.Mint, Sequence: 1, Issue: &ledger.Issue{Number: 1, Account: w.consumer.id, Amount: 1000 * croft.Credit}})
+		p.send(&ledger.Vote{Action: ledger.Mint, Sequence: 1, Issue: &ledger.Issue{Number: 1, Account: w.caller.id, Amount: 1000 * croft.Credit}})
 		_ = i
 	}
 	w.service = croft.Service{Provider: w.provider.id, Name: "echo", Version: 1, Task: serve.HTTP, Price: price, Use: croft.UseNetwork, Tills: []croft.PublicKey{w.provider.public()}}
@@ -112,8 +112,8 @@ func (p *person) sign(role croft.Role, scope croft.Scope, domain string, body []
 	return croft.Signature(ed25519.Sign(p.keys[role-1], scope.Preimage(domain, body)))
 }
 
-func (p *person) submit(ctx context.Context, body any) error {
-	return p.Submit(ctx, ledger.Seal(p.w.genesis.Scope(), p.id, 0, body, p.sign))
+func (p *person) submit(ctx context.Context, nonce uint64, body any) error {
+	return p.Submit(ctx, ledger.Seal(p.w.genesis.Scope(), p.id, nonce, body, p.sign))
 }
 
 func (p *person) send(body any) croft.Hash {
@@ -184,12 +184,12 @@ func (p *person) Ask(ctx context.Context, to croft.MemberID, request []byte, par
 	return out, err
 }
 
-// call makes a call; alive is false if the consumer died of it.
+// call makes a call; alive is false if the caller died of it.
 func (w *world) call(body string) (done Done, alive bool, err error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		done, err = w.consumer.up().Call(w.t.Context(), Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte(body)}})
+		done, err = w.caller.up().Call(w.t.Context(), Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte(body)}})
 		alive = true
 	}()
 	<-ended
@@ -199,7 +199,7 @@ func (w *world) call(body string) (done Done, alive bool, err error) {
 // open opens a channel and lets both ends see it.
 func (w *world) open(deposit croft.Credits) croft.ChannelID {
 	w.t.Helper()
-	tx := w.consumer.send(&ledger.Open{Service: w.service.ID(), Payer: w.consumer.public(), Window: 60, Deposits: []croft.Credits{deposit}})
+	tx := w.caller.send(&ledger.Open{Service: w.service.ID(), Payer: w.caller.public(), Window: 60, Deposits: []croft.Credits{deposit}})
 	w.look()
 	return ledger.ChannelIDOf(tx, 0)
 }
@@ -216,7 +216,7 @@ func (w *world) look() {
 
 func (w *world) onLedger(id croft.ChannelID) ledger.Channel {
 	w.t.Helper()
-	c, _, err := read[ledger.Channel](w.t.Context(), w.consumer.up(), ledger.ChannelKey(id))
+	c, _, err := read[ledger.Channel](w.t.Context(), w.caller.up(), ledger.ChannelKey(id))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func (w *world) onLedger(id croft.ChannelID) ledger.Channel {
 }
 
 func (w *world) credits(p *person) croft.Credits {
-	a, _, err := read[ledger.Account](w.t.Context(), w.consumer.up(), ledger.AccountKey(p.id))
+	a, _, err := read[ledger.Account](w.t.Context(), w.caller.up(), ledger.AccountKey(p.id))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ import (
 // fetches the blocks.
 //
 // The node at the door believes the invite's key, not the stranger: every request
-// is signed with it, over the asker's peer id, so that who has no code learns
+// is signed with it, over the caller's peer id, so that who has no code learns
 // nothing, and who listens cannot repeat it.
 
 const (
@@ -36,7 +36,7 @@ const (
 // knock is a request of a newcomer.
 type knock struct {
 	Invite croft.PublicKey `cbor:"1,keyasint"`
-	Proof  croft.Signature `cbor:"2,keyasint"`           // by the invite's key over the asker's peer id
+	Proof  croft.Signature `cbor:"2,keyasint"`           // by the invite's key over the caller's peer id
 	Tx     []byte          `cbor:"3,keyasint,omitempty"` // its application; none: the genesis is wanted
 }
 

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"croft"
@@ -22,7 +23,6 @@ import (
 	"croft/internal/chain"
 	"croft/internal/data"
 	"croft/internal/keys"
-	"croft/internal/ledger"
 	"croft/internal/market"
 	"croft/internal/p2p"
 	"croft/internal/serve"
@@ -41,8 +41,8 @@ type Config struct {
 	// on one machine.
 	Timing chain.Timing
 	// Relay offers members whose nodes cannot be dialled to be reached through this
-	// one: up to 64 of them, each circuit for two hours or a gigabyte.
-	Relay bool
+	// one, within these limits; zero: it does not. Rate counts what is carried, too.
+	Relay p2p.Relaying
 	// Rate bounds the bytes a second that the node exchanges with others, each way by
 	// itself; at least p2p.MinRate, 0: any.
 	Rate int
@@ -99,10 +99,11 @@ type Node struct {
 	copies  copies
 	around  around
 	way     *way
+	hearsay hearsay
+	called  atomic.Pointer[roll]
 	knocked chan p2p.PeerID // who greeted this node
 	events  *api.Events
-	asked   chan struct{} // closed when somebody asks the node to stop
-	ask     sync.Once
+	life    life
 	close   []closer // in order of opening; closed in reverse
 }
 
@@ -158,7 +159,7 @@ func Open(cfg Config) (n *Node, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n = &Node{cfg: cfg, run: rand.Text(), events: api.NewEvents(), asked: make(chan struct{}), way: newWay(), knocked: make(chan p2p.PeerID, 16)}
+	n = &Node{cfg: cfg, run: rand.Text(), events: api.NewEvents(), way: newWay(), hearsay: hearsay{of: map[p2p.PeerID][]string{}}, knocked: make(chan p2p.PeerID, 16)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -339,19 +340,9 @@ func Stopped(dir string) (stored audit.Node, release func() error, err error) {
 
 // Run plays the node's part until ctx ends or the node must stop: its disk fills
 // or fails, CometBFT stops. It returns nil when it was asked to stop, and
-// croft.ErrStuck if it then could not.
+// croft.ErrStuck if it then could not. After Stop or Close it does nothing.
 func (n *Node) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	parts := []part{
-		{"waiting for a request to stop", func(ctx context.Context) error {
-			select {
-			case <-n.asked:
-				stop()
-			case <-ctx.Done():
-			}
-			return nil
-		}},
 		{"meeting peers", n.meet},
 		{"the way in", n.keepWay},
 		{"studies", n.Study.Run},
@@ -380,15 +371,12 @@ func (n *Node) Run(ctx context.Context) error {
 	return n.together(ctx, parts)
 }
 
-// Stop asks a running node to stop; Run then returns.
-func (n *Node) Stop() { n.ask.Do(func() { close(n.asked) }) }
-
 // Services is what the local API and the status page show of this node.
 func (n *Node) Services() api.Services {
 	return api.Services{Self: n.Self, Dir: n.cfg.Dir, Name: n.Member.Name, Light: n.Member.Light, Ledger: n.Chain, Study: n.Study,
 		Successor: n.successor, Believe: func(g croft.Genesis) error { return CheckRescue(n.cfg.Dir, g, n.members()) },
 		Data: n.Data, Peers: n.Peers, Neighbours: n.neighbours, LastBackup: func() time.Time { return LastBackup(n.cfg.Dir) },
-		Market: n.Market, APIKeys: n.apiKeys, Serve: address(n.cfg.Serve), Sent: n.Host.Sent, Node: n.Member.Node, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
+		Market: n.Market, APIKeys: n.apiKeys, Serve: address(n.cfg.Serve), Carries: n.Host.Carries, Sent: n.Host.Sent, Node: n.Member.Node, Addrs: n.Host.Addrs, Stop: n.Stop, Log: n.cfg.Log, Events: n.events}
 }
 
 // guard stops the node cleanly before its disk is full, and when CometBFT gave up.
@@ -420,12 +408,14 @@ func address(l net.Listener) string {
 	return l.Addr().String()
 }
 
-// serveHTTP serves a handler on a loopback listener.
+// serveHTTP serves a handler on a loopback listener, by HTTP/1.1 and HTTP/2.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	if on, ok := l.Addr().(*net.TCPAddr); !ok || !on.IP.IsLoopback() {
 		return errors.Join(croft.E(croft.ErrUsage, fmt.Sprintf("a page cannot be at %s", l.Addr()), "give a loopback address such as 127.0.0.1:7420"), l.Close())
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true) // for gRPC
 	done := make(chan error, 1)
 	var once sync.WaitGroup
 	once.Go(func() { done <- server.Serve(l) })
@@ -458,18 +448,4 @@ func (n *Node) known(key string) (value []byte, known bool) {
 	}
 	value, err := n.Chain.Read(context.Background(), key) // the node's own state: no waiting
 	return value, err == nil
-}
-
-// members returns the members that the ledger knows, revoked ones left out.
-func (n *Node) members() []croft.Member {
-	raw, _ := n.known(ledger.NetworkKey)
-	network, _, _ := ledger.Decode[ledger.Network](raw)
-	var out []croft.Member
-	for _, id := range network.Members {
-		raw, _ := n.known(ledger.MemberKey(id))
-		if m, found, err := ledger.Decode[croft.Member](raw); found && err == nil && !m.Revoked {
-			out = append(out, m)
-		}
-	}
-	return out
 }

@@ -49,7 +49,8 @@ type hello struct {
 
 // hello is this node's greeting.
 func (n *Node) hello() hello {
-	return hello{Addrs: n.Host.Addrs(), Relay: n.cfg.Relay, Run: n.run, Chain: n.genesis.Scope().Chain, Height: n.Chain.Status().Height, Time: time.Now().UnixMilli(), Engine: croft.EngineVersion}
+	load, _ := n.Host.Carries()
+	return hello{Addrs: n.Host.Addrs(), Relay: load.Left > 0, Run: n.run, Chain: n.genesis.Scope().Chain, Height: n.Chain.Status().Height, Time: time.Now().UnixMilli(), Engine: croft.EngineVersion}
 }
 
 // maxHello bounds a greeting, maxSeeds the answer to a seat that asks for seeds.
@@ -83,16 +84,16 @@ func (n *Node) serve() {
 		return json.Marshal(answer)
 	})
 	n.Host.Handle(study.SeedsProtocol, maxHello, func(ctx context.Context, from p2p.PeerID, request []byte) ([]byte, error) {
-		m, known := n.memberOf(from)
-		if !known {
-			return nil, croft.E(croft.ErrTxRights, string(from), "it is not a member")
+		m, err := n.insider(from)
+		if err != nil {
+			return nil, err
 		}
 		return n.Study.GiveSeeds(ctx, m.ID, request)
 	})
 	n.Host.Handle(study.AnswersProtocol, maxHello, func(ctx context.Context, from p2p.PeerID, request []byte) ([]byte, error) {
-		m, known := n.memberOf(from)
-		if !known {
-			return nil, croft.E(croft.ErrTxRights, string(from), "it is not a member")
+		m, err := n.insider(from)
+		if err != nil {
+			return nil, err
 		}
 		return n.Study.GiveAnswers(ctx, m.ID, request)
 	})
@@ -117,8 +118,8 @@ func (n *Node) serve() {
 // serveBlobs gives members the blobs of studies.
 func (n *Node) serveBlobs() {
 	p2p.ServeBlobs(n.Host, func(from p2p.PeerID, hash croft.Hash) ([]byte, error) {
-		if m, _ := n.memberOf(from); slices.ContainsFunc(n.guests(), func(g croft.Member) bool { return g.ID == m.ID }) {
-			return nil, croft.E(croft.ErrTxRights, m.Name, "it is a guest, and blobs are of studies")
+		if _, err := n.insider(from); err != nil {
+			return nil, err
 		}
 		return n.Blobs.Get(hash)
 	})
@@ -186,13 +187,6 @@ func (n *Node) meet(ctx context.Context) error {
 				return err
 			}
 			n.greetedBack(ctx, f, failures[i])
-			if f.misses == 3 || f.misses == 9 { // it may have moved when this node did: others may know where it is
-				for _, other := range friends {
-					if other.misses == 0 {
-						other.again = time.Time{}
-					}
-				}
-			}
 		}
 		select {
 		case <-ctx.Done():
@@ -228,7 +222,7 @@ func (n *Node) partFrom(friends map[p2p.PeerID]*friend) {
 // answer are closed: the next call dials anew.
 func (n *Node) greet(ctx context.Context, m croft.Member, doubtful bool) error {
 	peer := p2p.PeerOf(m.Node)
-	if addrs := n.book(peer); len(addrs) > 0 && !slices.Contains(n.Host.Connected(), peer) {
+	if addrs := n.places(peer); len(addrs) > 0 && !slices.Contains(n.Host.Connected(), peer) {
 		_ = n.Host.Learn(addrs...) // a damaged book entry is overwritten at the next greeting
 	}
 	greeting, _ := json.Marshal(n.hello())
@@ -331,17 +325,19 @@ const maxOthers = 64
 
 // others returns where other members were last reached, for one who is new or was
 // away for long.
-func (n *Node) others(asker p2p.PeerID) (addrs []string) {
+func (n *Node) others(caller p2p.PeerID) (addrs []string) {
 	for _, m := range n.everybody() {
-		if peer := p2p.PeerOf(m.Node); peer != asker && m.ID != n.Self {
+		if peer := p2p.PeerOf(m.Node); peer != caller && m.ID != n.Self {
 			addrs = append(addrs, n.book(peer)...)
 		}
 	}
 	return addrs[:min(len(addrs), maxOthers)]
 }
 
-// hear takes note of members' addresses that another member told. What a peer said
-// of itself counts more; whoever answers there proves that it is that peer.
+// hear takes note of members' addresses that another member told. The book keeps what
+// a peer said of itself; but it may have moved since, and this node too, so that neither
+// finds the other: what others say is tried beside the book. Whoever answers there
+// proves that it is that peer.
 func (n *Node) hear(addrs []string) {
 	told := map[p2p.PeerID][]string{}
 	for _, a := range addrs[:min(len(addrs), maxOthers)] {
@@ -349,10 +345,34 @@ func (n *Node) hear(addrs []string) {
 		told[peer] = append(told[peer], a)
 	}
 	for peer, addrs := range told {
-		if peer != n.Host.ID() && n.admits(peer) && len(n.book(peer)) == 0 {
+		if peer == n.Host.ID() || !n.admits(peer) {
+			continue
+		}
+		if len(n.book(peer)) == 0 {
 			n.learn(peer, addrs)
 		}
+		if n.Host.Learn(append(n.book(peer), addrs...)...) != nil {
+			continue // they are no addresses
+		}
+		n.hearsay.mu.Lock()
+		older := slices.DeleteFunc(n.hearsay.of[peer], func(a string) bool { return slices.Contains(addrs, a) })
+		addrs = append(addrs, older...) // the latest first: what is told can be wrong
+		n.hearsay.of[peer] = addrs[:min(len(addrs), maxAddrs)]
+		n.hearsay.mu.Unlock()
 	}
+}
+
+// hearsay is where others say that members are.
+type hearsay struct {
+	mu sync.Mutex
+	of map[p2p.PeerID][]string
+}
+
+// places returns where a peer may be: as it said itself, and as others say.
+func (n *Node) places(peer p2p.PeerID) []string {
+	n.hearsay.mu.Lock()
+	defer n.hearsay.mu.Unlock()
+	return append(n.book(peer), n.hearsay.of[peer]...)
 }
 
 func (n *Node) book(peer p2p.PeerID) (addrs []string) {
@@ -389,70 +409,6 @@ func (n *Node) rememberListen() error {
 	}
 	saved, _ := json.Marshal(listen)
 	return n.Docs.Put(addressKind, listenName, saved)
-}
-
-// admits says whether a peer is the node of a member or guest.
-func (n *Node) admits(peer p2p.PeerID) bool {
-	_, known := n.memberOf(peer)
-	return known
-}
-
-func (n *Node) memberOf(peer p2p.PeerID) (croft.Member, bool) {
-	for _, m := range n.everybody() {
-		if p2p.PeerOf(m.Node) == peer {
-			return m, true
-		}
-	}
-	return croft.Member{}, false
-}
-
-// everybody returns the members and guests. A ledger that does not know this node's own
-// is young, or its old blocks are still being fetched: the founders count then, and
-// whom the inviter's node named, and for one that was restored whomever it knew.
-func (n *Node) everybody() []croft.Member {
-	members := append(n.members(), n.guests()...)
-	if !n.cfg.observe && slices.ContainsFunc(members, func(m croft.Member) bool { return m.ID == n.Self }) {
-		return members
-	}
-	known := n.introduced()
-	if n.cfg.observe {
-		known = append(known, n.acquaintances()...)
-	}
-	for _, m := range known {
-		if !slices.ContainsFunc(members, func(o croft.Member) bool { return o.Node == m.Node }) {
-			members = append(members, m)
-		}
-	}
-	return members
-}
-
-// guests returns the guests that have a node, as members that are nothing else.
-func (n *Node) guests() (out []croft.Member) {
-	if n.light != nil {
-		return nil // it would have to ask for them; guests call full members' services
-	}
-	var hosts []croft.MemberID
-	_ = n.Chain.Range("guest/", func(_ string, raw []byte) { // a closed node has none
-		if g, _, err := ledger.Decode[ledger.Guest](raw); err == nil && !g.Gone && g.Node != (croft.PublicKey{}) {
-			out, hosts = append(out, croft.Member{ID: g.ID, Name: g.Name, Key: g.Key, Node: g.Node}), append(hosts, g.Host)
-		}
-	})
-	kept := out[:0]
-	for i, g := range out {
-		if host, known, _ := read[croft.Member](context.Background(), n, ledger.MemberKey(hosts[i])); known && !host.Revoked {
-			kept = append(kept, g)
-		}
-	}
-	return kept
-}
-
-// introduced returns the members of whom this node knows without its ledger: those
-// in the genesis, and those whom the inviter's node named, if it was to this chain.
-func (n *Node) introduced() []croft.Member {
-	if n.joined.Network != croft.NetworkID(n.genesis.Hash()) {
-		return slices.Clone(n.genesis.Members)
-	}
-	return slices.Concat(n.genesis.Members, n.joined.Members)
 }
 
 // Peers says who is connected, for screens.
@@ -508,22 +464,13 @@ type peers struct{ n *Node }
 
 func (p peers) Fetch(ctx context.Context, hash croft.Hash, most int, from ...croft.MemberID) ([]byte, error) {
 	members := p.n.everybody()
-	err := error(croft.E(croft.ErrBlob, hash.Short()))
-	for _, id := range from { // in the caller's order, each with a time of its own: one that is silent must not cost the others
-		at := slices.IndexFunc(members, func(m croft.Member) bool { return m.ID == id })
-		if at < 0 {
-			continue
-		}
-		// Time for the bytes too: the other's line may be slow, or bounded (Config.Rate).
-		within, cancel := context.WithTimeout(ctx, 10*time.Second+time.Duration(most)*4*time.Second/p2p.MinRate)
-		var data []byte
-		data, err = p2p.Fetch(within, p.n.Host, hash, most, p2p.PeerOf(members[at].Node))
-		cancel()
-		if err == nil || ctx.Err() != nil {
-			return data, err
+	var holders []p2p.PeerID
+	for _, id := range from { // in the caller's order
+		if at := slices.IndexFunc(members, func(m croft.Member) bool { return m.ID == id }); at >= 0 {
+			holders = append(holders, p2p.PeerOf(members[at].Node))
 		}
 	}
-	return nil, err
+	return p2p.Fetch(ctx, p.n.Host, hash, most, holders...)
 }
 
 func (p peers) Call(ctx context.Context, to croft.MemberID, protocol string, request []byte) ([]byte, error) {

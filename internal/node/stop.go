@@ -22,15 +22,52 @@ import (
 // second.
 const stopTime = 30 * time.Second
 
+// life is whether a node runs, and may. The zero life is that of one which has not run.
+type life struct {
+	mu    sync.Mutex    // guards what follows
+	over  bool          // it was asked to stop: nothing below changes any more
+	stop  func()        // asks Run to return
+	ended chan struct{} // closed when Run has returned
+}
+
+// begin says whether a node may run. It calls ended when it has.
+func (l *life) begin(stop func()) (ended func(), may bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return nil, false
+	}
+	done := make(chan struct{})
+	l.stop, l.ended = stop, done
+	return func() { close(done) }, true
+}
+
+// Stop asks a node to stop: Run then returns, or does nothing if it is called later.
+func (n *Node) Stop() {
+	n.life.mu.Lock()
+	defer n.life.mu.Unlock()
+	n.life.over = true
+	if n.life.stop != nil {
+		n.life.stop()
+	}
+}
+
 // part is something that runs as long as the node does.
 type part struct {
 	name string
 	run  func(context.Context) error
 }
 
-// together runs parts until all have ended; the end of ctx, or the first error, asks
-// them all to. It fails with that error, and with croft.ErrStuck if some do not.
+// together runs parts until all have ended; Stop, the end of ctx, or the first error,
+// asks them all to. It fails with that error, and with croft.ErrStuck if some do not.
 func (n *Node) together(ctx context.Context, parts []part) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended, may := n.life.begin(stop)
+	if !may {
+		return nil
+	}
+	defer ended()
 	group, ctx := errgroup.WithContext(ctx)
 	var mu sync.Mutex
 	var running []string
@@ -44,15 +81,15 @@ func (n *Node) together(ctx context.Context, parts []part) error {
 			return err
 		})
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- group.Wait() }()
+	all := make(chan error, 1)
+	go func() { all <- group.Wait() }()
 	select {
-	case err := <-ended:
+	case err := <-all:
 		return err
 	case <-ctx.Done():
 	}
 	select {
-	case err := <-ended:
+	case err := <-all:
 		return err
 	case <-time.After(stopTime):
 	}
@@ -71,10 +108,14 @@ type closer struct {
 	close func() error
 }
 
-// Close stops what Open started, last first. It may be called once Run returned. It
-// fails with croft.ErrStuck if something does not stop; the rest is closed all the
-// same.
+// Close stops the node, waits until Run has returned, and then closes what Open
+// opened, last first: nothing that still runs finds it closed. It fails with
+// croft.ErrStuck if something does not close; the rest is closed all the same.
 func (n *Node) Close() error {
+	n.Stop()
+	if n.life.ended != nil {
+		<-n.life.ended // in time: Run leaves behind what does not stop
+	}
 	var errs error
 	for _, c := range slices.Backward(n.close) {
 		done := make(chan error, 1)

@@ -66,3 +66,38 @@ func TestStuck(t *testing.T) {
 		close(release)
 	})
 }
+
+// TestCloseWaitsForRun: whoever closes a node that runs, or is about to, closes nothing
+// under the hands of its parts.
+func TestCloseWaitsForRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &Node{}
+		closed := make(chan struct{})
+		n.close = []closer{{"documents", func() error { close(closed); return nil }}}
+		lastWord := func(ctx context.Context) error { // a part that writes on while it ends
+			<-ctx.Done()
+			time.Sleep(stopTime / 2)
+			select {
+			case <-closed:
+				return errors.New("documents: file already closed")
+			default:
+				return nil
+			}
+		}
+		ran := make(chan error)
+		go func() { ran <- n.together(t.Context(), []part{{"studies", lastWord}}) }()
+		synctest.Wait()
+		go func() {
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+		<-closed
+		if err := n.together(t.Context(), []part{{"late", func(context.Context) error { t.Error("it runs"); return nil }}}); err != nil {
+			t.Errorf("run after its end: %v", err)
+		}
+	})
+}

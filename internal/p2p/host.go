@@ -53,10 +53,10 @@ type Config struct {
 	// Welcome, and nothing more. nil: nobody.
 	Guest func(PeerID) bool
 	// Relay offers admitted peers that cannot be dialled to be reached through this
-	// host, within limits.
-	Relay bool
-	// Rate bounds the bytes a second of calls and tunnels, each way by itself; at least
-	// MinRate, 0: any.
+	// host, within these limits; zero: it offers nothing.
+	Relay Relaying
+	// Rate bounds the bytes a second of calls, of tunnels and of what is carried for
+	// others, each way by itself; at least MinRate, 0: any.
 	Rate int
 }
 
@@ -73,11 +73,12 @@ type Host struct {
 
 	outward, inward pace
 
-	sent  *metrics.BandwidthCounter
-	relay *relay.Relay // nil if it offers none
+	sent    *metrics.BandwidthCounter
+	relay   *relay.Relay // nil if it offers none
+	carrier *carrier     // what the relay sees of the host
 
 	announcing sync.Mutex // guards mdns
-	mdns       io.Closer  // nil if it listens on this machine only
+	mdns       *announcer // nil if it listens on this machine only
 
 	mu     sync.Mutex                        // guards the two below
 	places map[peer.ID]time.Time             // relays that hand on to this host, and until when
@@ -145,8 +146,8 @@ func Listen(c Config) (*Host, error) {
 			return nil, err
 		}
 	}
-	if c.Relay {
-		if err := h.offer(); err != nil {
+	if c.Relay != (Relaying{}) {
+		if err := h.offer(c.Relay); err != nil {
 			h.Close()
 			return nil, fmt.Errorf("p2p: %w", err)
 		}
@@ -255,7 +256,7 @@ func (h *Host) Close() error {
 	h.stop()
 	h.announcing.Lock()
 	if h.mdns != nil {
-		h.mdns.Close()
+		h.mdns.close()
 	}
 	h.announcing.Unlock()
 	if h.relay != nil {

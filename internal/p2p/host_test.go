@@ -395,6 +395,12 @@ func TestFetch(t *testing.T) {
 			}
 			return blob, nil
 		})
+		add(6, func(croft.Hash) ([]byte, error) { return nil, croft.E(croft.ErrTxRights, "b", "it is a guest") })
+		for i, want := range map[int]croft.Code{1: croft.ErrBlob, 4: croft.ErrTxRights} {
+			if _, err := a.Call(t.Context(), peers[i], blobProto, hash[:], len(blob)); !errors.Is(err, want) || strings.Contains(err.Error(), "alice") {
+				t.Errorf("%s is asked: %v, want %v", peers[i], err, want)
+			}
+		}
 		if got, err := Fetch(t.Context(), a, hash, len(blob), peers...); err != nil || !bytes.Equal(got, blob) {
 			t.Errorf("got %d bytes, %v", len(got), err)
 		}

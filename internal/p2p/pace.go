@@ -10,8 +10,8 @@ import (
 
 // A host may be told how many bytes a second its streams carry, calls and tunnels
 // together, each way by itself. Streams take turns by small pieces, so that consensus
-// does not wait for a large blob. What this host hands on as a relay has limits of its
-// own, and the few bytes that hold connections open are not counted.
+// does not wait for a large blob. What it carries for others counts too (relay.go); the
+// few bytes that hold connections open do not.
 
 // MinRate is the least number of bytes a second that a host can be told: below it calls
 // would break off as if their peer were dead.

@@ -3,7 +3,9 @@ package p2p
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"io"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -73,4 +75,57 @@ func TestPace(t *testing.T) {
 			t.Error("a closed host goes on writing")
 		}
 	})
+}
+
+// piped is the reading end of a pipe as a stream.
+type piped struct {
+	network.Stream
+	end net.Conn
+}
+
+func (p piped) Read(data []byte) (int, error)     { return p.end.Read(data) }
+func (p piped) SetReadDeadline(t time.Time) error { return p.end.SetReadDeadline(t) }
+
+// TestFetchWantsAPace: whoever is silent or drips costs ten seconds, however much was
+// asked for; a slow line has its time. In virtual time.
+func TestFetchWantsAPace(t *testing.T) {
+	const size = 1_000_000
+	for name, c := range map[string]struct {
+		bytes int           // at once
+		every time.Duration // after which as many follow
+		ends  time.Duration
+		comes bool
+	}{
+		"silent":                 {1, time.Hour, fetchStart, false},
+		"one byte a second":      {1, time.Second, fetchStart, false},
+		"20 kB/s":                {2_000, 100 * time.Millisecond, 50 * time.Second, false}, // 10 s + 40 µs a byte, which is as many as have come by then
+		"30 kB/s":                {3_000, 100 * time.Millisecond, 33 * time.Second, true},
+		"all after nine seconds": {4 + size, 9 * time.Second, 9 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				here, there := net.Pipe()
+				var sending sync.WaitGroup
+				sending.Go(func() {
+					data := binary.BigEndian.AppendUint32(nil, size)
+					data = append(data, make([]byte, size)...)
+					for len(data) > 0 {
+						time.Sleep(c.every)
+						now := data[:min(len(data), c.bytes)]
+						if _, err := there.Write(now); err != nil {
+							return
+						}
+						data = data[len(now):]
+					}
+				})
+				begun := time.Now()
+				got, err := readFrame(&brisk{piped{end: here}, begun.Add(fetchStart)}, size, func(int) error { return nil })
+				if took := time.Since(begun); (err == nil) != c.comes || c.comes && len(got) != size || took < c.ends-time.Second || took > c.ends+time.Second {
+					t.Errorf("%d bytes after %v: %v", len(got), took, err)
+				}
+				here.Close()
+				sending.Wait()
+			})
+		})
+	}
 }

@@ -6,10 +6,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
 	"github.com/multiformats/go-multiaddr"
@@ -24,38 +27,178 @@ import (
 // sees who talks with whom, when and how much. Where two routers let them, the ends
 // then find a direct way (libp2p's DCUtR) and new calls take that.
 
-// What one relay does for others, so that it is not a burden to who offers it. A
-// circuit that has reached a limit is cut, and the ends open another.
-var relayLimits = relay.Resources{
-	Limit:                 &relay.RelayLimit{Duration: 2 * time.Hour, Data: 1 << 30}, // bytes each way
-	ReservationTTL:        30 * time.Minute,
-	MaxReservations:       64, // members that are reached through it
-	MaxReservationsPerIP:  64, // many may be behind one router
-	MaxReservationsPerASN: 64,
-	MaxCircuits:           32, // of one member
-	BufferSize:            8 << 10,
+// Relaying bounds what a host carries for peers that cannot be dialled, so that it is
+// no burden to who offers it. The zero value carries nothing.
+type Relaying struct {
+	// Circuits are those that it holds at once, of all peers together.
+	Circuits int
+	// Each is how many bytes one circuit carries, each way. Then it is cut, and the
+	// ends open another.
+	Each int64
+	// Daily is how many bytes all circuits together carry in 24 hours. Then they are
+	// cut, and there are no more until the 24 hours are over. A restart begins anew.
+	Daily int64
 }
+
+// UsualRelaying is for a member whose line has room for two or three others.
+var UsualRelaying = Relaying{Circuits: 64, Each: 1e9, Daily: 10e9}
+
+const (
+	maxReserved  = 64 // peers that are reached through one host
+	maxOfOne     = 32 // circuits of one peer
+	circuitTime  = 2 * time.Hour
+	relayingTime = 24 * time.Hour
+)
 
 // limited lets calls and tunnels use connections through a relay: they are what a
 // member without another way has.
 const limited = "croft"
 
 // offer makes the host a relay.
-func (h *Host) offer() (err error) {
-	h.relay, err = relay.New(h.host, relay.WithResources(relayLimits), relay.WithACL(members(h.allow)),
-		relay.WithReservationAddressFilter(func(multiaddr.Multiaddr) bool { return true }))
+func (h *Host) offer(limits Relaying) (err error) {
+	h.carrier = &carrier{Host: h.host, h: h, limits: limits}
+	h.relay, err = relay.New(h.carrier, relay.WithACL(h.carrier), relay.WithResources(relay.Resources{
+		Limit:                 &relay.RelayLimit{Duration: circuitTime, Data: limits.Each},
+		ReservationTTL:        30 * time.Minute,
+		MaxReservations:       maxReserved,
+		MaxReservationsPerIP:  maxReserved, // many may be behind one router
+		MaxReservationsPerASN: maxReserved,
+		MaxCircuits:           min(maxOfOne, limits.Circuits),
+		BufferSize:            8 << 10,
+	}), relay.WithReservationAddressFilter(func(multiaddr.Multiaddr) bool { return true }))
 	return err
 }
 
-// members says who may use a relay.
-type members func(PeerID) bool
+// Load is what a host carries for others, and has carried.
+type Load struct {
+	Circuits int   `json:"circuits"` // open now
+	Bytes    int64 `json:"bytes"`    // since the host started
+	Left     int64 `json:"left"`     // bytes until no more are carried for a while; see Relaying.Daily
+}
+
+// Carries says what this host carries for others, if it is a relay.
+func (h *Host) Carries() (load Load, relays bool) {
+	if h.carrier == nil {
+		return load, false
+	}
+	return h.carrier.load(time.Now()), true
+}
+
+// carrier is the host as libp2p's relay sees it: it counts what circuits carry, and
+// has them keep to the host's pace. It is also asked who may use the relay.
+type carrier struct {
+	host.Host
+	h      *Host
+	limits Relaying
+
+	mu    sync.Mutex // guards the rest
+	open  int        // circuits
+	total int64      // bytes carried
+	began time.Time  // of the 24 hours that are counted
+	spent int64      // bytes in them
+}
+
+var (
+	errSpent = errors.New("it has carried its bytes for today")
+	errFull  = errors.New("it carries as many circuits as it may")
+)
+
+func (c *carrier) load(at time.Time) Load {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turn(at)
+	return Load{c.open, c.total, c.limits.Daily - c.spent}
+}
+
+// turn begins to count anew when 24 hours are over.
+func (c *carrier) turn(at time.Time) {
+	if at.Sub(c.began) >= relayingTime {
+		c.began, c.spent = at, 0
+	}
+}
+
+// carry takes so many bytes on the account of the day, or says that it is full.
+func (c *carrier) carry(n int, at time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.turn(at); c.limits.Daily-c.spent < int64(n) {
+		c.spent = c.limits.Daily // what is left is too little to be of use
+		return errSpent
+	}
+	c.spent, c.total = c.spent+int64(n), c.total+int64(n)
+	return nil
+}
 
 // AllowReserve implements relay.ACLFilter.
-func (m members) AllowReserve(p peer.ID, _ multiaddr.Multiaddr) bool { return m(PeerID(p.String())) }
+func (c *carrier) AllowReserve(p peer.ID, _ multiaddr.Multiaddr) bool {
+	return c.load(time.Now()).Left > 0 && c.h.allow(PeerID(p.String()))
+}
 
 // AllowConnect implements relay.ACLFilter.
-func (m members) AllowConnect(from peer.ID, _ multiaddr.Multiaddr, to peer.ID) bool {
-	return m(PeerID(from.String())) && m(PeerID(to.String()))
+func (c *carrier) AllowConnect(from peer.ID, _ multiaddr.Multiaddr, to peer.ID) bool {
+	return c.AllowReserve(from, nil) && c.AllowReserve(to, nil)
+}
+
+// SetStreamHandler implements host.Host: what a peer that asks for a circuit sends
+// and gets is carried.
+func (c *carrier) SetStreamHandler(id protocol.ID, f network.StreamHandler) {
+	c.Host.SetStreamHandler(id, func(s network.Stream) { f(&half{Stream: c.h.paced(s), c: c, own: ownAnswer}) })
+}
+
+// NewStream implements host.Host: it is the other half of a circuit.
+func (c *carrier) NewStream(ctx context.Context, to peer.ID, protocols ...protocol.ID) (network.Stream, error) {
+	c.mu.Lock()
+	full := c.open >= c.limits.Circuits
+	if !full {
+		c.open++
+	}
+	c.mu.Unlock()
+	if full {
+		return nil, errFull
+	}
+	end := sync.OnceFunc(func() { c.mu.Lock(); c.open--; c.mu.Unlock() })
+	s, err := c.Host.NewStream(ctx, to, protocols...)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	return &half{Stream: c.h.paced(s), c: c, end: end}, nil
+}
+
+// half is one half of a circuit: a stream to one of its ends.
+type half struct {
+	network.Stream
+	c   *carrier
+	own int    // bytes that may still be the relay's own answer, a refusal say: they are not counted
+	end func() // of the circuit; nil: the other half says it
+}
+
+// ownAnswer is the most that libp2p's relay says itself.
+const ownAnswer = 4 << 10
+
+func (s *half) Write(data []byte) (int, error) {
+	counted := max(0, len(data)-s.own)
+	s.own -= len(data) - counted
+	if err := s.c.carry(counted, time.Now()); counted > 0 && err != nil {
+		return 0, err
+	}
+	return s.Stream.Write(data)
+}
+
+func (s *half) Close() error {
+	s.ended()
+	return s.Stream.Close()
+}
+
+func (s *half) Reset() error {
+	s.ended()
+	return s.Stream.Reset()
+}
+
+func (s *half) ended() {
+	if s.end != nil {
+		s.end()
+	}
 }
 
 // Reserve asks a peer that relays to hand on connections to this host, and returns

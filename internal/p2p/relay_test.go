@@ -11,15 +11,14 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/multiformats/go-multiaddr"
 )
 
-// relayed makes a host that relays, one that nobody can dial and that is reached
-// through it, and one more member who knows the way.
-func relayed(t *testing.T, allow func(PeerID) bool) (relay, hidden, visitor *Host) {
+// relayed makes a host that relays within limits, one that nobody can dial and that is
+// reached through it, and one more member who knows the way.
+func relayed(t *testing.T, allow func(PeerID) bool, limits Relaying, rate int) (relay, hidden, visitor *Host) {
 	t.Helper()
 	var err error
-	if relay, err = Listen(Config{Key: secret(1), Listen: []string{anyTCP, anyQUIC}, Allow: allow, Relay: true}); err != nil {
+	if relay, err = Listen(Config{Key: secret(1), Listen: []string{anyTCP, anyQUIC}, Allow: allow, Relay: limits, Rate: rate}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { relay.Close() })
@@ -47,7 +46,7 @@ func relayed(t *testing.T, allow func(PeerID) bool) (relay, hidden, visitor *Hos
 // A member with outbound connections only takes part: calls and tunnels both ways,
 // and again after the relay has hung up.
 func TestThroughARelay(t *testing.T) {
-	relay, hidden, visitor := relayed(t, all)
+	relay, hidden, visitor := relayed(t, all, UsualRelaying, 0)
 	hidden.Handle("echo/1", 1<<20, echo)
 	visitor.Handle("echo/1", 1<<20, echo)
 	large := make([]byte, 1<<20)
@@ -105,7 +104,7 @@ func TestThroughARelay(t *testing.T) {
 func TestRelaysAreForMembers(t *testing.T) {
 	var out atomic.Pointer[PeerID] // who is no member
 	member := func(p PeerID) bool { stranger := out.Load(); return stranger == nil || p != *stranger }
-	relay, hidden, visitor := relayed(t, member)
+	relay, hidden, visitor := relayed(t, member, UsualRelaying, 0)
 	visitorID, hiddenID := visitor.ID(), hidden.ID()
 	other := realHost(t, 4, all, anyTCP)
 	if err := hidden.Learn(other.Addrs()...); err != nil {
@@ -124,7 +123,7 @@ func TestRelaysAreForMembers(t *testing.T) {
 		t.Errorf("without a place it is at %v", hidden.Addrs())
 	}
 	// Over a connection that was open before, too.
-	if m := members(member); m.AllowConnect(peerOf(t, visitor), nil, peerOf(t, hidden)) || m.AllowReserve(peerOf(t, hidden), nil) || !m.AllowReserve(peerOf(t, visitor), nil) {
+	if m := relay.carrier; m.AllowConnect(peerOf(t, visitor), nil, peerOf(t, hidden)) || m.AllowReserve(peerOf(t, hidden), nil) || !m.AllowReserve(peerOf(t, visitor), nil) {
 		t.Error("the relay asks somebody else who its members are")
 	}
 	_, err = hidden.Reserve(t.Context(), "nobody")
@@ -139,21 +138,105 @@ func peerOf(t *testing.T, h *Host) peer.ID {
 	return id
 }
 
+// A relay carries so many circuits, and so many bytes in a day, and no more; others that
+// wait for a place are told that it has none.
+func TestRelaysHaveLimits(t *testing.T) {
+	relay, hidden, visitor := relayed(t, all, Relaying{Circuits: 1, Each: 1e9, Daily: 1e6}, 0)
+	hidden.Handle("echo/1", 1<<20, echo)
+	if _, err := visitor.Call(t.Context(), hidden.ID(), "echo/1", make([]byte, 100_000), MaxAnswer); err != nil {
+		t.Fatal(err)
+	}
+	load, relays := relay.Carries()
+	if load.Circuits != 1 || load.Bytes < 200_000 || load.Bytes > 300_000 || load.Left != 1e6-load.Bytes || !relays {
+		t.Errorf("100 kB there and back are %+v, %t", load, relays)
+	}
+	if load, relays := visitor.Carries(); relays || load != (Load{}) {
+		t.Errorf("who relays nothing carries %+v", load)
+	}
+	third := realHost(t, 4, all)
+	if err := third.Learn(hidden.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	_, err := third.Call(t.Context(), hidden.ID(), "echo/1", nil, MaxAnswer)
+	wantPeerError(t, "a second circuit of one", err)
+
+	// The day's bytes end in the middle of an answer, and with them the circuit.
+	_, err = visitor.Call(t.Context(), hidden.ID(), "echo/1", make([]byte, 600_000), MaxAnswer)
+	wantPeerError(t, "more than a day's bytes", err)
+	eventually(t, "the circuit is cut", func() bool { load, _ = relay.Carries(); return load.Circuits == 0 })
+	if load.Bytes > 1e6 || load.Left != 0 {
+		t.Errorf("a million bytes were allowed: %+v", load)
+	}
+	_, err = hidden.Reserve(t.Context(), relay.ID())
+	wantPeerError(t, "a place at one that is done for the day", err)
+
+	// A day later it goes on.
+	relay.carrier.mu.Lock()
+	relay.carrier.began = time.Now().Add(-relayingTime)
+	relay.carrier.mu.Unlock()
+	if _, err := hidden.Reserve(t.Context(), relay.ID()); err != nil {
+		t.Error(err)
+	}
+	visitor.Drop(hidden.ID())
+	if err := visitor.Learn(hidden.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := visitor.Call(t.Context(), hidden.ID(), "echo/1", make([]byte, 100_000), MaxAnswer); err != nil {
+		t.Error(err)
+	}
+	if load, _ := relay.Carries(); load.Left < 500_000 || load.Left > 1e6-200_000 {
+		t.Errorf("on the second day: %+v", load)
+	}
+}
+
+// What is carried for others keeps to the host's own pace.
+func TestRelaysKeepTheirPace(t *testing.T) {
+	relay, hidden, visitor := relayed(t, all, UsualRelaying, 1e6)
+	hidden.Handle("echo/1", 1<<20, echo)
+	begun := time.Now()
+	if _, err := visitor.Call(t.Context(), hidden.ID(), "echo/1", make([]byte, 400_000), MaxAnswer); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*pace{&relay.outward, &relay.inward} { // both halves, at a megabyte a second
+		p.mu.Lock()
+		if used := p.free.Sub(begun); used < 800*time.Millisecond-slack {
+			t.Errorf("800 kB that it carried are %v of its time", used)
+		}
+		p.mu.Unlock()
+	}
+}
+
+// eventually waits for what happens at another host.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.After(5 * time.Minute); !is(); {
+		select {
+		case <-end:
+			t.Fatalf("waited in vain: %s", what)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // What is heard in the building is a hint about members, and outlives what is learned
 // from elsewhere.
 func TestPeersInTheBuilding(t *testing.T) {
 	a, b := realHost(t, 1, func(p PeerID) bool { return p == PeerOf(public(2)) }), realHost(t, 2, all, anyTCP)
 	stranger := realHost(t, 3, all, anyTCP)
 	b.Handle("echo/1", 10, echo)
-	info := func(h *Host) peer.AddrInfo {
-		return peer.AddrInfo{ID: h.host.ID(), Addrs: h.swarm.ListenAddresses()}
+	says := func(h *Host) (texts []string) {
+		for _, addr := range h.Addrs() {
+			texts = append(texts, mdnsAddr+addr)
+		}
+		return texts
 	}
-	a.HandlePeerFound(info(stranger))
-	a.HandlePeerFound(peer.AddrInfo{ID: b.host.ID(), Addrs: make([]multiaddr.Multiaddr, maxNear+1)})
-	if len(a.near) != 0 {
-		t.Errorf("it remembers %v", a.near)
+	many := slices.Repeat(says(b), maxNear+1)
+	for _, texts := range [][]string{nil, says(stranger), many, b.Addrs(), {mdnsAddr}, {mdnsAddr + "\xff"}} {
+		if a.heard(texts); len(a.near) != 0 {
+			t.Errorf("of %.80q it remembers %v", texts, a.near)
+		}
 	}
-	a.HandlePeerFound(info(b))
+	a.heard(says(b))
 	if err := a.Learn("/ip4/127.0.0.1/tcp/1/p2p/" + string(b.ID())); err != nil { // an old address
 		t.Fatal(err)
 	}

@@ -19,6 +19,8 @@
 package pay
 
 import (
+	"slices"
+
 	"croft"
 )
 
@@ -33,7 +35,7 @@ func Due(deposit, owed, credited, paid croft.Credits) croft.Credits {
 // for this one, the till admits no other.
 type Call struct {
 	Service croft.ServiceID
-	Terms   croft.Hash    // croft.Service.Terms, or the hash of a quote
+	Terms   croft.Hash    // croft.Service.Terms, or the hash of a croft.Quote
 	Request croft.Hash    // croft.RequestHash
 	Price   croft.Credits // at most
 }
@@ -102,6 +104,33 @@ func VerifyVoucher(scope croft.Scope, c croft.Channel, v croft.SignedVoucher) bo
 // VerifyReceipt says whether the channel's till signed r in the scope.
 func VerifyReceipt(scope croft.Scope, c croft.Channel, r croft.SignedReceipt) bool {
 	return r.Receipt.Channel == c.ID && scope.Verify(c.Till, croft.ReceiptDomain, croft.Encode(r.Receipt), r.Signature)
+}
+
+// SealQuote signs a quote.
+func SealQuote(scope croft.Scope, q croft.Quote, sign Sign) []byte {
+	return croft.Encode(croft.SignedQuote{Quote: q, Signature: sign(scope, croft.QuoteDomain, croft.Encode(q))})
+}
+
+// CheckQuote decodes a quote and checks that one of a service's tills signed it, for
+// this service as it is offered now, and this request. Whether it has expired is for
+// the till to say. It fails with croft.ErrQuote or croft.ErrEncoding.
+func CheckQuote(scope croft.Scope, s croft.Service, request croft.Hash, raw []byte) (croft.Quote, error) {
+	var q croft.SignedQuote
+	if err := decode(raw, &q); err != nil {
+		return q.Quote, err
+	}
+	signed := slices.ContainsFunc(s.Tills, func(till croft.PublicKey) bool {
+		return scope.Verify(till, croft.QuoteDomain, croft.Encode(q.Quote), q.Signature)
+	})
+	switch {
+	case !signed:
+		return q.Quote, croft.E(croft.ErrQuote, "the service's till did not sign it for this network")
+	case q.Quote.Service != s.ID() || q.Quote.Terms != s.Terms() || q.Quote.Request != request:
+		return q.Quote, croft.E(croft.ErrQuote, "it is for another service, price or request")
+	case q.Quote.Price > s.Price.Most:
+		return q.Quote, croft.E(croft.ErrQuote, "it is above the most that a call of the service costs")
+	}
+	return q.Quote, nil
 }
 
 // Countersign adds the payer's word that the result arrived.

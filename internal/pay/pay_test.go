@@ -570,6 +570,7 @@ func TestGolden(t *testing.T) {
 	samples := map[string][]byte{
 		"voucher": SealVoucher(e.scope, v, e.payer), "receipt": SealReceipt(e.scope, r, e.till),
 		"countersigned": croft.Encode(Countersign(e.scope, e.receipt(t, r), e.payer)),
+		"quote":         SealQuote(e.scope, croft.Quote{Service: v.Service, Terms: v.Terms, Request: v.Request, Price: 5, Expires: 1_700_000_000}, e.till),
 		"channel":       croft.Encode(e.channel), "journal: admitted": a.Entry, "journal: finished": done,
 		"till": till.Snapshot(), "purse": p.Snapshot(),
 	}
@@ -603,6 +604,19 @@ func FuzzCheckVoucher(f *testing.F) {
 	})
 }
 
+func FuzzCheckQuote(f *testing.F) {
+	e := newEnds(100)
+	s := croft.Service{Provider: croft.MemberID{2}, Name: "scans", Price: croft.Price{Most: 9, Quoted: true}, Tills: []croft.PublicKey{e.channel.Till}}
+	good := croft.Quote{Service: s.ID(), Terms: s.Terms(), Request: croft.Hash{1}, Price: 5, Expires: 2}
+	f.Add(SealQuote(e.scope, good, e.till))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if q, err := CheckQuote(e.scope, s, croft.Hash{1}, raw); err == nil && !bytes.Equal(SealQuote(e.scope, q, e.till), raw) {
+			t.Fatal("a quote that the till did not sign")
+		}
+	})
+}
+
 func FuzzCheckReceipt(f *testing.F) {
 	e := newEnds(100)
 	f.Add(SealReceipt(e.scope, croft.Receipt{Channel: e.channel.ID, Number: 1, Credited: 5}, e.till))
@@ -632,6 +646,39 @@ func FuzzLoadTill(f *testing.F) {
 			t.Fatalf("after recovery: spent %d, credited %d", till.Spent, till.Credited)
 		}
 	})
+}
+
+// A quote is a till's of this service, for its price as it stands and for this request.
+func TestRefusedQuotes(t *testing.T) {
+	e := newEnds(100)
+	s := croft.Service{Provider: croft.MemberID{2}, Name: "scans", Price: croft.Price{Most: 9, Quoted: true}, Tills: []croft.PublicKey{{7}, e.channel.Till}}
+	good := croft.Quote{Service: s.ID(), Terms: s.Terms(), Request: croft.Hash{1}, Price: 9, Expires: 2}
+	check := func(s croft.Service, q croft.Quote, scope croft.Scope, sign Sign) error {
+		_, err := CheckQuote(e.scope, s, croft.Hash{1}, SealQuote(scope, q, sign))
+		return err
+	}
+	if err := check(s, good, e.scope, e.till); err != nil {
+		t.Fatal(err)
+	}
+	other := e.scope
+	other.Chain = "croft-test-2"
+	dearer := s
+	dearer.Price.Most = 10
+	for name, err := range map[string]error{
+		"another key":      check(s, good, e.scope, e.payer),
+		"another chain":    check(s, good, other, e.till),
+		"another price":    check(dearer, good, e.scope, e.till),
+		"another service":  check(s, croft.Quote{Service: croft.ServiceID{1}, Terms: good.Terms, Request: good.Request, Price: 1}, e.scope, e.till),
+		"another request":  check(s, croft.Quote{Service: good.Service, Terms: good.Terms, Request: croft.Hash{2}, Price: 1}, e.scope, e.till),
+		"more than it may": check(s, croft.Quote{Service: good.Service, Terms: good.Terms, Request: good.Request, Price: 10}, e.scope, e.till),
+	} {
+		if !errors.Is(err, croft.ErrQuote) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := CheckQuote(e.scope, s, croft.Hash{1}, nil); !errors.Is(err, croft.ErrEncoding) {
+		t.Error(err)
+	}
 }
 
 // What a paid call costs the provider's processor: one check, one admission, one

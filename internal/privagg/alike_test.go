@@ -245,6 +245,7 @@ func wrapped(t *testing.T) [2]uint64 {
 // fit, or an answer on its way: no honest seat accepts the vector.
 func TestNoMutatedReportIsAccepted(t *testing.T) {
 	seed := rand.Uint64()
+	t.Log("seed", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	c, report, hands := proved(t, Profile{3, 1}, []int64{3, -4, 0, 12}, 13, nil)
 	_, honest := answers(t, report, hands)
@@ -260,7 +261,7 @@ func TestNoMutatedReportIsAccepted(t *testing.T) {
 			at := r.IntN(len(some[seat]))
 			some[seat][at] = vdaf.Add(some[seat][at], delta)
 			if v, err := Decide(c, some); !errors.Is(err, croft.ErrShareMismatch) {
-				t.Fatalf("seed %d: number %d of seat %d's answer plus %d: %+v %v", seed, at, seat, delta, v, err)
+				t.Fatalf("number %d of seat %d's answer plus %d: %+v %v", at, seat, delta, v, err)
 			}
 			continue
 		}
@@ -268,7 +269,7 @@ func TestNoMutatedReportIsAccepted(t *testing.T) {
 		changed, blob := rewritten(hands, report.Blob, func(masked []uint64) { masked[at] = vdaf.Add(masked[at], delta) })
 		for seat, err := range verdict(c, changed, blob) {
 			if !errors.Is(err, croft.ErrProof) {
-				t.Fatalf("seed %d: number %d of the blob plus %d: seat %d says %v", seed, at, delta, seat, err)
+				t.Fatalf("number %d of the blob plus %d: seat %d says %v", at, delta, seat, err)
 			}
 		}
 	}
@@ -279,6 +280,7 @@ func TestNoMutatedReportIsAccepted(t *testing.T) {
 // sum as all others that do, bit by bit, and says `unchecked` exactly with t+1.
 func TestVerdictsUnderLostMessages(t *testing.T) {
 	seed := rand.Uint64()
+	t.Log("seed", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	x := someVector(40)
 	type deck struct {
@@ -340,7 +342,7 @@ func TestVerdictsUnderLostMessages(t *testing.T) {
 					!slices.Equal(o.Sum, x) || !slices.Equal(v.Liars, liars) || !slices.Equal(o.Liars, liars)
 			}
 			if wrong {
-				t.Fatalf("seed %d, set %d, %v, seat %d hears %d, liar %d (%v): %+v %v, %+v %v", seed, set, p, seat, k, liar, lies, v, err, o, openErr)
+				t.Fatalf("set %d, %v, seat %d hears %d, liar %d (%v): %+v %v, %+v %v", set, p, seat, k, liar, lies, v, err, o, openErr)
 			}
 		}
 	}

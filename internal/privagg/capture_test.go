@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"croft"
 	"croft/internal/tensor"
 	"croft/internal/vdaf"
 )
@@ -102,10 +103,15 @@ func TestCapturedBytesHoldNoCellLimbOrSeed(t *testing.T) {
 		for range p.Seats {
 			before.pipe()
 		}
-		for i := range p.parts() {
-			var s seed
-			io.ReadFull(&before, s[:])
-			secrets[fmt.Sprintf("seed %d of site %d", i, site)] = forms(s[:])
+		var root node
+		io.ReadFull(&before, root[:])
+		for i, T := range p.parts() {
+			hash := croft.HashOf(n.site(site))
+			for level := range p.Seats + 1 { // the same node more than once
+				over := root.down(p.Seats, level, T, hash)
+				secrets[fmt.Sprintf("node %d above part %d of site %d", level, i, site)] = forms(over[:])
+			}
+			secrets[fmt.Sprintf("seed %d of site %d", i, site)] = forms(root.seed(p.Seats, T, hash)[:])
 		}
 		captured = append(captured, r.Head, r.Blob)
 		hands := n.hands(t, site, r, in)

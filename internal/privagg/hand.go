@@ -3,6 +3,7 @@ package privagg
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"croft"
 	"croft/internal/vdaf"
@@ -25,16 +26,38 @@ func (h *Head) Hand(seat int) (*Hand, error) {
 	return &Hand{head: h, seat: seat, seeds: map[part]*seed{}}, nil
 }
 
-// OpenBox takes the seeds that the site sealed for this seat. Seeds that do not
-// equal their commitment are left out and reported: ErrBox if the box does not
-// open, ErrCommitment if a seed is wrong. The rest is kept; what is missing can
-// come from other seats.
+// OpenBox takes the seeds that grow from what the site sealed for this seat. Seeds
+// that do not equal their commitment are left out and reported: ErrBox if the box
+// does not open, ErrReport if it is not of the right size, ErrCommitment if a seed is
+// wrong. The rest is kept; what is missing can come from other seats.
 func (h *Hand) OpenBox(from *Receiver) error {
 	plaintext, err := from.Open(h.head.context.Round, h.head.wire.boxBinding(h.head.hash, h.seat), h.head.wire.Boxes[h.seat])
 	if err != nil {
 		return croft.E(croft.ErrBox, h.seat+1, err)
 	}
-	return h.Load(plaintext)
+	tops := h.head.context.Profile.tops(h.seat)
+	if len(plaintext) != nodeSize*len(tops) {
+		return croft.E(croft.ErrReport, fmt.Sprintf("%d bytes of nodes are not as many as the seat is dealt", len(plaintext)))
+	}
+	return h.Load(dealtTo(h.seat, h.head.parts, func(T part) *seed {
+		at, _ := slices.BinarySearch(tops, T.from(h.seat))
+		return node(plaintext[nodeSize*at:][:nodeSize]).seed(h.seat, T, h.head.hash)
+	}))
+}
+
+// dealtTo writes what a seat is entitled to: for each part that it may hold,
+// ascending, the part's set in 2 bytes and its seed in 32. of returns nil for a
+// seed that is to be left out.
+func dealtTo(seat int, parts []part, of func(T part) *seed) (out []byte) {
+	for _, T := range parts {
+		if T.excludes(seat) {
+			continue
+		}
+		if s := of(T); s != nil {
+			out = append(binary.BigEndian.AppendUint16(out, uint16(T)), s[:]...)
+		}
+	}
+	return out
 }
 
 // Missing returns the numbers of the parts that this seat is entitled to and does
@@ -63,8 +86,8 @@ func (h *Hand) Give(to int, wanted []int, pipe *Sender) ([]byte, error) {
 		}
 		asked[h.head.parts[i]] = true
 	}
-	plaintext := dealtTo(to, h.head.parts, func(i int) *seed {
-		if T := h.head.parts[i]; asked[T] {
+	plaintext := dealtTo(to, h.head.parts, func(T part) *seed {
+		if asked[T] {
 			return h.seeds[T]
 		}
 		return nil
@@ -89,7 +112,7 @@ func (h *Hand) giveBinding(from, to int) []byte {
 // Marshal returns the hand to keep on disk until the round is committed: 34 bytes
 // a seed. It is a secret.
 func (h *Hand) Marshal() []byte {
-	return dealtTo(h.seat, h.head.parts, func(i int) *seed { return h.seeds[h.head.parts[i]] })
+	return dealtTo(h.seat, h.head.parts, func(T part) *seed { return h.seeds[T] })
 }
 
 // Load adds the seeds of an encoded hand, checking each against its commitment.

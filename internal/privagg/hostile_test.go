@@ -94,13 +94,15 @@ func TestHeadThatTheLedgerDoesNotNameIsRefused(t *testing.T) {
 	}{
 		"another head":   {r.Header(), other.Head},
 		"one bit of it":  {r.Header(), remake(t, r, func(w *wireHead) { w.Commits[0][0] ^= 1 }).Head},
-		"a huge box":     header(remake(t, r, func(w *wireHead) { w.Boxes[0] = make([]byte, maxHead) })),
+		"a huge box":     header(remake(t, r, func(w *wireHead) { w.Boxes[0] = make([]byte, MaxHead) })),
 		"another blob":   {croft.Header{Head: r.Header().Head, Blob: other.Header().Blob, Size: r.Header().Size}, r.Head},
 		"another size":   {croft.Header{Head: r.Header().Head, Blob: r.Header().Blob, Size: r.Header().Size + 1}, r.Head},
 		"cut":            {r.Header(), r.Head[1:]},
-		"too long":       {croft.Header{}, make([]byte, maxHead+1)},
+		"too long":       {croft.Header{}, make([]byte, MaxHead+1)},
 		"not canonical":  {croft.Header{Head: croft.Sum(append(bytes.Clone(r.Head), 0))}, append(bytes.Clone(r.Head), 0)},
 		"version":        header(remake(t, r, func(w *wireHead) { w.Version = 2 })),
+		"half a proof":   header(remake(t, r, func(w *wireHead) { w.Vector = croft.Sum(nil) })),
+		"a proof":        header(remake(t, r, func(w *wireHead) { w.Vector, w.Tests = croft.Sum(nil), croft.Sum(nil) })),
 		"a commit less":  header(remake(t, r, func(w *wireHead) { w.Commits = w.Commits[1:] })),
 		"a box too many": header(remake(t, r, func(w *wireHead) { w.Boxes = append(w.Boxes, nil) })),
 	} {
@@ -322,7 +324,7 @@ func TestDealRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := Deal(good, []int64{1, 2}, pipes, strings.NewReader("too little randomness"), vdaf.Serial); err == nil {
+	if _, err := Deal(good, []int64{1, 2}, pipes, strings.NewReader("too little"), vdaf.Serial); err == nil {
 		t.Error("dealt without randomness")
 	}
 	pipes[2].Forget(0)

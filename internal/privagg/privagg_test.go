@@ -396,12 +396,12 @@ func TestShareIsTheFormula(t *testing.T) {
 		c := n.site(0)
 		parts, values := p.parts(), [][]uint64{}
 		total := make([]uint64, c.Length)
+		var root node
+		io.ReadFull(&before, root[:])
 		for i, T := range parts {
-			var s seed
-			io.ReadFull(&before, s[:])
 			v := make([]uint64, c.Length)
 			if i != c.star() {
-				vdaf.NewXOF(&s, domain(usageMask), binder(croft.HashOf(c), T)).Next(v)
+				vdaf.NewXOF(root.seed(m, T, croft.HashOf(c)), domain(usageMask), binder(croft.HashOf(c), T)).Next(v)
 			}
 			for k := range v {
 				total[k] = vdaf.Add(total[k], v[k])

@@ -15,9 +15,9 @@ import (
 // MaxLength is the largest number of elements in a vector: 128 MiB of them.
 const MaxLength = 1 << 24
 
-// maxHead bounds the encoding of a head before it is read: 126 commitments and
-// nine boxes of 70 seeds, each with an encapsulation, are 36 kB.
-const maxHead = 48 << 10
+// MaxHead bounds the encoding of a head before it is read: 126 commitments and nine
+// boxes with 251 nodes, each with an encapsulation, are 19 kB.
+const MaxHead = 24 << 10
 
 // Context is all that both sides know before a byte is sent. Every seed, mask,
 // commitment and box of a report is bound to all of it, so nothing fits another
@@ -80,7 +80,7 @@ func (r *Report) Header() croft.Header {
 
 // wireHead is a head's encoding.
 type wireHead struct {
-	Version uint8        `cbor:"1,keyasint"` // 1; 2 with a proof
+	Version uint8        `cbor:"1,keyasint"` // 1
 	Blob    croft.Hash   `cbor:"2,keyasint"`
 	Commits []croft.Hash `cbor:"3,keyasint"`          // one a part
 	Boxes   [][]byte     `cbor:"4,keyasint"`          // one a seat
@@ -89,8 +89,8 @@ type wireHead struct {
 }
 
 // Deal splits a site's encoded vector among the seats, to each of which seats
-// holds a pipe, in order. rand gives 32 bytes for each of the C(m,t) parts, and 32
-// for a proof.
+// holds a pipe, in order. rand gives 16 bytes from which all seeds grow, and 32 for
+// a proof.
 //
 // It refuses a vector that is not of c.Length elements (ErrShape), and one whose
 // Euclidean norm is not below 2^31 (ErrOverflow): sums of such vectors cannot wrap
@@ -114,22 +114,20 @@ func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader, run vdaf.W
 }
 
 func deal(c Context, n *vdaf.Norm, vector []int64, seats []*Sender, rand io.Reader, run vdaf.Workers) (*Report, error) {
-	hash, parts := croft.HashOf(c), c.Profile.parts()
-	seeds := make([]seed, len(parts))
-	commits := make([]croft.Hash, len(parts))
-	for i, T := range parts {
-		if _, err := io.ReadFull(rand, seeds[i][:]); err != nil {
-			return nil, fmt.Errorf("draw a seed: %w", err)
-		}
-		commits[i] = commit(hash, T, &seeds[i])
+	hash, m := croft.HashOf(c), c.Profile.Seats
+	var root node
+	if _, err := io.ReadFull(rand, root[:]); err != nil {
+		return nil, fmt.Errorf("draw the root of the seeds: %w", err)
 	}
-
+	var commits []croft.Hash
 	var streams []*vdaf.XOF
-	for i, T := range parts {
-		streams = append(streams, maskOf(hash, T, &seeds[i]))
+	for _, T := range c.Profile.parts() {
+		s := root.seed(m, T, hash)
+		commits = append(commits, commit(hash, T, s))
+		streams = append(streams, maskOf(hash, T, s))
 	}
 	blob := make([]byte, 8*c.elements(n))
-	head := wireHead{Version: c.version(), Commits: commits}
+	head := wireHead{Version: headVersion, Commits: commits}
 	if c.Bound == 0 {
 		if err := checkNorm(vector); err != nil {
 			return nil, err
@@ -141,7 +139,12 @@ func deal(c Context, n *vdaf.Norm, vector []int64, seats []*Sender, rand io.Read
 	}
 
 	for seat, pipe := range seats {
-		box, err := pipe.Seal(c.Round, head.boxBinding(hash, seat), dealtTo(seat, parts, func(i int) *seed { return &seeds[i] }))
+		var nodes []byte
+		for _, T := range c.Profile.tops(seat) {
+			n := root.down(m, seat, T, hash)
+			nodes = append(nodes, n[:]...)
+		}
+		box, err := pipe.Seal(c.Round, head.boxBinding(hash, seat), nodes)
 		if err != nil {
 			return nil, err
 		}
@@ -150,12 +153,7 @@ func deal(c Context, n *vdaf.Norm, vector []int64, seats []*Sender, rand io.Read
 	return &Report{Head: croft.Encode(head), Blob: blob}, nil
 }
 
-func (c Context) version() uint8 {
-	if c.Bound > 0 {
-		return 2
-	}
-	return 1
-}
+const headVersion = 1
 
 // mask writes the next numbers of the blob into a piece of it: what numbers gives
 // minus the next numbers of all streams.
@@ -221,18 +219,6 @@ func maskOf(context croft.Hash, T part, s *seed) *vdaf.XOF {
 	return vdaf.NewXOF(s, domain(usageMask), binder(context, T))
 }
 
-// dealtTo writes what a seat is entitled to: for each part that it may hold,
-// ascending, the part's set in 2 bytes and its seed in 32. of returns nil for a
-// seed that is to be left out.
-func dealtTo(seat int, parts []part, of func(i int) *seed) (out []byte) {
-	for i, T := range parts {
-		if s := of(i); !T.excludes(seat) && s != nil {
-			out = append(binary.BigEndian.AppendUint16(out, uint16(T)), s[:]...)
-		}
-	}
-	return out
-}
-
 func (w *wireHead) root() croft.Hash {
 	return croft.HashOf(wireHead{Version: w.Version, Blob: w.Blob, Commits: w.Commits, Vector: w.Vector, Tests: w.Tests})
 }
@@ -256,7 +242,7 @@ func OpenHead(c Context, header croft.Header, data []byte) (*Head, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if len(data) > maxHead {
+	if len(data) > MaxHead {
 		return nil, croft.E(croft.ErrReport, fmt.Sprintf("a head of %d bytes is too long", len(data)))
 	}
 	if croft.Sum(data) != header.Head {
@@ -271,8 +257,10 @@ func OpenHead(c Context, header croft.Header, data []byte) (*Head, error) {
 		return nil, croft.E(croft.ErrReport, err)
 	}
 	switch {
-	case h.wire.Version != c.version():
-		return nil, croft.E(croft.ErrReport, fmt.Sprintf("its version %d is not that of the study", h.wire.Version))
+	case h.wire.Version != headVersion:
+		return nil, croft.E(croft.ErrReport, fmt.Sprintf("it has version %d; this node knows %d", h.wire.Version, headVersion))
+	case (norm == nil) != h.wire.Vector.IsZero() || (norm == nil) != h.wire.Tests.IsZero():
+		return nil, croft.E(croft.ErrReport, "it has a proof where the study has none, or none where the study has proofs")
 	case len(h.wire.Commits) != len(h.parts) || len(h.wire.Boxes) != c.Profile.Seats:
 		return nil, croft.E(croft.ErrReport, "it was made for another number of seats")
 	case h.wire.Blob != header.Blob || int(header.Size) != len(data)+h.BlobSize():

@@ -62,6 +62,9 @@ type Call struct {
 type Result struct {
 	Body []byte
 	Cost croft.Credits // at most: of a call that got no receipt, all that it was promised
+	// Quoted is what the provider asked for this request, also where nothing could pay
+	// it; 0: the offer's price counts.
+	Quoted croft.Credits
 }
 
 // Dialects answers programs on this machine.
@@ -94,8 +97,10 @@ func (d Dialects) Handler() http.Handler {
 	})
 	d.openAI(mux)
 	d.inference(mux)
+	d.grpc(mux)
 	slots, room := make(chan struct{}, maxServed), semaphore.NewWeighted(maxHeld)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w = timed{w}
 		id := fmt.Sprintf("req_%016x", rand.Uint64())
 		w.Header().Set("X-Request-Id", id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -115,7 +120,7 @@ func (d Dialects) Handler() http.Handler {
 			defer control.SetReadDeadline(time.Time{})
 		}
 		if r.ContentLength != 0 { // nobody without a key takes up memory
-			if _, err := d.key(r); err != nil {
+			if _, err := d.key(r.Header); err != nil {
 				d.fail(w, r, err, Offer{})
 				return
 			}
@@ -147,15 +152,16 @@ func onLoopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// key returns the API key of a request: a bearer token, as OpenAI's clients send it.
-func (d Dialects) key(r *http.Request) (*openKey, error) {
-	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+// key returns the API key in a request's headers: a bearer token, as OpenAI's clients send it.
+func (d Dialects) key(h http.Header) (*openKey, error) {
+	secret, _ := strings.CutPrefix(h.Get("Authorization"), "Bearer ")
 	return d.Keys.find(secret)
 }
 
-// call makes a call for the key of a request, within what that may do and spend.
-func (d Dialects) call(r *http.Request, c Call) (Result, Offer, error) {
-	key, err := d.key(r)
+// call makes a call for the key in a request's headers, within what that may do and
+// spend.
+func (d Dialects) call(ctx context.Context, h http.Header, c Call) (Result, Offer, error) {
+	key, err := d.key(h)
 	if err != nil {
 		return Result{}, Offer{}, err
 	}
@@ -171,7 +177,7 @@ func (d Dialects) call(r *http.Request, c Call) (Result, Offer, error) {
 	}
 	c.Remote, c.Any = key.Remote, offer.Any
 	if offer.Here || offer.Most == 0 {
-		result, err := d.Backend.Call(r.Context(), c)
+		result, err := d.Backend.Call(ctx, c)
 		return result, offer, cmp.Or(err, result.check(c))
 	}
 	settle, err := d.Keys.spend(key, offer.Most)
@@ -179,8 +185,9 @@ func (d Dialects) call(r *http.Request, c Call) (Result, Offer, error) {
 		return Result{}, offer, err
 	}
 	c.Most = offer.Most
-	result, err := d.Backend.Call(r.Context(), c)
+	result, err := d.Backend.Call(ctx, c)
 	settle(result.Cost)
+	offer.Most = cmp.Or(result.Quoted, offer.Most)
 	return result, offer, cmp.Or(err, result.check(c))
 }
 
@@ -218,7 +225,7 @@ func status(err error) (code int, word string) {
 		return http.StatusRequestEntityTooLarge, "request_too_large"
 	}
 	switch c := croft.CodeOf(err); c {
-	case croft.ErrNoChannel, croft.ErrChannelEmpty, croft.ErrChannelClosed, croft.ErrSpendCap, croft.ErrOwed:
+	case croft.ErrNoChannel, croft.ErrChannelEmpty, croft.ErrChannelClosed, croft.ErrSpendCap, croft.ErrOwed, croft.ErrDear:
 		return http.StatusPaymentRequired, "payment_required"
 	case croft.ErrAPIKey:
 		return http.StatusUnauthorized, "invalid_api_key"
@@ -251,22 +258,21 @@ func status(err error) (code int, word string) {
 	return http.StatusInternalServerError, "internal_error"
 }
 
-// head writes what all dialects say of a failure in headers: whether to try again and
-// when, and what to pay.
-func head(w http.ResponseWriter, err error, o Offer) int {
+// head sets what all dialects say of a failure in headers: whether to try again and
+// when, and what to pay. It returns the HTTP status.
+func head(h http.Header, err error, o Offer) int {
 	code, _ := status(err)
-	w.Header().Set("Content-Type", "application/json")
 	switch code {
 	case http.StatusPaymentRequired:
-		w.Header().Set("PAYMENT-REQUIRED", quote(err, o))
-		w.Header().Set("X-Should-Retry", "false")
+		h.Set("PAYMENT-REQUIRED", quote(err, o))
+		h.Set("X-Should-Retry", "false")
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "1")
-		w.Header().Set("Retry-After-Ms", strconv.FormatInt(retryAfter.Milliseconds(), 10))
+		h.Set("Retry-After", "1")
+		h.Set("Retry-After-Ms", strconv.FormatInt(retryAfter.Milliseconds(), 10))
 	case http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", "Bearer")
+		h.Set("WWW-Authenticate", "Bearer")
 	default:
-		w.Header().Set("X-Should-Retry", "false")
+		h.Set("X-Should-Retry", "false")
 	}
 	return code
 }
@@ -302,21 +308,32 @@ func quote(err error, o Offer) string {
 
 // fail answers in the shape of the dialect that was asked.
 func (d Dialects) fail(w http.ResponseWriter, r *http.Request, err error, o Offer) {
-	switch gone := r.Context().Err() != nil; {
-	case croft.CodeOf(err) != croft.ErrInternal:
-	case gone:
-		err = croft.E(croft.ErrRequest, "its caller did not wait for the answer")
-	default:
-		d.Log.Error("call", "path", r.URL.Path, "why", err)
-		err = croft.E(croft.ErrInternal, "the node could not answer")
+	err = d.told(r.Context(), r.URL.Path, err)
+	if isGRPC(r) {
+		_ = rpcErrors.Write(w, r, rpcError(err, o)) // who does not read it is gone
+		return
 	}
-	code := head(w, err, o)
+	code := head(w.Header(), err, o)
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	body := failureOf(err)
 	if strings.HasPrefix(r.URL.Path, "/v2") {
 		body = map[string]string{"error": err.Error()}
 	}
 	json.NewEncoder(w).Encode(body)
+}
+
+// told is what a caller hears of a failure: of one without a code the sentence is for
+// the log alone.
+func (d Dialects) told(ctx context.Context, path string, err error) error {
+	switch gone := ctx.Err() != nil; {
+	case croft.CodeOf(err) != croft.ErrInternal:
+		return err
+	case gone:
+		return croft.E(croft.ErrRequest, "its caller did not wait for the answer")
+	}
+	d.Log.Error("call", "path", path, "why", err)
+	return croft.E(croft.ErrInternal, "the node could not answer")
 }
 
 // failureOf is OpenAI's error object.
@@ -350,3 +367,18 @@ func body(r *http.Request) ([]byte, error) {
 	}
 	return nil, croft.E(croft.ErrRequest, "its body did not arrive")
 }
+
+// timed is a ResponseWriter whose client must take each piece of an answer in time:
+// who does not read holds nothing up.
+type timed struct{ http.ResponseWriter }
+
+func (w timed) Write(piece []byte) (int, error) {
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime)) // net/http's writers can
+	return w.ResponseWriter.Write(piece)
+}
+
+// Flush and FlushError hand on what is written; Unwrap lets a ResponseController reach
+// the rest.
+func (w timed) Flush()                      { _ = w.FlushError() }
+func (w timed) FlushError() error           { return http.NewResponseController(w.ResponseWriter).Flush() }
+func (w timed) Unwrap() http.ResponseWriter { return w.ResponseWriter }

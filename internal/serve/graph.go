@@ -69,7 +69,7 @@ func (g *Graph) Schema() (s Schema) {
 		}
 		return out
 	}
-	return Schema{Inputs: tensors(g.program.Inputs()), Outputs: tensors(g.program.Outputs())}
+	return Schema{Inputs: tensors(g.program.Inputs()), Outputs: tensors(g.program.Outputs()), Platform: "onnx_onnxv1"}
 }
 
 // Ready always says yes: the graph is in memory.
@@ -137,12 +137,9 @@ func input(wanted onnx.Value, given values) (onnx.Tensor, error) {
 	if len(shape) == 1 && len(wanted.Shape) == 2 {
 		shape = []int{shape[0], 1}
 	}
-	n := 1
-	for _, d := range shape {
-		if d < 0 || d > maxCells/max(n, 1) {
-			return onnx.Tensor{}, croft.E(croft.ErrRequest, fmt.Sprintf("input %.40q: its shape %v is none of at most %d elements", given.Name, given.Shape, maxCells))
-		}
-		n *= d
+	n, fits := size(shape, maxCells)
+	if !fits {
+		return onnx.Tensor{}, croft.E(croft.ErrRequest, fmt.Sprintf("input %.40q: its shape %v is none of at most %d elements", given.Name, given.Shape, maxCells))
 	}
 	cells, err := texts(given, n, len(given.Shape))
 	if err != nil {
@@ -178,6 +175,18 @@ func input(wanted onnx.Value, given values) (onnx.Tensor, error) {
 
 // maxCells bounds the elements of one input of a graph.
 const maxCells = 1 << 20
+
+// size returns how many elements a shape has, if it is one of at most so many.
+func size(shape []int, most int) (n int, fits bool) {
+	n = 1
+	for _, d := range shape {
+		if d < 0 || d > most/max(n, 1) {
+			return 0, false
+		}
+		n *= d
+	}
+	return n, true
+}
 
 // shown returns elements as JSON can say them: what is not a finite number is null.
 func shown(t onnx.Tensor) any {

@@ -63,7 +63,7 @@ func TestGraphAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Schema{Inputs: []Tensor{{Name: "x", Datatype: "FP32", Shape: []int{-1, 2}}, {Name: "ward", Datatype: "BYTES", Shape: []int{-1, 1}}},
-		Outputs: []Tensor{{Name: "p", Datatype: "FP32", Shape: []int{-1, 2}}, {Name: "code", Datatype: "INT64", Shape: []int{-1, 1}}}}
+		Outputs: []Tensor{{Name: "p", Datatype: "FP32", Shape: []int{-1, 2}}, {Name: "code", Datatype: "INT64", Shape: []int{-1, 1}}}, Platform: "onnx_onnxv1"}
 	if got := g.Schema(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}

@@ -57,7 +57,7 @@ func (m *Model) Schema() (s Schema) {
 		}
 		s.Inputs = append(s.Inputs, t)
 	}
-	s.Outputs = []Tensor{{Name: m.output, Datatype: "FP64", Shape: []int{-1}}}
+	s.Platform, s.Outputs = "croft_study", []Tensor{{Name: m.output, Datatype: "FP64", Shape: []int{-1}}}
 	return s
 }
 
@@ -173,7 +173,7 @@ func texts(in values, n, deep int) ([]string, error) {
 		return croft.E(croft.ErrRequest, fmt.Sprintf("input %.40q: %s", in.Name, why))
 	}
 	text := in.Datatype == "BYTES"
-	if !text && in.Datatype != "BOOL" && !strings.HasPrefix(in.Datatype, "FP") && !strings.HasPrefix(in.Datatype, "INT") && !strings.HasPrefix(in.Datatype, "UINT") {
+	if widths[in.Datatype] == 0 {
 		return nil, bad(fmt.Sprintf("its datatype %.20q is none of FP64, FP32, INT8 to INT64, UINT8 to UINT64, BOOL, BYTES", in.Datatype))
 	}
 	out := make([]string, 0, min(n, len(in.Data)))

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -12,7 +13,7 @@ import (
 // models that predict. Names with a slash are written with %2F.
 func (d Dialects) inference(mux *http.ServeMux) {
 	server := func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, map[string]any{"name": "croft", "version": croft.EngineVersion, "extensions": []string{}})
+		reply(w, map[string]any{"name": serverName, "version": croft.EngineVersion, "extensions": []string{}})
 	}
 	mux.HandleFunc("GET /v2", server)
 	mux.HandleFunc("GET /v2/{$}", server)
@@ -32,73 +33,92 @@ func (d Dialects) inference(mux *http.ServeMux) {
 	})
 }
 
-// model finds the model that a path names.
-func (d Dialects) model(r *http.Request) (Offer, error) {
-	key, err := d.key(r)
+const serverName = "croft"
+
+// model finds the model that a request names, for the key in its headers. No version
+// means the one there is.
+func (d Dialects) model(h http.Header, name, version string) (Offer, error) {
+	key, err := d.key(h)
 	if err != nil {
 		return Offer{}, err
 	}
-	o, err := d.offer(r.PathValue("name"))
+	o, err := d.offer(name)
 	if err == nil {
 		err = key.may(o)
 	}
-	if v := r.PathValue("version"); err == nil && v != "" && v != o.version() {
-		err = croft.E(croft.ErrNotFound, "version of "+o.Name, v, "GET /v2/models/"+o.Name)
+	if err == nil && version != "" && version != o.version() {
+		err = croft.E(croft.ErrNotFound, "version of "+o.Name, version, "GET /v2/models/"+o.Name)
 	}
 	return o, err
 }
 
 func (o Offer) version() string { return strconv.FormatUint(uint64(max(o.Version, 1)), 10) }
 
-func (d Dialects) metadata(w http.ResponseWriter, r *http.Request) {
-	o, err := d.model(r)
-	var s Schema
-	if err == nil {
-		s, err = d.Backend.Schema(r.Context(), o.Name)
-	}
-	if err != nil {
-		d.fail(w, r, err, o)
-		return
-	}
-	reply(w, map[string]any{"name": o.Name, "versions": []string{o.version()}, "platform": "croft_study", "inputs": s.Inputs, "outputs": s.Outputs})
+// metadata is what the protocol says of a model.
+type metadata struct {
+	Name     string   `json:"name"`
+	Versions []string `json:"versions"`
+	Schema
 }
 
-func (d Dialects) modelReady(w http.ResponseWriter, r *http.Request) {
-	o, err := d.model(r)
+// describe says what a model is, what goes in and what comes out.
+func (d Dialects) describe(ctx context.Context, h http.Header, name, version string) (metadata, Offer, error) {
+	o, err := d.model(h, name, version)
 	if err != nil {
-		d.fail(w, r, err, o)
-		return
+		return metadata{}, o, err
 	}
-	reply(w, map[string]any{"name": o.Name, "ready": true})
+	s, err := d.Backend.Schema(ctx, o.Name)
+	return metadata{o.Name, []string{o.version()}, s}, o, err
 }
 
-func (d Dialects) infer(w http.ResponseWriter, r *http.Request) {
-	o, err := d.model(r)
-	var raw []byte
-	if err == nil {
-		raw, err = body(r)
-	}
+// predict answers a request, given as the JSON that crosses the network.
+func (d Dialects) predict(ctx context.Context, h http.Header, name, version string, raw []byte) (infer, Offer, error) {
+	o, err := d.model(h, name, version)
 	var in infer
 	if err == nil && json.Unmarshal(raw, &in) != nil {
 		err = croft.E(croft.ErrUsage, "the body is not JSON of the Open Inference Protocol", "see GET /openapi.json")
 	}
 	if err != nil {
-		d.fail(w, r, err, o)
-		return
+		return infer{}, o, err
 	}
 	var columns []string
 	for _, t := range in.Inputs {
 		columns = append(columns, t.Name)
 	}
-	result, o, err := d.call(r, Call{Name: o.Name, Request: Request{Task: Predict, Body: raw}, Columns: columns})
+	result, o, err := d.call(ctx, h, Call{Name: o.Name, Request: Request{Task: Predict, Body: raw}, Columns: columns})
 	var out infer
 	if err == nil && json.Unmarshal(result.Body, &out) != nil {
 		err = croft.E(croft.ErrEngineFailed, o.Name, "its answer is not one")
 	}
+	out.ModelName, out.ModelVersion, out.ID = o.Name, o.version(), in.ID
+	return out, o, err
+}
+
+func (d Dialects) metadata(w http.ResponseWriter, r *http.Request) {
+	out, o, err := d.describe(r.Context(), r.Header, r.PathValue("name"), r.PathValue("version"))
+	d.answer(w, r, out, o, err)
+}
+
+func (d Dialects) modelReady(w http.ResponseWriter, r *http.Request) {
+	o, err := d.model(r.Header, r.PathValue("name"), r.PathValue("version"))
+	d.answer(w, r, map[string]any{"name": o.Name, "ready": true}, o, err)
+}
+
+func (d Dialects) infer(w http.ResponseWriter, r *http.Request) {
+	raw, err := body(r)
+	if err != nil {
+		d.fail(w, r, err, Offer{})
+		return
+	}
+	out, o, err := d.predict(r.Context(), r.Header, r.PathValue("name"), r.PathValue("version"), raw)
+	d.answer(w, r, out, o, err)
+}
+
+// answer writes what came of a call: out, unless it failed.
+func (d Dialects) answer(w http.ResponseWriter, r *http.Request, out any, o Offer, err error) {
 	if err != nil {
 		d.fail(w, r, err, o)
 		return
 	}
-	out.ModelName, out.ModelVersion, out.ID = o.Name, o.version(), in.ID
 	reply(w, out)
 }

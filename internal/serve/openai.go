@@ -8,7 +8,6 @@ import (
 	"errors"
 	"math"
 	"net/http"
-	"time"
 
 	"croft"
 )
@@ -39,7 +38,7 @@ type listed struct {
 func list(o Offer) listed { return listed{o.Name, "model", o.Created, o.Provider, o.Task, o.Most} }
 
 func (d Dialects) models(w http.ResponseWriter, r *http.Request) {
-	key, err := d.key(r)
+	key, err := d.key(r.Header)
 	if err != nil {
 		d.fail(w, r, err, Offer{})
 		return
@@ -55,7 +54,7 @@ func (d Dialects) models(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d Dialects) modelByName(w http.ResponseWriter, r *http.Request) {
-	key, err := d.key(r)
+	key, err := d.key(r.Header)
 	var o Offer
 	if err == nil {
 		o, err = d.offer(r.PathValue("name"))
@@ -104,7 +103,7 @@ func (d Dialects) chat(w http.ResponseWriter, r *http.Request) {
 	if a.Stream {
 		c.Part = out.part
 	}
-	result, offer, err := d.call(r, c)
+	result, offer, err := d.call(r.Context(), r.Header, c)
 	switch {
 	case err != nil && out.begun: // OpenAI's clients raise what an event says
 		if r.Context().Err() == nil {
@@ -147,7 +146,6 @@ func (e *events) write(data []byte) error {
 		e.begun = true
 		e.w.Header().Set("Content-Type", "text/event-stream")
 	}
-	e.control.SetWriteDeadline(time.Now().Add(writeTime))
 	if _, err := e.w.Write(append(append([]byte("data: "), data...), "\n\n"...)); err != nil {
 		return err
 	}
@@ -165,7 +163,7 @@ func (d Dialects) embeddings(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, r, err, Offer{})
 		return
 	}
-	result, offer, err := d.call(r, Call{Name: a.Model, Request: Request{Task: Embed, Body: raw}})
+	result, offer, err := d.call(r.Context(), r.Header, Call{Name: a.Model, Request: Request{Task: Embed, Body: raw}})
 	if err == nil && a.Encoding == "base64" {
 		result.Body, err = inBase64(result.Body)
 	}
@@ -199,7 +197,6 @@ func inBase64(text []byte) ([]byte, error) {
 }
 
 func reply(w http.ResponseWriter, value any) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime)) // who does not read holds nothing up
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(value)
 }

@@ -8,6 +8,8 @@
 //	dialects.go  the HTTP server for programs on this machine
 //	openai.go    dialect: OpenAI's /v1
 //	oip.go       dialect: the Open Inference Protocol's /v2
+//	grpc.go      dialect: the same over gRPC
+//	contents.go  its tensors
 //	apikeys.go   who may call
 //
 // The package does not know of payment: whoever calls an engine decides that first.
@@ -55,6 +57,13 @@ type Engine interface {
 	Ready(ctx context.Context) error
 }
 
+// Quoter is an Engine that names a price for each request.
+type Quoter interface {
+	Engine
+	// Quote returns what an answer to a request costs. It fails as Infer does.
+	Quote(ctx context.Context, r Request) (croft.Credits, error)
+}
+
 // Tensor is one named input or output of a model: see the Open Inference Protocol.
 type Tensor struct {
 	Name     string   `json:"name" cbor:"1,keyasint"`
@@ -67,8 +76,9 @@ type Tensor struct {
 
 // Schema says what goes into a service and what comes out, where its task does not.
 type Schema struct {
-	Inputs  []Tensor `json:"inputs" cbor:"1,keyasint"`
-	Outputs []Tensor `json:"outputs" cbor:"2,keyasint"`
+	Inputs   []Tensor `json:"inputs" cbor:"1,keyasint"`
+	Outputs  []Tensor `json:"outputs" cbor:"2,keyasint"`
+	Platform string   `json:"platform,omitempty" cbor:"3,keyasint,omitempty"` // what made the model, as the Open Inference Protocol names it
 }
 
 // Described is an Engine that knows its schema.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bufio"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -248,6 +249,7 @@ type backend struct {
 	engines map[string]Engine
 	offers  []Offer
 	err     error
+	quoted  croft.Credits // with err
 	calls   []Call
 }
 
@@ -255,7 +257,7 @@ func (b *backend) Offers() []Offer { return b.offers }
 func (b *backend) Call(ctx context.Context, c Call) (Result, error) {
 	b.calls = append(b.calls, c)
 	if b.err != nil {
-		return Result{}, b.err
+		return Result{Quoted: b.quoted}, b.err
 	}
 	a, err := b.engines[c.Name].Infer(ctx, c.Request, c.Part)
 	if err == nil {
@@ -263,8 +265,8 @@ func (b *backend) Call(ctx context.Context, c Call) (Result, error) {
 	}
 	return Result{Body: a.Body, Cost: croft.Credit}, err
 }
-func (b *backend) Schema(context.Context, string) (Schema, error) {
-	return b.engines["heart"].(Described).Schema(), nil
+func (b *backend) Schema(_ context.Context, name string) (Schema, error) {
+	return b.engines[name].(Described).Schema(), nil
 }
 
 func server(t *testing.T, key APIKey) (url, secret string, b *backend, d *double, k *Keys) {
@@ -281,7 +283,11 @@ func server(t *testing.T, key APIKey) (url, secret string, b *backend, d *double
 	if _, secret, err = k.Create(key, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(Dialects{Backend: b, Keys: k, Log: slog.New(slog.DiscardHandler)}.Handler())
+	s := httptest.NewUnstartedServer(Dialects{Backend: b, Keys: k, Log: slog.New(slog.DiscardHandler)}.Handler())
+	s.Config.Protocols = new(http.Protocols)
+	s.Config.Protocols.SetHTTP1(true)
+	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	s.Start()
 	t.Cleanup(s.Close)
 	return s.URL, secret, b, d, k
 }
@@ -582,6 +588,59 @@ func TestSlowCallsAndSlowClients(t *testing.T) {
 		if code, _ := ask(drops); code != http.StatusUnprocessableEntity || time.Since(begun) > 2*bodyTime {
 			t.Error("a body that never ends: ", code, time.Since(begun))
 		}
+		close(line)
+		s.Close()
+		done.Wait()
+	})
+}
+
+// Who does not take what it asked for is cut off, a failure too; who took it late in one
+// answer has its time again for the next.
+func TestWhoDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys, err := OpenKeys(store.NewMemoryDocs(new(store.Memory)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, secret, err := keys.Create(APIKey{Name: "k"}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := make(pipes)
+		s := &http.Server{Handler: Dialects{Backend: &backend{}, Keys: keys, Log: slog.New(slog.DiscardHandler)}.Handler(), ErrorLog: log.New(io.Discard, "", 0)}
+		var done sync.WaitGroup
+		done.Go(func() { s.Serve(line) })
+		for _, key := range []string{secret, "wrong"} {
+			client, err := line.dial(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(client, "GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n", key)
+			time.Sleep(2 * writeTime)
+			if n, err := client.Read(make([]byte, 1)); n != 0 || err == nil {
+				t.Errorf("with the key %q the answer still waits: %v", key, err)
+			}
+		}
+		client, err := line.dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers := bufio.NewReader(client)
+		for range 2 {
+			fmt.Fprintf(client, "POST /v1/embeddings HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", secret)
+			if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+				t.Fatal(line, err)
+			}
+			answers.ReadString('\n')
+			io.WriteString(client, "{}")
+			a, err := http.ReadResponse(answers, nil)
+			if err != nil || a.StatusCode != http.StatusBadRequest {
+				t.Fatal(a, err)
+			}
+			io.Copy(io.Discard, a.Body)
+			time.Sleep(2 * writeTime)
+		}
+		client.Close()
 		close(line)
 		s.Close()
 		done.Wait()

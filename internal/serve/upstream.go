@@ -43,6 +43,9 @@ type UpstreamConfig struct {
 	Model       string        // what the upstream calls its model; "": what the request says
 	Credentials string        // path of a file with what goes into the Authorization header; "": none
 	Timeout     time.Duration // without a byte from the upstream; 0: two minutes
+	// Quote is the path on the same servers that says what a request would cost: it is
+	// posted there, and the answer is JSON with the number credits. "": nothing does.
+	Quote string
 	// Public allows addresses outside of this machine and its private networks.
 	Public bool
 }
@@ -62,6 +65,9 @@ func NewUpstream(cfg UpstreamConfig) (*Upstream, error) {
 	}
 	if !slices.Contains([]string{Chat, Embed, HTTP}, cfg.Task) {
 		return nil, croft.E(croft.ErrUsage, fmt.Sprintf("an upstream cannot %.40q", cfg.Task), "take --task chat, embed or http")
+	}
+	if cfg.Quote != "" && !strings.HasPrefix(cfg.Quote, "/") {
+		return nil, croft.E(croft.ErrUsage, fmt.Sprintf("%.80q is not a path of the server", cfg.Quote), "give one such as --quote /price")
 	}
 	for _, text := range cfg.URLs {
 		a, err := url.Parse(text)
@@ -135,10 +141,37 @@ func (u *Upstream) Infer(ctx context.Context, r Request, part func([]byte) error
 	if err != nil {
 		return Answer{}, err
 	}
+	return u.post(ctx, body, r, part, func(a *url.URL) { a.Path = strings.TrimSuffix(a.Path, "/") + path })
+}
+
+// Quote asks the server for the price of a request.
+func (u *Upstream) Quote(ctx context.Context, r Request) (croft.Credits, error) {
+	body, _, err := u.body(r)
+	if err != nil {
+		return 0, err
+	}
+	if u.cfg.Quote == "" {
+		return 0, croft.E(croft.ErrEngineFailed, "this service", "it names no price")
+	}
+	answer, err := u.post(ctx, body, Request{Task: HTTP}, nil, func(a *url.URL) { a.Path, a.RawQuery = u.cfg.Quote, "" })
+	if err != nil {
+		return 0, err
+	}
+	var says struct{ Credits json.Number }
+	if json.Unmarshal(answer.Body, &says) == nil {
+		if price, err := croft.ParseCredits(says.Credits.String()); err == nil {
+			return price, nil
+		}
+	}
+	return 0, croft.E(croft.ErrEngineFailed, "this service", "its server names no price")
+}
+
+// post hands a body to one address after the other, at the path that at sets.
+func (u *Upstream) post(ctx context.Context, body []byte, r Request, part func([]byte) error, at func(*url.URL)) (Answer, error) {
 	var last error
 	for _, a := range u.order() {
 		target := *a
-		target.Path = strings.TrimSuffix(target.Path, "/") + path
+		at(&target)
 		answer, begun, err := u.ask(ctx, &target, body, r, part)
 		if err == nil || begun || errors.Is(err, croft.ErrRequest) || ctx.Err() != nil {
 			return answer, err

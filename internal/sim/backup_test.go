@@ -49,7 +49,6 @@ func (v *village) backup(m *Member) node.Backup {
 // halts a member's node.
 func (v *village) halts(m *Member) {
 	v.Helper()
-	m.Node.Stop()
 	if err := m.Node.Close(); err != nil {
 		v.Fatal(err)
 	}
@@ -68,7 +67,7 @@ func (v *village) wipes(m *Member) {
 // returns starts a member's node again, in a folder that may come from a backup.
 func (v *village) returns(m *Member, tell func(node.Recovery)) {
 	v.Helper()
-	cfg := node.Config{Dir: m.Dir, Timing: chain.LAN, Log: v.log.With("node", m.Name)}
+	cfg := node.Config{Dir: m.Dir, Listen: v.listen, Timing: chain.LAN, Log: v.log.With("node", m.Name)}
 	within, cancel := context.WithTimeout(v.Context(), 5*time.Minute)
 	defer cancel()
 	if err := node.Recover(within, cfg, tell); err != nil {

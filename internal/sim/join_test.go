@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,9 +28,11 @@ import (
 type village struct {
 	*testing.T
 	*Network
-	dir   string
-	log   *slog.Logger
-	light bool // who joins from now on
+	dir    string
+	log    *slog.Logger
+	light  bool     // who joins from now on
+	guest  bool     // what who is invited from now on becomes
+	listen []string // where who returns from now on can be reached; nil: where it was
 }
 
 // settle founds a network on real sockets.
@@ -61,7 +64,7 @@ func (v *village) invites(by *Member, auto bool) croft.Invite {
 			code.Addrs = append(code.Addrs, a)
 		}
 	}
-	if _, err := by.Send(v.Context(), &ledger.Invite{Key: code.Public(), Expires: code.Expires, Uses: 1, Auto: auto}); err != nil {
+	if _, err := by.Send(v.Context(), &ledger.Invite{Key: code.Public(), Expires: code.Expires, Uses: 1, Auto: auto, Guest: v.guest}); err != nil {
 		v.Fatal(err)
 	}
 	return code
@@ -285,12 +288,19 @@ func TestJoiningAgain(t *testing.T) {
 	if err := ada.Await(t.Context(), func(context.Context) (bool, error) { return len(ada.Node.Host.Connected()) == 0, nil }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ben.Node.Host.Call(t.Context(), ada.Node.Host.ID(), "hello/1", []byte("{}"), p2p.MaxAnswer); !errors.Is(err, croft.ErrPeer) {
-		t.Errorf("a revoked member's call: %v", err)
+	blob, err := ada.Node.Blobs.Put([]byte("a sealed report"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for proto, request := range map[string][]byte{"hello/1": []byte("{}"), "blob/1": blob[:]} {
+		if _, err := ben.Node.Host.Call(t.Context(), ada.Node.Host.ID(), proto, request, p2p.MaxAnswer); !errors.Is(err, croft.ErrPeer) {
+			t.Errorf("a revoked member's %s: %v", proto, err)
+		}
 	}
 }
 
-// While an invite is open a stranger may knock, and nothing else.
+// While an invite is open a stranger may knock, and nothing else. A guest is connected,
+// and gets nothing that is of studies.
 func TestStrangersAtTheDoor(t *testing.T) {
 	t.Parallel()
 	v := settle(t, "Ada")
@@ -311,9 +321,13 @@ func TestStrangersAtTheDoor(t *testing.T) {
 		_, err := stranger.Call(t.Context(), ada.Node.Host.ID(), proto, request, p2p.MaxAnswer)
 		return err
 	}
+	blob, err := ada.Node.Blobs.Put([]byte("a sealed report"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	closed := func(when string) {
 		for _, proto := range []string{"hello/1", "tx/1", "blob/1", "comet/1", study.SeedsProtocol, study.AnswersProtocol} {
-			if err := call(proto, make([]byte, 32)); !errors.Is(err, croft.ErrPeer) {
+			if err := call(proto, blob[:]); !errors.Is(err, croft.ErrPeer) {
 				t.Errorf("%s: a stranger's %s: %v", when, proto, err)
 			}
 		}
@@ -340,12 +354,15 @@ func TestStrangersAtTheDoor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	application := ledger.SealJoin(other.Scope(), code.Public(), ben.Keys.Member("Ben", true), func(role croft.Role, scope croft.Scope, domain string, body []byte) croft.Signature {
-		if role == croft.RoleInvite {
-			return croft.Signature(ed25519.Sign(code.Key(), scope.Preimage(domain, body)))
-		}
-		return ben.Keys.Sign(role, scope, domain, body)
-	})
+	apply := func(m *Member, code croft.Invite) []byte {
+		return ledger.SealJoin(other.Scope(), code.Public(), m.Keys.Member(m.Name, true), func(role croft.Role, scope croft.Scope, domain string, body []byte) croft.Signature {
+			if role == croft.RoleInvite {
+				return croft.Signature(ed25519.Sign(code.Key(), scope.Preimage(domain, body)))
+			}
+			return m.Keys.Sign(role, scope, domain, body)
+		})
+	}
+	bens := apply(ben, code)
 	for name, c := range map[string]struct {
 		request []byte
 		want    croft.Code
@@ -355,7 +372,7 @@ func TestStrangersAtTheDoor(t *testing.T) {
 		"without proof":                        {croft.Encode(knock{Invite: code.Public()}), croft.ErrTxSignature},
 		"with another's proof":                 {croft.Encode(knock{code.Public(), sign(scope, []byte(ben.Node.Host.ID())), nil}), croft.ErrTxSignature},
 		"with a member's transaction":          {croft.Encode(knock{code.Public(), sign(scope, self), vote}), croft.ErrTxRights},
-		"with somebody else's application":     {croft.Encode(knock{code.Public(), sign(scope, self), application}), croft.ErrTxRights},
+		"with somebody else's application":     {croft.Encode(knock{code.Public(), sign(scope, self), bens}), croft.ErrTxRights},
 		"with a transaction that is none":      {croft.Encode(knock{code.Public(), sign(scope, self), []byte("tx")}), croft.ErrEncoding},
 		"with more than a transaction can be":  {make([]byte, 32<<10), croft.ErrPeer},
 		"for the genesis, with a code in hand": {croft.Encode(knock{code.Public(), sign(scope, self), nil}), 0},
@@ -363,5 +380,38 @@ func TestStrangersAtTheDoor(t *testing.T) {
 		if err := call("join/1", c.request); c.want == 0 && err != nil || c.want != 0 && !errors.Is(err, c.want) {
 			t.Errorf("a stranger knocks %s: %v", name, err)
 		}
+	}
+
+	v.guest = true
+	fay := v.joins("Fay", v.invites(ada, true), func(croft.Member) {})
+	asks := func(m *Member, proto string, request []byte) error {
+		_, err := m.Node.Host.Call(t.Context(), ada.Node.Host.ID(), proto, request, p2p.MaxAnswer)
+		return err
+	}
+	if err := asks(ben, "blob/1", blob[:]); err != nil {
+		t.Errorf("a member's blob/1: %v", err)
+	}
+	for proto, request := range map[string][]byte{"blob/1": blob[:], study.SeedsProtocol: nil, study.AnswersProtocol: nil} {
+		if err := asks(fay, proto, request); !errors.Is(err, croft.ErrTxRights) {
+			t.Errorf("a guest's %s: %v", proto, err)
+		}
+	}
+
+	// It becomes a member, and is revoked: that makes it no guest again.
+	v.guest = false
+	if err := ada.Node.Study.Send(t.Context(), apply(fay, v.invites(ada, true))); err != nil {
+		t.Fatal(err)
+	}
+	member := fay.Keys.Member("Fay", true)
+	v.sees(ben, "itself", func(n ledger.Network) bool { return slices.Contains(n.Members, ben.ID) })
+	v.votes(ben, 1, ledger.Vote{Action: ledger.Admit, Newcomer: &member})
+	if err := asks(fay, "blob/1", blob[:]); err != nil {
+		t.Errorf("a member's blob/1 that was a guest: %v", err)
+	}
+	v.votes(ada, 1, ledger.Vote{Action: ledger.Revoke, Subject: fay.ID})
+	v.votes(ben, 2, ledger.Vote{Action: ledger.Revoke, Subject: fay.ID})
+	v.sees(ada, "its leave", func(ledger.Network) bool { return !slices.Contains(ada.Node.Host.Connected(), fay.Node.Host.ID()) })
+	if err := asks(fay, "blob/1", blob[:]); !errors.Is(err, croft.ErrPeer) {
+		t.Errorf("revoked, it is a guest again: %v", err)
 	}
 }

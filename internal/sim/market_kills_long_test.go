@@ -18,7 +18,7 @@ import (
 	"croft/internal/api"
 )
 
-// TestKilledCalls kills the provider's or the consumer's process at each line of a paid
+// TestKilledCalls kills the provider's or the caller's process at each line of a paid
 // call, starts it again, and goes on calling: no call is worked on twice, nothing is
 // stuck, and in the end, on the ledger, every credit is there and what was paid is what
 // was answered, but for the calls that a death cut off.
@@ -37,8 +37,8 @@ func TestKilledCalls(t *testing.T) {
 	}))
 	t.Cleanup(engine.Close)
 
-	provider, consumer := n.residents[0], n.residents[4]
-	for _, p := range []*resident{provider, consumer} { // over TCP the other end hears of a death at once, over QUIC after 30 s
+	provider, caller := n.residents[0], n.residents[4]
+	for _, p := range []*resident{provider, caller} { // over TCP the other end hears of a death at once, over QUIC after 30 s
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +50,7 @@ func TestKilledCalls(t *testing.T) {
 	}
 	var ignored map[string]any
 	for _, p := range n.residents[:3] {
-		p.must(&ignored, "wallet", "mint", consumer.name, "--amount", "200")
+		p.must(&ignored, "wallet", "mint", caller.name, "--amount", "200")
 	}
 	provider.must(&ignored, "service", "publish", "echo", "--upstream", engine.URL, "--task", "http", "--price", "1")
 	wallet := func(p *resident) (w api.Wallet) {
@@ -61,19 +61,19 @@ func TestKilledCalls(t *testing.T) {
 		})
 		return w
 	}
-	consumer.until("the service and the credits", func(c *api.Client) bool {
+	caller.until("the service and the credits", func(c *api.Client) bool {
 		o, err := c.Offered(n.ctx)
-		return err == nil && len(o.Services) == 1 && wallet(consumer).Free == 200*croft.Credit
+		return err == nil && len(o.Services) == 1 && wallet(caller).Free == 200*croft.Credit
 	})
-	consumer.must(&ignored, "wallet", "open", "echo", "--deposit", "100", "--window", "1h")
+	caller.must(&ignored, "wallet", "open", "echo", "--deposit", "100", "--window", "1h")
 	call := func(body string) bool {
-		code, out, _ := consumer.croft("service", "call", "echo", "--remote", "--data", body, "--json")
+		code, out, _ := caller.croft("service", "call", "echo", "--remote", "--data", body, "--json")
 		return code == 0 && strings.Contains(string(out), `"price":"1"`)
 	}
 	made, good := 0, 0
 	next := func() string { made++; return fmt.Sprintf(`{"call":%d}`, made) }
 	goes := func(what string) {
-		consumer.until(what, func(*api.Client) bool {
+		caller.until(what, func(*api.Client) bool {
 			if call(next()) {
 				good++
 				return true
@@ -88,7 +88,7 @@ func TestKilledCalls(t *testing.T) {
 		lines = append(lines, "serve."+line)
 	}
 	for _, line := range lines {
-		begun, p := time.Now(), consumer
+		begun, p := time.Now(), caller
 		if strings.HasPrefix(line, "serve.") {
 			p = provider
 		}
@@ -114,11 +114,11 @@ func TestKilledCalls(t *testing.T) {
 		t.Logf("%-18s killed, started again, next call answered, %.1f s", line, time.Since(begun).Seconds())
 	}
 
-	before := wallet(consumer)
+	before := wallet(caller)
 	if len(before.Channels) != 1 || before.Channels[0].InFlight != 0 {
 		t.Fatalf("%+v", before)
 	}
-	consumer.must(&ignored, "wallet", "close", before.Channels[0].ID.String())
+	caller.must(&ignored, "wallet", "close", before.Channels[0].ID.String())
 	var earned croft.Credits
 	provider.until("the channel's end", func(*api.Client) bool {
 		w := wallet(provider)
@@ -126,8 +126,8 @@ func TestKilledCalls(t *testing.T) {
 		return len(w.Channels) == 1 && w.Channels[0].Status == "closed"
 	})
 	rest := croft.Credits(0)
-	consumer.until("the rest", func(*api.Client) bool {
-		rest = wallet(consumer).Free
+	caller.until("the rest", func(*api.Client) bool {
+		rest = wallet(caller).Free
 		return rest+earned == 200*croft.Credit
 	})
 	worked.Lock()

@@ -28,7 +28,10 @@ func TestMembersWhoCannotBeDialled(t *testing.T) {
 	ended := make(chan error, len(v.Members))
 	ada, ben, cleo := v.Members[0], v.Members[1], v.Members[2]
 	for _, m := range v.Members {
-		cfg := node.Config{Dir: m.Dir, Timing: chain.LAN, Relay: m == ada, Log: v.log.With("node", m.Name)}
+		cfg := node.Config{Dir: m.Dir, Timing: chain.LAN, Log: v.log.With("node", m.Name)}
+		if m == ada {
+			cfg.Relay = p2p.UsualRelaying
+		}
 		if m == ben || m == cleo {
 			cfg.Listen = []string{node.NoListen}
 		}

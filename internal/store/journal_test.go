@@ -67,7 +67,8 @@ func TestJournalKeepsWhatWasSynced(t *testing.T) {
 func TestJournalCutAndDamaged(t *testing.T) {
 	dir := t.TempDir()
 	j, _ := journal(t, dir)
-	for _, e := range []string{"first", string(bytes.Repeat([]byte("x"), 700)), "third"} {
+	third := strings.Repeat("z", 1500)
+	for _, e := range []string{"first", strings.Repeat("x", 700), third} {
 		if err := j.Sync(j.Append([]byte(e))); err != nil {
 			t.Fatal(err)
 		}
@@ -98,22 +99,39 @@ func TestJournalCutAndDamaged(t *testing.T) {
 		}
 		return entries, err
 	}
-	head := len(whole) - batchHead - 4 - len("third")
-	for n := head; n < len(whole); n++ {
+	head := len(whole) - batchHead - 4 - len(third)
+	for n := head; n < len(whole); n += 1 + (n-head)/20*50 {
 		if got, err := replay(whole[:n]); err != nil || len(got) != 2 {
 			t.Fatalf("cut to %d: %d entries, %v", n, len(got), err)
 		}
 	}
-	torn := bytes.Clone(whole)
-	clear(torn[head : head+batchHead])
-	if got, err := replay(torn); err != nil || len(got) != 2 {
-		t.Fatalf("head missing: %d entries, %v", len(got), err)
+	// Of a file that was given its length before, any sectors may not have been written.
+	var sectors [][2]int
+	for from := head; from < len(whole); {
+		to := min(from/sector*sector+sector, len(whole))
+		sectors = append(sectors, [2]int{from, to})
+		from = to
 	}
-	for at := 0; at < head; at += 5 {
-		bad := bytes.Clone(whole)
-		bad[at] ^= 4
-		if _, err := replay(bad); !errors.Is(err, croft.ErrStoreCorrupt) {
-			t.Fatalf("damage at %d: %v", at, err)
+	for missing := 1; missing < 1<<len(sectors); missing++ {
+		for _, room := range []int{0, 1000} {
+			torn := append(bytes.Clone(whole), make([]byte, room)...)
+			for i, s := range sectors {
+				if missing>>i&1 == 1 {
+					clear(torn[s[0]:s[1]])
+				}
+			}
+			if got, err := replay(torn); err != nil || len(got) != 2 {
+				t.Fatalf("sectors %b missing, %d zeros behind: %d entries, %v", missing, room, len(got), err)
+			}
+		}
+	}
+	for at := 0; at < head; at += 7 {
+		for _, room := range []int{0, 1000} {
+			bad := append(bytes.Clone(whole), make([]byte, room)...)
+			bad[at] ^= 4
+			if _, err := replay(bad); !errors.Is(err, croft.ErrStoreCorrupt) {
+				t.Fatalf("damage at %d: %v", at, err)
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -129,6 +130,9 @@ func Parse(text []byte, name string) (*File, error) {
 	if len(text) > maxFile {
 		return nil, f.bad("", fmt.Sprintf("%d bytes; a study file has at most %d", len(text), maxFile))
 	}
+	if keys := unfilled(text); keys != nil { // all at once: what follows stops at the first
+		return nil, f.bad(strings.Join(keys, ", "), "only you know what belongs there: fill in what the file marks as REQUIRED")
+	}
 	t := &f.text
 	t.Sites.Min = ledger.MinSites
 	t.Model.Family = "logistic"
@@ -147,6 +151,23 @@ func Parse(text []byte, name string) (*File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// emptyKey matches a line of a draft that nobody has filled in yet, or the head of a
+// table.
+var emptyKey = regexp.MustCompile(`(?m)^(?:(\w+) *= *(?:""|\[\]) *#.*REQUIRED|\[+(\w+)\])`)
+
+// unfilled lists the keys that a draft marks as REQUIRED and that are still empty.
+func unfilled(text []byte) (keys []string) {
+	table := ""
+	for _, m := range emptyKey.FindAllStringSubmatch(string(text), -1) {
+		if m[1] == "" {
+			table = m[2] + "."
+			continue
+		}
+		keys = append(keys, table+m[1])
+	}
+	return keys
 }
 
 // Anyone returns the study as if every name in it were a member's: its ids are none. It

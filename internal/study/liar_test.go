@@ -32,7 +32,7 @@ func (p *person) lie(n *Node, id croft.StudyID) {
 	must(err)
 	var sealed sumShare
 	for _, reader := range plan.Readers {
-		pipe, err := f.sender(ctx, st, r, reader)
+		pipe, err := f.sender(ctx, r, reader)
 		must(err)
 		box, err := privagg.SealShare(c, slices.Index(st.Seats, p.id), total, pipe)
 		must(err)
@@ -40,7 +40,7 @@ func (p *person) lie(n *Node, id croft.StudyID) {
 	}
 	hash, err := n.Blobs.Put(croft.Encode(sealed))
 	must(err)
-	must(f.submit(ctx, 0, &ledger.Share{Study: id, Round: r.Number, Blob: hash}))
+	must(f.Submit(ctx, 0, &ledger.Share{Study: id, Round: r.Number, Blob: hash}))
 }
 
 // TestLyingSeat: of five seats two are the threshold. With four shares a lie is

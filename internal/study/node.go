@@ -279,7 +279,7 @@ func (f *follower) tick(ctx context.Context, st ledger.Study, plan croft.Study) 
 		return nil
 	}
 	f.askAgain, f.pause = now+f.pause, 2*f.pause
-	return f.submit(ctx, uint64(now/1000), &ledger.Tick{Study: f.id}) // the nonce tells it from the last one
+	return f.Submit(ctx, uint64(now/1000), &ledger.Tick{Study: f.id}) // the nonce tells it from the last one
 }
 
 // askPause is the time between the first two ticks about one deadline; it doubles.

@@ -20,11 +20,9 @@ import (
 // outboxKind is the kind of the outbox's documents.
 const outboxKind = "outbox"
 
-// Submit signs a transaction of this member's node and sends it: see Send.
-func (n *Node) Submit(ctx context.Context, body any) error { return n.submit(ctx, 0, body) }
-
-// submit signs a transaction of this member's node and sends it.
-func (n *Node) submit(ctx context.Context, nonce uint64, body any) error {
+// Submit signs a transaction of this member's node and sends it: see Send. The ledger
+// takes the same body with the same nonce once.
+func (n *Node) Submit(ctx context.Context, nonce uint64, body any) error {
 	return n.Send(ctx, ledger.Seal(n.Scope, n.Self, nonce, body, n.Sign))
 }
 

@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"fmt"
 	"unicode/utf8"
 
 	"croft"
@@ -12,9 +13,13 @@ import (
 // PreflightOf returns the preflight of a study: a study of its own, over the same
 // columns at the same sites, whose totals show each site where its rows differ from
 // those of the others. What is missing or outside of the declared ranges is counted,
-// where the study itself would leave rows out, fill in or stop.
-func PreflightOf(s croft.Study) croft.Study {
-	const suffix = " preflight"
+// where the study itself would leave rows out, fill in or stop. Times says which it is
+// of the same study: 1 for the first, and another after files were corrected.
+func PreflightOf(s croft.Study, times int) croft.Study {
+	suffix := " preflight"
+	if times > 1 {
+		suffix += fmt.Sprint(" ", times)
+	}
 	name := s.Name
 	for len(name) > maxShort-len(suffix) {
 		_, size := utf8.DecodeLastRuneInString(name)

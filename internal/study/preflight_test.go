@@ -73,7 +73,7 @@ func wardCSV(patients []patient) string {
 // preflight runs the preflight of a study over files and returns what each site is told.
 func preflight(t *testing.T, of croft.Study, policy table.Policy, files ...string) (found [][]table.Finding) {
 	t.Helper()
-	plan := PreflightOf(of)
+	plan := PreflightOf(of, 1)
 	if err := Validate(plan); err != nil {
 		t.Fatal(err)
 	}
@@ -225,6 +225,44 @@ func TestPreflightFindsOtherFaults(t *testing.T) {
 	}
 }
 
+// A label that is written otherwise is told, and so is what is wrong beside it; and after
+// the correction there is another preflight, of another name.
+func TestPreflightSeesPastTheLabel(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var files []string
+	for i := range 4 {
+		w := patients(rng, 150)
+		for j := range w {
+			if i == 0 {
+				w[j].ill = map[string]string{"no": "0", "yes": "1"}[w[j].ill]
+				w[j].glucose /= 18.016
+				w[j].bmi *= 10
+			}
+		}
+		files = append(files, wardCSV(w))
+	}
+	found := preflight(t, ward(), table.DefaultPolicy(), files...)
+	if got := short(found[0]); !slices.Equal(got, []string{"glucose unit", "bmi outside", "ill outside"}) {
+		t.Errorf("told %q", got)
+	}
+	if others := slices.Concat(found[1:]...); len(others) > 0 {
+		t.Errorf("the others are told %v", others)
+	}
+	names := map[string]bool{}
+	for times := 1; times <= 11; times++ {
+		of := ward()
+		of.Name = strings.Repeat("é", 32)
+		plan := PreflightOf(of, times)
+		if err := Validate(plan); err != nil || names[plan.Name] {
+			t.Errorf("%q: %v", plan.Name, err)
+		}
+		names[plan.Name] = true
+	}
+	if name := PreflightOf(ward(), 2).Name; name != "ward preflight 2" {
+		t.Error(name)
+	}
+}
+
 // The four hospitals as they are: one has 0 for every cholesterol, another for many.
 func TestPreflightOfRealHospitals(t *testing.T) {
 	s := ward()
@@ -288,7 +326,7 @@ func TestPreflightIsCoarse(t *testing.T) {
 			p[i].glucose, p[i].ill, p[i].sex = 0, "yes", "f"
 		}
 	}
-	plan := PreflightOf(ward())
+	plan := PreflightOf(ward(), 1)
 	of := func(p []patient) []float64 {
 		tab, err := data.Read(strings.NewReader(wardCSV(p)), "a.csv", plan.Schema, data.Limits{})
 		if err != nil {
@@ -323,7 +361,7 @@ func TestPreflightCountsPeople(t *testing.T) {
 	for i := range 60 {
 		p[i].glucose, p[i].ill, p[i].sex = 0, "yes", "f"
 	}
-	plan := PreflightOf(ward())
+	plan := PreflightOf(ward(), 1)
 	plan.Schema.UnitColumn = "id"
 	of := func(from int) []float64 {
 		lines := strings.Split(strings.TrimSpace(wardCSV(p[from:])), "\n")
@@ -364,7 +402,7 @@ func TestPreflightIsAStudy(t *testing.T) {
 		w.people[1].odd = func(csv string) string {
 			return strings.NewReplacer(",no\n", ",yes\n", ",yes\n", ",no\n").Replace(csv)
 		}
-		s := PreflightOf(w.plan(4))
+		s := PreflightOf(w.plan(4), 1)
 		id := w.propose(s, 60)
 		if st := w.until(id, 1<<40, ended); st.Status != ledger.Done {
 			t.Fatalf("%v %q", st.Status, st.Reason)
@@ -392,7 +430,7 @@ func TestPreflightIsAStudy(t *testing.T) {
 
 // A preflight can be written to a file and read again, as clones are.
 func TestPreflightAsAFile(t *testing.T) {
-	s := PreflightOf(ward())
+	s := PreflightOf(ward(), 1)
 	name := func(id croft.MemberID) string { return fmt.Sprintf("m%d", id[0]) }
 	text := Text(s, "a copy", name)
 	file, err := Parse(text, "a.toml")
@@ -418,7 +456,7 @@ func TestPreflightRefuses(t *testing.T) {
 			s.Model.Cells = uint16(table.Cells(*s))
 		},
 	} {
-		s := PreflightOf(ward())
+		s := PreflightOf(ward(), 1)
 		change(&s)
 		if err := Validate(s); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)

@@ -187,7 +187,7 @@ func (f *follower) verify(ctx context.Context, st ledger.Study, plan croft.Study
 	}
 	f.at("reject")
 	f.say(Event{Round: r.Number, Word: "reject", Text: f.names(ctx, judged.refused)})
-	return nil, false, f.submit(ctx, 0, &ledger.Reject{Study: f.id, Round: r.Number, Sites: judged.refused, Answers: hash})
+	return nil, false, f.Submit(ctx, 0, &ledger.Reject{Study: f.id, Round: r.Number, Sites: judged.refused, Answers: hash})
 }
 
 // patient says whether it is time to ask the other seats: ever more rarely while too

@@ -184,7 +184,7 @@ func (f *follower) step(ctx context.Context, st ledger.Study, plan croft.Study, 
 	} else if err != nil {
 		return err
 	}
-	result := &ledger.Outturn{Study: f.id, Round: r.Number, Sum: opened.sum, Bad: opened.bad}
+	result := &ledger.Result{Study: f.id, Round: r.Number, Sum: opened.sum, Bad: opened.bad}
 	if opened.fail != nil {
 		result.Fail = croft.CodeOf(opened.fail)
 		f.say(Event{Round: r.Number, Word: "fail", Text: opened.fail.Error()})
@@ -201,7 +201,7 @@ func (f *follower) step(ctx context.Context, st ledger.Study, plan croft.Study, 
 	f.at("step")
 	if f.seated(st) {
 		result.Cost = croft.Cost{CPU: uint64(spent.Microseconds())}
-		if err := f.submit(ctx, 0, result); err != nil {
+		if err := f.Submit(ctx, 0, result); err != nil {
 			return err
 		}
 	}

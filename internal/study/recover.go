@@ -28,7 +28,7 @@ type seedsRequest struct {
 // answer. Every seed is checked against its commitment, so a seat that answers
 // with wrong ones achieves nothing.
 func (f *follower) recover(ctx context.Context, st ledger.Study, r ledger.Round, report ledger.Accepted, hand *privagg.Hand, missing []int) error {
-	if err := f.submit(ctx, 0, &ledger.Recover{Study: f.id, Round: r.Number, Site: report.Site}); err != nil {
+	if err := f.Submit(ctx, 0, &ledger.Recover{Study: f.id, Round: r.Number, Site: report.Site}); err != nil {
 		return err
 	}
 	trouble := error(croft.E(croft.ErrBox, slices.Index(st.Seats, f.Self), "no other seat has its seeds yet"))
@@ -90,7 +90,7 @@ func (n *Node) GiveSeeds(ctx context.Context, from croft.MemberID, data []byte) 
 	if err != nil {
 		return nil, err
 	}
-	pipe, err := f.sender(ctx, st, r, from)
+	pipe, err := f.sender(ctx, r, from)
 	if err != nil {
 		return nil, err
 	}

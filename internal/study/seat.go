@@ -78,7 +78,7 @@ func (f *follower) acknowledge(ctx context.Context, st ledger.Study, plan croft.
 		return trouble
 	}
 	f.at("acknowledge")
-	if err := f.submit(ctx, 0, &ledger.Ack{Study: f.id, Round: r.Number, Sites: held, Link: link, Nays: nays}); err != nil {
+	if err := f.Submit(ctx, 0, &ledger.Ack{Study: f.id, Round: r.Number, Sites: held, Link: link, Nays: nays}); err != nil {
 		return err
 	}
 	f.say(Event{Round: r.Number, Word: "acknowledge", Text: f.names(ctx, held)})
@@ -111,7 +111,7 @@ func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, 
 		return nil, nil, err
 	}
 	from := f.anybody(ctx, append([]croft.MemberID{report.Site}, report.Acks...)...)
-	headBytes, err := f.fetch(ctx, report.Header.Head, maxHead, from)
+	headBytes, err := f.fetch(ctx, report.Header.Head, privagg.MaxHead, from)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,9 +169,6 @@ func (f *follower) hold(ctx context.Context, st ledger.Study, plan croft.Study, 
 	return hand, blob, nil
 }
 
-// maxHead bounds what is kept of a report's head (privagg refuses longer ones).
-const maxHead = 48 << 10
-
 // fetch gets a blob of at most so many bytes and keeps it, so that others can fetch
 // it from here once the site has switched off.
 func (f *follower) fetch(ctx context.Context, hash croft.Hash, most int, from []croft.MemberID) ([]byte, error) {
@@ -212,7 +209,7 @@ func (f *follower) share(ctx context.Context, st ledger.Study, plan croft.Study,
 		if !has(st.Enrolled, reader) || m.Revoked {
 			continue // it has no key, or no right any more
 		}
-		pipe, err := f.sender(ctx, st, r, reader)
+		pipe, err := f.sender(ctx, r, reader)
 		if err != nil {
 			return err
 		}
@@ -228,7 +225,7 @@ func (f *follower) share(ctx context.Context, st ledger.Study, plan croft.Study,
 		return err
 	}
 	f.at("share")
-	if err := f.submit(ctx, 0, &ledger.Share{Study: f.id, Round: r.Number, Blob: hash, Bad: liars,
+	if err := f.Submit(ctx, 0, &ledger.Share{Study: f.id, Round: r.Number, Blob: hash, Bad: liars,
 		Cost: croft.Cost{CPU: uint64(spent.Microseconds()), Bytes: uint64(len(data))}}); err != nil {
 		return err
 	}
@@ -276,7 +273,7 @@ func (f *follower) sumBinding(st ledger.Study, plan croft.Study, r ledger.Round)
 // sender returns the sending end of this node's pipe to a member. It is a
 // document before it seals anything. Once a seat has acknowledged a report of
 // ours, messages to it leave out the key that starts the pipe.
-func (f *follower) sender(ctx context.Context, st ledger.Study, r ledger.Round, to croft.MemberID) (*privagg.Sender, error) {
+func (f *follower) sender(ctx context.Context, r ledger.Round, to croft.MemberID) (*privagg.Sender, error) {
 	f.pipes.Lock()
 	defer f.pipes.Unlock()
 	name := f.name(tag(to))

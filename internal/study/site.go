@@ -84,7 +84,7 @@ func (f *follower) enrol(ctx context.Context, st ledger.Study, plan croft.Study)
 		}
 		enrol.Anchor = ledger.Anchor(secret)
 	}
-	return f.submit(ctx, 0, enrol)
+	return f.Submit(ctx, 0, enrol)
 }
 
 func (f *follower) key() (*privagg.PrivateKey, error) {
@@ -122,7 +122,7 @@ func (f *follower) report(ctx context.Context, st ledger.Study, plan croft.Study
 	}
 	header := report.Header()
 	f.at("report")
-	if err := f.submit(ctx, 0, &ledger.Report{Study: f.id, Round: r.Number, Header: header,
+	if err := f.Submit(ctx, 0, &ledger.Report{Study: f.id, Round: r.Number, Header: header,
 		Cost: croft.Cost{CPU: uint64(spent.Microseconds()), Bytes: uint64(header.Size)}}); err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (f *follower) refuse(ctx context.Context, r ledger.Round, err error) error 
 	}
 	f.say(Event{Round: r.Number, Word: "refuse", Text: err.Error()})
 	f.at("refuse")
-	return f.submit(ctx, uint64(time.Now().UnixNano()), &ledger.Stop{Study: f.id, Reason: reason})
+	return f.Submit(ctx, uint64(time.Now().UnixNano()), &ledger.Stop{Study: f.id, Reason: reason})
 }
 
 // refusal gives the word under which a failure of this site stands on the ledger;
@@ -212,7 +212,7 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 	}
 	seats := make([]*privagg.Sender, len(st.Seats))
 	for i, seat := range st.Seats {
-		if seats[i], err = f.sender(ctx, st, r, seat); err != nil {
+		if seats[i], err = f.sender(ctx, r, seat); err != nil {
 			return nil, err
 		}
 	}

@@ -13,8 +13,8 @@ import (
 // sum is of tallies.
 //
 // A tally has for each column of the model, and within it for each class of the
-// label (other than the positive level, positive level; one class for the label
-// itself, and where no level is positive), of a number
+// label (other than the positive level, positive level, none that is known; one class
+// for the label itself, and where no level is positive), of a number
 //
 //	missing, below the range, above it, zeros, values inside (zeros included), Σx, Σx²
 //
@@ -22,8 +22,8 @@ import (
 //
 //	missing, none of the levels, each level.
 //
-// Rows whose label is missing or unknown count for the label only. A person with k rows
-// counts with 1/k in each, so that nobody adds more than 1 to any number.
+// A person with k rows counts with 1/k in each, so that nobody adds more than 1 to any
+// number.
 
 // tallied is where a column stands in a tally.
 type tallied struct {
@@ -31,7 +31,10 @@ type tallied struct {
 	start, width, classes int
 }
 
-const numberCells = 7
+const (
+	numberCells  = 7
+	labelClasses = 3
+)
 
 // talliedColumns lists the columns of a preflight's tally and how many numbers it has.
 func talliedColumns(s croft.Study) (out []tallied, cells int) {
@@ -42,7 +45,7 @@ func talliedColumns(s croft.Study) (out []tallied, cells int) {
 			t.width = 2 + len(c.Levels)
 		}
 		if s.Model.Positive != "" && name != s.Model.Label {
-			t.classes = 2
+			t.classes = labelClasses
 		}
 		out, cells = append(out, t), cells+t.width*t.classes
 	}
@@ -85,7 +88,7 @@ func tally(t *Table, s croft.Study) ([]float64, error) {
 			if c.classes > 1 {
 				switch l := t.cell(row, label); {
 				case math.IsNaN(l) || math.IsInf(l, 0):
-					continue
+					class = 2
 				case l == positive:
 					class = 1
 				}
@@ -153,10 +156,7 @@ type Shape struct {
 func Shapes(s croft.Study, tally []float64) (out []Shape) {
 	columns, _ := talliedColumns(s)
 	for _, c := range columns {
-		p := c.part(tally, 0)
-		if c.classes > 1 {
-			p = p.plus(c.part(tally, 1))
-		}
+		p := c.whole(tally)
 		shape := Shape{Column: c.Name, Kind: c.Kind, Unit: c.Unit, Rows: p.rows(), Missing: p.missing, Outside: p.below + p.above, Zeros: p.zeros}
 		if c.Kind == croft.Category {
 			shape.Levels, shape.Counts = c.Levels, p.levels
@@ -186,6 +186,15 @@ func (c tallied) part(tally []float64, class int) part {
 		return p
 	}
 	return part{cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6], nil}
+}
+
+// whole is a column's part of all classes together.
+func (c tallied) whole(tally []float64) part {
+	all := c.part(tally, 0)
+	for class := 1; class < c.classes; class++ {
+		all = all.plus(c.part(tally, class))
+	}
+	return all
 }
 
 func (p part) plus(q part) part {
@@ -261,13 +270,11 @@ func Preflight(s croft.Study, own, others []float64, cut float64, sites int) (fo
 	var here, there contrast
 	there.rounding = slack * cut / 12 // what is cut off is as good as uniform
 	for _, c := range columns {
-		a, b := c.part(own, 0), c.part(others, 0)
 		if c.classes > 1 {
-			here.add(a, c.part(own, 1))
-			there.add(b, c.part(others, 1))
-			a, b = a.plus(c.part(own, 1)), b.plus(c.part(others, 1))
+			here.add(c.part(own, 0), c.part(own, 1))
+			there.add(c.part(others, 0), c.part(others, 1))
 		}
-		found = append(found, c.compare(a, b, slack)...)
+		found = append(found, c.compare(c.whole(own), c.whole(others), slack)...)
 		if c.Name == s.Model.Label {
 			for i, f := range found {
 				if f.Column == c.Name && f.Kind == FindLevel {

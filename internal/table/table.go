@@ -167,6 +167,19 @@ func NewBuilder(name string, schema croft.Schema, header []string) (*Builder, er
 	return b, nil
 }
 
+// Wanted says which cells of a row Add looks at, by their place in the header: all where
+// each row is a person, since then they say who it is.
+func (b *Builder) Wanted() []bool {
+	wanted := make([]bool, b.width)
+	for i := range wanted {
+		wanted[i] = b.unit < 0 || i == b.unit
+	}
+	for _, r := range b.readers {
+		wanted[r.at] = true
+	}
+	return wanted
+}
+
 // In names the file that the next rows come from, for messages.
 func (b *Builder) In(name string) { b.t.name = name }
 

@@ -9,7 +9,7 @@
 //
 // Below them stand Field64 with its arithmetic (Add, Mul, Wide …) and the stream
 // XOF, which privagg uses too. The files in order: norm.go and claim.go say what
-// PINE proves, quarts.go and draft.go how its numbers stand in digits, ours and as
+// PINE proves, nibbles.go and draft.go how its numbers stand in digits, ours and as
 // published; circuits.go says what Prio3 proves; flp.go is the proof system of both;
 // wrap.go is the test against numbers that wrap around the prime; pine.go, prio3.go
 // and vdaf.go are the two schemes byte for byte; field*.go, ntt.go, xof.go and

@@ -187,13 +187,13 @@ func transforms[E comparable](t *testing.T, o oracle[E]) {
 		reverse(values)
 		f.dit(values, roots(f, log, false))
 		for k, x := range powers(f, f.of(1), f.root(log), n) {
-			if want := (gadget[E]{poly: coefficients}).of(f, x); values[k] != want {
+			if want := (gadget[E]{poly: coefficients}).values(f, []E{x})[0]; values[k] != want {
 				t.Fatalf("value %d of %d: %v, want %v", k, n, values[k], want)
 			}
 		}
 		// The same value without any coefficients.
 		at := o.draw(t)
-		want := (gadget[E]{poly: coefficients}).of(f, at)
+		want := (gadget[E]{poly: coefficients}).values(f, []E{at})[0]
 		if got := f.dot(lagrange(f, log, at), values); got != want {
 			t.Fatalf("at %v: %v, want %v", at, got, want)
 		}

@@ -26,25 +26,42 @@ type flp[E comparable] struct {
 }
 
 // A gadget adds up the same small polynomial over count inputs: the product of
-// two wires, or poly of one wire, or that times another, which comes first.
+// two wires, or poly of one wire. It may weigh the inputs by the powers of a public
+// number, another one for each statement: its second output. That goes along with the
+// verifier message, as whoever decides does not know the statement.
 type gadget[E comparable] struct {
 	count   int
 	poly    []E // coefficients; nil: the product of two
+	pair    E   // not 0: poly is of x(x − pair) instead of x, half as long
 	weighed bool
+	weights []E // nil: not weighed, or not by which number yet
+}
+
+// by returns the gadget that weighs by the powers of r.
+func (g gadget[E]) by(f field[E], r E) gadget[E] {
+	g.weights = powers(f, f.of(1), r, g.count)
+	return g
+}
+
+func (g gadget[E]) weight(f field[E], input int) E {
+	if g.weights == nil {
+		return f.of(1)
+	}
+	return g.weights[input]
 }
 
 func (g gadget[E]) degree() int {
 	switch {
 	case g.poly == nil:
 		return 2
-	case g.weighed:
-		return len(g.poly)
+	case g.pair != *new(E):
+		return 2 * (len(g.poly) - 1)
 	}
 	return len(g.poly) - 1
 }
 
 func (g gadget[E]) each() int { // wires of an input
-	if g.poly == nil || g.weighed {
+	if g.poly == nil {
 		return 2
 	}
 	return 1
@@ -96,7 +113,12 @@ func (p *flp[E]) wire() int      { return 1 << p.log } // values of a wire
 func (p *flp[E]) polyLen() int   { return p.g.degree()*(p.wire()-1) + 1 }
 func (p *flp[E]) proveRand() int { return p.g.arity() }
 func (p *flp[E]) proofLen() int  { return p.g.arity() + p.polyLen() }
-func (p *flp[E]) verifier() int  { return 1 + p.g.arity() + 1 }
+func (p *flp[E]) verifier() int {
+	if p.g.weighed {
+		return 1 + p.g.arity() + 2
+	}
+	return 1 + p.g.arity() + 1
+}
 func (p *flp[E]) queryRand() int {
 	if p.eval > 1 {
 		return p.eval + 1
@@ -185,7 +207,7 @@ func (p *flp[E]) prove(s statement[E], rand, proof []E, run Workers) {
 					rows[j*wire+k+1] = v
 				}
 			}
-			p.g.accumulate(f, acc[0], rows[:(hi-lo)*wire], wire)
+			p.g.accumulate(f, acc[0], lo, rows[:(hi-lo)*wire], wire)
 			for j := 0; j < hi-lo; j++ {
 				f.dif(rows[j*wire:(j+1)*wire], p.inverse)
 			}
@@ -195,7 +217,7 @@ func (p *flp[E]) prove(s statement[E], rand, proof []E, run Workers) {
 					f.mulTo(row, rows[j*wire:(j+1)*wire], p.cosets[r])
 					f.dit(row, p.root)
 				}
-				p.g.accumulate(f, acc[r], moved[:(hi-lo)*wire], wire)
+				p.g.accumulate(f, acc[r], lo, moved[:(hi-lo)*wire], wire)
 			}
 		}
 		total, coset := make([]E, p.n), make([]E, wire)
@@ -232,32 +254,22 @@ func (p *flp[E]) form(poly []E) []E {
 // processors of a small machine to end together.
 const stripes = 8
 
-// accumulate adds the gadget's values over some of its inputs, given in rows.
-func (g gadget[E]) accumulate(f field[E], acc sums[E], rows []E, wire int) {
+// accumulate adds the gadget's values over some of its inputs, given in rows from the
+// first of these wires on.
+func (g gadget[E]) accumulate(f field[E], acc sums[E], first int, rows []E, wire int) {
 	switch {
 	case g.poly == nil:
 		for ; len(rows) > 0; rows = rows[2*wire:] {
 			acc.addProducts(rows[:wire], rows[wire:2*wire])
-		}
-	case g.weighed:
-		values := make([]E, wire)
-		for ; len(rows) > 0; rows = rows[2*wire:] {
-			for k, x := range rows[wire : 2*wire] {
-				values[k] = g.of(f, x)
-			}
-			acc.addProducts(rows[:wire], values)
 		}
 	case g.square(f):
 		for ; len(rows) > 0; rows = rows[wire:] {
 			acc.addProducts(rows[:wire], rows[:wire])
 		}
 	default:
-		values := make([]E, len(rows))
-		for k, x := range rows {
-			values[k] = g.of(f, x)
-		}
-		for ; len(values) > 0; values = values[wire:] {
-			acc.add(f.of(1), values[:wire])
+		for values := g.values(f, rows); len(values) > 0; values = values[wire:] {
+			acc.add(g.weight(f, first), values[:wire])
+			first++
 		}
 	}
 }
@@ -266,30 +278,37 @@ func (g gadget[E]) square(f field[E]) bool {
 	return slices.Equal(g.poly, []E{f.of(0), f.of(0), f.of(1)})
 }
 
-// of returns poly(x) by Horner's rule.
-func (g gadget[E]) of(f field[E], x E) E {
-	y := f.of(0)
-	for _, c := range slices.Backward(g.poly) {
-		y = f.add(f.mul(y, x), c)
+// values returns the polynomial at each x by Horner's rule.
+func (g gadget[E]) values(f field[E], x []E) []E {
+	if g.pair != f.of(0) {
+		folded := slices.Clone(x)
+		f.subFrom(folded, slices.Repeat([]E{g.pair}, len(x)))
+		f.mulTo(folded, folded, x)
+		x = folded
 	}
-	return y
+	top := len(g.poly) - 1
+	out, same := slices.Repeat(g.poly[top:], len(x)), make([]E, len(x))
+	for _, c := range slices.Backward(g.poly[:top]) {
+		for k := range same {
+			same[k] = c
+		}
+		f.mulTo(out, out, x)
+		f.addTo(out, same)
+	}
+	return out
 }
 
 // call returns the gadget's value.
 func (g gadget[E]) call(f field[E], in []E) E {
 	sum := f.of(0)
-	if g.each() == 2 {
+	if g.poly == nil {
 		for ; len(in) > 0; in = in[2:] {
-			y := in[1]
-			if g.weighed {
-				y = g.of(f, y)
-			}
-			sum = f.add(sum, f.mul(in[0], y))
+			sum = f.add(sum, f.mul(in[0], in[1]))
 		}
 		return sum
 	}
-	for _, x := range in {
-		sum = f.add(sum, g.of(f, x))
+	for i, y := range g.values(f, in) {
+		sum = f.add(sum, f.mul(g.weight(f, i), y))
 	}
 	return sum
 }
@@ -344,8 +363,8 @@ func lagrange[E comparable](f field[E], log int, x E) []E {
 // query writes the verifier share from a statement about a share of the
 // measurement and the same share of the proof: the circuit's output (outputs
 // weighed by reduce, if there is more than one), the wires and the gadget's
-// polynomial at the point. All of it is linear in the shares, if constants in the
-// statement are shares of constants.
+// polynomial at the point, and by what it weighs. All of it is linear in the shares, if
+// constants in the statement are shares of constants.
 func (p *flp[E]) query(s statement[E], q *point[E], proof, reduce, verifier []E, run Workers) {
 	f, arity, wire := p.f, p.g.arity(), p.wire()
 	seeds, poly := proof[:arity], proof[arity:p.proofLen()]
@@ -384,14 +403,22 @@ func (p *flp[E]) query(s statement[E], q *point[E], proof, reduce, verifier []E,
 		acc.values(wires[lo:hi])
 	})
 	verifier[1+arity] = f.dot(q.poly, poly)
+	if p.g.weighed {
+		verifier[2+arity] = out[1]
+	}
 }
 
 // decide tells from the sum of all verifier shares whether the measurement is
 // valid.
 func (p *flp[E]) decide(verifier []E) bool {
-	arity := p.g.arity()
-	return len(verifier) == p.verifier() &&
-		verifier[0] == p.f.of(0) && p.g.call(p.f, verifier[1:1+arity]) == verifier[1+arity]
+	if len(verifier) != p.verifier() {
+		return false
+	}
+	g, arity := p.g, p.g.arity()
+	if g.weighed {
+		g = g.by(p.f, verifier[2+arity])
+	}
+	return verifier[0] == p.f.of(0) && g.call(p.f, verifier[1:1+arity]) == verifier[1+arity]
 }
 
 // extend returns the values at all n-th roots of unity of the polynomial of

@@ -14,7 +14,7 @@ import (
 //
 // Two circuits say that it is valid. The first has no joint randomness, so its
 // proof takes no second look at the long vector: Σ x_i² = v. The second is about the
-// digits. It is that of PINE draft-01 (draft.go) or ours, with half as many (quarts.go).
+// digits. It is that of PINE draft-01 (draft.go) or ours, with a quarter as many (nibbles.go).
 type norm[E comparable] struct {
 	f      field[E]
 	length int
@@ -103,8 +103,8 @@ func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate, 
 	n := &norm[E]{f: f, length: p.Length, bound: p.Bound, tests: p.Tests, chunk: p.Chunk, equalities: p.NormProofs, others: p.Proofs}
 	if p.Bound >= 1 && p.Bound < 1<<32 {
 		n.wrap = 1 << bits.Len64((87*p.Bound+9)/10) // the power of two from ⌈8.7·bound⌉ + 1
-		if !draft && bits.TrailingZeros64(n.wrap)%2 == 0 {
-			n.wrap *= 2 // so that 2W is a power of four
+		for !draft && bits.TrailingZeros64(2*n.wrap)%nibbleBits != 0 {
+			n.wrap *= 2 // so that 2W is a power of sixteen
 		}
 	}
 	square, squares := p.Bound*p.Bound, modulus/3
@@ -130,7 +130,7 @@ func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate, 
 	if draft {
 		n.form = newDraft(n)
 	} else {
-		n.form = newQuarts(n)
+		n.form = newNibbles(n)
 	}
 	return n, nil
 }
@@ -280,9 +280,19 @@ func (n *norm[E]) prove(c claim[E], rand, joint, proofs []E, run Workers) {
 		rand, proofs = rand[n.equality.proveRand():], proofs[n.equality.proofLen():]
 	}
 	for range n.others {
-		n.rest.prove(n.form.checks(c, joint[:n.joint()]), rand, proofs, run)
+		n.weighed(joint).prove(n.form.checks(c, joint[:n.joint()]), rand, proofs, run)
 		rand, proofs, joint = rand[n.rest.proveRand():], proofs[n.rest.proofLen():], joint[n.joint():]
 	}
+}
+
+// weighed returns the second proof system with the weights of one statement, the powers
+// of the first random number, if its gadget has any.
+func (n *norm[E]) weighed(joint []E) *flp[E] {
+	p := *n.rest
+	if p.g.weighed {
+		p.g = p.g.by(n.f, joint[0])
+	}
+	return &p
 }
 
 // Fit returns parameters for vectors of so many numbers and this bound: the
@@ -293,20 +303,20 @@ func Fit(length int, bound uint64, gates ...Gate) (Params, error) {
 	if err != nil {
 		return p, err
 	}
-	p.NormChunk = shortest(1, 2, length, func(chunk int) int { return chunks(length, chunk) })
-	p.Chunk = shortest(2, n.form.gadget(1).degree(), n.digits(), func(chunk int) int {
+	p.NormChunk = shortest(2, length, func(chunk int) int { return chunks(length, chunk) })
+	p.Chunk = shortest(n.form.gadget(1).degree(), n.digits(), func(chunk int) int {
 		_, _, calls, _ := n.form.sizes(chunk)
 		return calls
 	})
 	return p, nil
 }
 
-// shortest returns the chunk, up to most, with the shortest proof: wires first values
-// for each of its elements, and as many as the gadget's degree for each value of a
-// wire. For each length 2^log of a wire it looks at the smallest chunk that needs no
-// longer one.
-func shortest(wires, degree, most int, calls func(chunk int) int) (best int) {
-	size := func(chunk int) int { return wires*chunk + degree<<bits.Len(uint(calls(chunk))) }
+// shortest returns the chunk, up to most, with the shortest proof: a first value for
+// each of its elements, and as many as the gadget's degree for each value of a wire.
+// For each length 2^log of a wire it looks at the smallest chunk that needs no longer
+// one.
+func shortest(degree, most int, calls func(chunk int) int) (best int) {
+	size := func(chunk int) int { return chunk + degree<<bits.Len(uint(calls(chunk))) }
 	for log := 1; log < 30; log++ {
 		chunk := 1 + sort.Search(most-1, func(i int) bool { return calls(i+1) < 1<<log })
 		if best == 0 || size(chunk) < size(best) {

@@ -41,7 +41,9 @@ type mutant struct {
 }
 
 func (m mutant) outputs(gadget []uint64) []uint64 {
-	return []uint64{Sub(m.statement.outputs(gadget)[0], m.term)}
+	out := m.statement.outputs(gadget)
+	out[0] = Sub(out[0], m.term)
+	return out
 }
 
 // A forgery is a claim with digits of its own, and which constraint it breaks.
@@ -77,7 +79,7 @@ func (c forgery) try(t *testing.T, n *norm[uint64], terms func(claim claim[uint6
 	if got := accepts(n.equality, squares); got != (c.breaks != "equality") {
 		t.Errorf("the circuit of equality accepts: %v", got)
 	}
-	if got := accepts(n.rest, checks); got != (c.breaks == "" || c.breaks == "equality") {
+	if got := accepts(n.weighed(joint), checks); got != (c.breaks == "" || c.breaks == "equality") {
 		t.Errorf("the circuit of the rest accepts: %v", got)
 	}
 	all := terms(claim, joint)
@@ -86,7 +88,7 @@ func (c forgery) try(t *testing.T, n *norm[uint64], terms func(claim claim[uint6
 		if !accepts(n.equality, mutant{squares, Sub(n.form.value(digits), v)}) {
 			t.Error("something else is broken too")
 		}
-	case c.breaks != "" && (!known || !accepts(n.rest, mutant{checks, term})):
+	case c.breaks != "" && (!known || !accepts(n.weighed(joint), mutant{checks, term})):
 		t.Errorf("something else than %q is broken too", c.breaks)
 	}
 	sum := uint64(0)
@@ -104,25 +106,34 @@ func integers64(length int, x ...int64) []uint64 {
 	return out
 }
 
+// sieved is what is zero for a digit, one factor after the other.
+func sieved(d uint64) uint64 {
+	product := d
+	for k := uint64(1); k < 16; k++ {
+		product = Mul(product, Sub(d, k))
+	}
+	return product
+}
+
 func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 	gate := Gate{Direction: append([]int64{0, 0, 0, 1, 1}, make([]int64, small.Length-5)...), Low: -250, High: 1002}
 	n, err := newNorm(field64{}, Modulus, small, []Gate{gate}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := n.form.(*quarts[uint64])
+	q := n.form.(*nibbles[uint64])
 	integer := func(x ...int64) []uint64 { return integers64(small.Length, x...) }
 	square, width := n.bound*n.bound, uint64(gate.High-gate.Low)
 	norm := func(digits []uint64, v, u uint64) {
-		putQuarts(q.f, q.square, digits, v)
-		putQuarts(q.f, q.square, digits[q.square.n:], u)
+		putNibbles(q.f, q.square, digits, v)
+		putNibbles(q.f, q.square, digits[q.square.n:], u)
 	}
 	within := func(digits []uint64, above, below uint64) {
-		putQuarts(q.f, q.spans[0], q.ofGate(digits, 0), above)
-		putQuarts(q.f, q.spans[0], q.ofGate(digits, 0)[q.spans[0].n:], below)
+		putNibbles(q.f, q.spans[0], q.ofGate(digits, 0), above)
+		putNibbles(q.f, q.spans[0], q.ofGate(digits, 0)[q.spans[0].n:], below)
 	}
 	terms := func(c claim[uint64], joint []uint64) map[string]uint64 {
-		get := func(s span, digits []uint64) uint64 { return getQuarts(q.f, s, digits) }
+		get := func(s span, digits []uint64) uint64 { return getNibbles(q.f, s, digits) }
 		gates := q.ofGate(c.digits, 0)
 		above, below := get(q.spans[0], gates), get(q.spans[0], gates[q.spans[0].n:])
 		out := map[string]uint64{}
@@ -138,7 +149,7 @@ func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 		}
 		power = 1
 		for _, d := range c.digits {
-			out["digits"] = Add(out["digits"], Mul(power, Mul(Mul(d, Sub(d, 1)), Mul(Sub(d, 2), Sub(d, 3)))))
+			out["digits"] = Add(out["digits"], Mul(power, sieved(d)))
 			power = Mul(power, joint[0])
 		}
 		return out
@@ -147,17 +158,17 @@ func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 		"honest":          {integer(3, -4, 998), nil, ""},
 		"at the bound":    {integer(600, -800), nil, ""},
 		"above it by one": {integer(600, -800, 1), func(digits, _ []uint64) { norm(digits, square+1, 0) }, "range"},
-		"above it by two": {integer(600, -800, 1, 0, 1), func(digits, _ []uint64) { // the most that digits can say
-			norm(digits, square+2, 0)
+		"above it by five": {integer(600, -800, 1, 0, 2), func(digits, _ []uint64) { // the most that digits can say
+			norm(digits, square+5, 0)
 		}, "range"},
 		"norm denied by one": {integer(600, -800, 1), func(digits, _ []uint64) { norm(digits, square, 0) }, "equality"},
 		"a digit of everything": {integer(900, 900), func(digits, _ []uint64) {
 			norm(digits, 0, 0)
 			digits[0], digits[q.square.n] = 2*900*900, Sub(square, 2*900*900)
 		}, "digits"},
-		"a four": {integer(2), func(digits, _ []uint64) {
-			norm(digits, 0, square-4)
-			digits[0] = 4
+		"a sixteen": {integer(4), func(digits, _ []uint64) {
+			norm(digits, 0, square-16)
+			digits[0] = 16
 		}, "digits"},
 		"less than nothing left": {integer(600, -800, 1), func(digits, _ []uint64) {
 			norm(digits, square+1, 0)
@@ -177,7 +188,7 @@ func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 		"wraparound, products denied": {wrapped(t, small.Length), func(digits, products []uint64) {
 			norm(digits, 9, square-9)
 			for i := range products {
-				putQuarts(q.f, q.test, q.ofTest(digits, i), n.wrap-1)
+				putNibbles(q.f, q.test, q.ofTest(digits, i), n.wrap-1)
 			}
 		}, "tests"},
 		"wraparound, one digit for all": {wrapped(t, small.Length), func(digits, products []uint64) {
@@ -201,39 +212,30 @@ func TestErrorsDoNotCancelOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := n.form.(*quarts[uint64])
-	product := func(d uint64) uint64 { return Mul(Mul(d, Sub(d, 1)), Mul(Sub(d, 2), Sub(d, 3))) }
-	root := func(v uint64) (uint64, bool) {
-		r := new(big.Int).ModSqrt(new(big.Int).SetUint64(v), new(big.Int).SetUint64(Modulus))
-		if r == nil {
-			return 0, false
-		}
-		return r.Uint64(), true
-	}
-	// With y = d² − 3d the product is y(y + 2), so y = −1 ± √(1 + product).
-	a, b := uint64(4), uint64(0)
-	for ; ; a++ {
-		if y, ok := root(Sub(1, product(a))); ok {
-			if r, ok := root(Add(9, Mul(4, Sub(y, 1)))); ok {
-				b = Mul(Add(3, r), Inv(2))
-				break
-			}
-		}
-	}
-	if product(a) == 0 || Add(product(a), product(b)) != 0 {
+	q := n.form.(*nibbles[uint64])
+	a, b := uint64(19), uint64(17596010205015389552) // a root of the polynomial sieved + sieved(a)
+	if sieved(a) == 0 || Add(sieved(a), sieved(b)) != 0 {
 		t.Fatalf("%d and %d do not cancel out", a, b)
 	}
 	for name, c := range map[string]forgery{
-		"two digits": {integers64(small.Length, 1), func(digits, products []uint64) {
+		"two digits of a call": {integers64(small.Length, 1), func(digits, products []uint64) {
 			// Those of a test, whose product is then made to be what they say.
 			own := q.ofTest(digits, 0)
 			own[0], own[1] = a, b
-			products[0] = Sub(getQuarts(q.f, q.test, own), n.wrap-1)
+			products[0] = Sub(getNibbles(q.f, q.test, own), n.wrap-1)
+		}, ""},
+		"the same digits of two calls": {integers64(small.Length, 1), func(digits, products []uint64) {
+			next := n.chunk / q.test.n // the test whose first digit has the same place
+			for test, digit := range map[int]uint64{0: a, next: b} {
+				own := q.ofTest(digits, test)
+				own[0] = digit
+				products[test] = Sub(getNibbles(q.f, q.test, own), n.wrap-1)
+			}
 		}, ""},
 		"below the gate": {integers64(small.Length, 0, 0, 0, -251), func(digits, _ []uint64) {
 			own, width := q.ofGate(digits, 0), uint64(gate.High-gate.Low)
-			putQuarts(q.f, q.spans[0], own, 0)
-			putQuarts(q.f, q.spans[0], own[q.spans[0].n:], width+1)
+			putNibbles(q.f, q.spans[0], own, 0)
+			putNibbles(q.f, q.spans[0], own[q.spans[0].n:], width+1)
 		}, ""},
 	} {
 		digits := make([]uint64, n.digits())
@@ -246,7 +248,8 @@ func TestErrorsDoNotCancelOut(t *testing.T) {
 		n.form.putGate(digits, 0, n.f.centred(along[0]))
 		c.forge(digits, products)
 		claim := claim[uint64]{shareOf(c.x), digits, products, along, 1}
-		if accepts(n.rest, n.form.checks(claim, []uint64{11111, 22222})) {
+		joint := []uint64{11111, 22222}
+		if accepts(n.weighed(joint), n.form.checks(claim, joint)) {
 			t.Errorf("%s: errors cancel out", name)
 		}
 	}
@@ -316,25 +319,25 @@ func TestEachConstraintOfTheDraftIsNeeded(t *testing.T) {
 	}
 }
 
-// A span's digits say each number up to its largest, and at most two more.
+// A span's digits say each number up to its largest, and at most 14 more.
 func TestSpans(t *testing.T) {
 	f := field64{}
 	check := func(largest, v uint64) {
 		s := spanTo(largest)
 		digits := make([]uint64, s.n)
-		putQuarts(f, s, digits, v)
+		putNibbles(f, s, digits, v)
 		for _, d := range digits {
-			if d > 3 {
+			if d > 15 {
 				t.Fatalf("%d of %d: the digit %d", v, largest, d)
 			}
 		}
-		if got := getQuarts(f, s, digits); got != v {
+		if got := getNibbles(f, s, digits); got != v {
 			t.Fatalf("%d of %d: its digits say %d", v, largest, got)
 		}
 		for i := range digits {
-			digits[i] = 3
+			digits[i] = 15
 		}
-		if most := getQuarts(f, s, digits); most < largest || most > largest+2 {
+		if most := getNibbles(f, s, digits); most < largest || most > largest+14 {
 			t.Fatalf("digits for %d say up to %d", largest, most)
 		}
 	}

@@ -1,0 +1,71 @@
+package main
+
+// demoSentences are what is said of the demo and the experiments.
+var demoSentences = map[string]string{
+	"bench.short":             "experiments that can be repeated",
+	"bench.long":              "Bench runs the project's experiments.",
+	"bench.progress":          "{0} …",
+	"bench.compare.short":     "one place, each alone, or together without moving a row",
+	"bench.compare.long":      "Compare fits the same model to the same rows of four hospitals in three ways: all rows in one\nplace, each hospital alone, and federated over a network of five nodes on this machine. It says\nwhat each is worth on rows held out, what it costs, what one stolen disk gives away and who\nsees what.",
+	"bench.compare.example":   "  croft bench compare heart\n  croft bench compare heart --json",
+	"bench.compare.unknown":   "there is nothing to compare called {0}",
+	"bench.heart.short":       "what federated regression is worth to four real hospitals",
+	"bench.heart.long":        "Heart takes FLamby's heart disease task at four hospitals, by its own split and over random\nones, and says which hospitals gain and which do not.",
+	"bench.heart.example":     "  croft bench heart --splits 20\n  croft bench heart --json",
+	"bench.heart.flag.data":   "the folder with the four files processed.*.data",
+	"bench.heart.flag.splits": "random splits",
+	"bench.heart.flag.seed":   "of the random splits",
+
+	"bench.privagg.short":          "what hiding vectors and proving their bounds cost",
+	"bench.privagg.long":           "Privagg times a report of a private sum with its proof: at the site that makes it and at a\nseat that checks it, beside one pass of a hash and a cipher over the vector. Without --dim it\nprints a table over lengths and seats, with circl's Prio3SumVec and the unprotected sum.\nA threshold of one seat less than there are means additive shares, which need every seat.",
+	"bench.privagg.example":        "  croft bench privagg\n  croft bench privagg --json --dim 1000000 --seats 4 --threshold 1",
+	"bench.privagg.flag.dim":       "numbers in the vector; without it the table",
+	"bench.privagg.flag.seats":     "seats, 2 to 9",
+	"bench.privagg.flag.threshold": "seats that together learn nothing",
+	"bench.privagg.flag.repeats":   "times each is measured; the median counts",
+	"bench.privagg.flag.seed":      "of the vectors",
+
+	"demo.short": "a whole community on this machine: the first minute",
+	"demo.long": `Demo runs five members on this machine, each with its own folder, keys, ports and real
+consensus. Four clinics hold slices of one hospital's published data; the fifth holds none
+and helps to keep the secrets. A study is proposed and approved, a model is trained over
+private sums, and the ledger is audited. Nothing is left behind unless you give --dir.`,
+	"demo.example":      "  croft demo\n  croft demo --json --seed 7\n  croft demo --dir ./commons",
+	"demo.flag.seed":    "of the split into clinics",
+	"demo.flag.proof":   "without proofs that reports keep to their bounds, for comparison",
+	"demo.notempty":     "it is not empty: it holds {0}",
+	"demo.intro":        "Data:  {0}\nSites: {1} (seed {2})\nStudy: eight features (mean and standard error of texture, smoothness, symmetry, fractal dimension);\n       with all thirty the classes separate perfectly and odds ratios mean nothing\nPublic data, disclosure rules off: what fails them only warns",
+	"demo.found":        "✓ Founded a network of five: {1}",
+	"demo.register":     "✓ {0} registered {1}",
+	"demo.propose":      "✓ {0} proposed the study {1}",
+	"demo.approve":      "✓ {0} approved it",
+	"demo.audit":        "Auditing {1} …",
+	"demo.round":        "round {0}  {1}  {2} sites  loss {3}  {4} bytes",
+	"demo.trouble":      "! {0}: {1} {2}",
+	"demo.result.head":  "{0} rows, {1} of them held out; {2} private sums; {3} s in all",
+	"demo.auc":          "AUC on held-out rows (95 % interval)",
+	"demo.logloss":      "Log-loss on held-out rows (95 % interval)",
+	"demo.accuracy":     "Accuracy on held-out rows (95 % interval)",
+	"demo.columns":      "  site\trows\tfederated\tlocal only\tmajority\tpooled\t",
+	"demo.mean":         "mean",
+	"demo.coef":         "Odds ratios of one standard deviation more; at most {0} standard errors from a pooled fit, condition number {1}",
+	"demo.coef.columns": "  column\todds ratio (95 %)\t\t",
+	"demo.left":         "What left each site",
+	"demo.left.site":    "  {0}: {1} sealed reports, {2} numbers in all, {3} bytes",
+	"demo.promise":      "  Rows stayed where they were. The reports could be read only as totals over all sites; totals can still say something about people.",
+	"demo.profile":      "  Who would have to collude: {0}.",
+	"demo.cost":         "Ledger: height {0}, {1} MB. CPU {2} s, about {3} J ({4}). {5} MB between the nodes; at most {6} ledger steps a round, one after the other.",
+	"demo.breach":       "Rows readable from one stolen disk: pooled {0}, here {1} to {2}.",
+	"demo.audited":      "✓ Audited: {0} blocks, {1} entries, every signature and effect holds.",
+	"demo.next":         "Next: croft demo --dir ./commons keeps the network; croft init --name \"Clinic A\" makes your own.",
+	"demo.next.kept":    "Next: croft up --lan --dir {0}, and in another terminal croft up --lan --page 127.0.0.1:7421 --dir {1}",
+
+	"bench.market.short": "measure paid calls: how many, how late",
+	"bench.market.long": `Market measures what it costs to be paid: calls on one channel, both ends in this process, the
+provider's journal on the disk of a folder. A file system in memory is refused: its syncs cost
+nothing and keep nothing.`,
+	"bench.market.example":       `  croft bench market --on /srv --json`,
+	"bench.market.flag.on":       "a folder on the disk to measure",
+	"bench.market.flag.time":     "for each number of calls in flight",
+	"bench.market.flag.channels": "channels that are open, for the memory",
+}

@@ -1,0 +1,290 @@
+package market
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"croft"
+	"croft/internal/ledger"
+	"croft/internal/pay"
+)
+
+// A node that is off cannot object when the other end of a channel shows an old number.
+// So it hands what speaks for it to others while it is on: its watchers, whom its owner
+// chose. They show it to the ledger when somebody asks to settle with less. What they
+// hold is signed by the other end and only ever counts for its owner; they learn amounts
+// and hashes, no request and no answer.
+
+// watching is both sides of that.
+type watching struct {
+	telling sync.Mutex // one round of telling at a time
+
+	mu   sync.Mutex // guards what follows
+	by   []croft.MemberID
+	told map[croft.MemberID]*told
+	held map[croft.ChannelID]ledger.Position // what speaks for others
+}
+
+// told is what a watcher of this node has.
+type told struct {
+	since    time.Time // it is told all again after a while: its disk may be a new one
+	channels map[croft.ChannelID]shown
+	at       time.Time // when it last had everything
+}
+
+// shown are the two numbers that speak for an end of a channel.
+type shown struct{ owed, credited croft.Credits }
+
+func shownBy(at ledger.Position) (s shown) {
+	if at.Voucher != nil {
+		s.owed = at.Voucher.Voucher.Owed
+	}
+	if at.Receipt != nil {
+		s.credited = at.Receipt.Receipt.Credited
+	}
+	return s
+}
+
+// beyond says whether s says more than o.
+func (s shown) beyond(o shown) bool { return s.owed > o.owed || s.credited > o.credited }
+
+// maxWatched is for how many channels of others a node holds something; tellAll after
+// how long a watcher is told all again.
+const (
+	maxWatched = 4096
+	tellAll    = time.Hour
+)
+
+// The documents: one with the watchers, and one for each channel that is watched.
+const (
+	watchersKind, watchersName = "watchers", "mine"
+	watchedKind                = "watched"
+)
+
+// loadWatched reads what this node holds for others, and who watches for it.
+func (m *Market) loadWatched() error {
+	w := &m.watching
+	w.told, w.held = map[croft.MemberID]*told{}, map[croft.ChannelID]ledger.Position{}
+	names, err := m.Docs.List(watchedKind)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		raw, err := m.Docs.Get(watchedKind, name)
+		if err != nil {
+			return err
+		}
+		var at ledger.Position
+		if err := croft.Decode(raw, &at); err != nil {
+			return err
+		}
+		w.held[at.Channel] = at
+	}
+	raw, err := m.Docs.Get(watchersKind, watchersName)
+	if absent(err) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return croft.Decode(raw, &w.by)
+}
+
+// Watcher is somebody who watches for this node.
+type Watcher struct {
+	ID   croft.MemberID
+	Told time.Time // when it last had everything; zero: not since this node started
+}
+
+// Watchers returns who watches for this node, and for how many channels it watches.
+func (m *Market) Watchers() (by []Watcher, channels int) {
+	w := &m.watching
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range w.by {
+		one := Watcher{ID: id}
+		if t := w.told[id]; t != nil {
+			one.Told = t.at
+		}
+		by = append(by, one)
+	}
+	return by, len(w.held)
+}
+
+// WatchedBy sets who watches for this node from now on, and tells them what there is to
+// tell. Who is away is told when it is back.
+func (m *Market) WatchedBy(ctx context.Context, by []croft.MemberID) error {
+	w := &m.watching
+	w.mu.Lock()
+	err := m.Docs.Put(watchersKind, watchersName, croft.Encode(by))
+	if err == nil {
+		w.by, w.told = by, map[croft.MemberID]*told{}
+	}
+	w.mu.Unlock()
+	if err == nil {
+		m.tellWatchers(ctx)
+	}
+	return err
+}
+
+// keepTelling tells the watchers what is new, until ctx ends.
+func (m *Market) keepTelling(ctx context.Context) error {
+	for {
+		m.tellWatchers(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(saveEvery):
+		}
+	}
+}
+
+// tellWatchers hands what is new to each watcher, as far as it answers.
+func (m *Market) tellWatchers(ctx context.Context) {
+	w := &m.watching
+	w.telling.Lock()
+	defer w.telling.Unlock()
+	by, _ := m.Watchers()
+	for _, one := range by {
+		w.mu.Lock()
+		t := w.told[one.ID]
+		if t == nil || time.Since(t.since) >= tellAll {
+			t = &told{since: time.Now(), channels: map[croft.ChannelID]shown{}, at: one.Told}
+			w.told[one.ID] = t
+		}
+		w.mu.Unlock()
+		if err := m.tell(ctx, one.ID, t); err != nil {
+			m.Log.Info("watch", "not told", one.ID.Short(), "why", err)
+			continue
+		}
+		w.mu.Lock()
+		t.at = time.Now()
+		w.mu.Unlock()
+	}
+}
+
+// tell hands one watcher what it does not have; the first time also nothing, to hear
+// whether it is there.
+func (m *Market) tell(ctx context.Context, who croft.MemberID, t *told) error {
+	within, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	news := m.speaks(t.channels)
+	for first := t.at.IsZero(); first || len(news) > 0; first = false {
+		some := news[:min(len(news), maxShown)]
+		news = news[len(some):]
+		if _, err := m.Peers.Ask(within, who, croft.Encode(ask{Kind: askWatch, Shown: some}), nil); err != nil {
+			return err
+		}
+		for _, at := range some {
+			t.channels[at.Channel] = shownBy(at)
+		}
+	}
+	return nil
+}
+
+// speaks returns what speaks for this node's ends of channels, where it is more than a
+// watcher knows, by channel.
+func (m *Market) speaks(known map[croft.ChannelID]shown) (out []ledger.Position) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for id, t := range m.tills {
+		t.mu.Lock()
+		best, credit := t.till.State()
+		t.mu.Unlock()
+		if best != nil && (shown{best.Voucher.Owed, credit.Credited}).beyond(known[id]) {
+			out = append(out, m.tillShows(best, credit))
+		}
+	}
+	for id, p := range m.purses {
+		p.mu.Lock()
+		at := ledger.Position{Channel: id, Receipt: p.purse.Evidence()}
+		p.mu.Unlock()
+		if p.channel.Funder == m.Self && shownBy(at).beyond(known[id]) { // who else funds one looks after itself
+			out = append(out, at)
+		}
+	}
+	slices.SortFunc(out, func(a, b ledger.Position) int { return a.Channel.Compare(b.Channel) })
+	return out
+}
+
+// watch holds what a member or guest asks this node to hold: what speaks for its end of
+// channels that have not ended, if it is genuine and more than was held. It is durable
+// when watch returns.
+func (m *Market) watch(ctx context.Context, from croft.MemberID, news []ledger.Position) error {
+	for _, at := range news {
+		c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(at.Channel))
+		if err != nil {
+			return err
+		}
+		if !found || c.Terms.Funder != from && c.Terms.Payee != from {
+			return croft.E(croft.ErrTxUnknown, "channel of this member", at.Channel.Short())
+		}
+		if at.Voucher != nil && !pay.VerifyVoucher(m.Scope, c.Terms, *at.Voucher) || at.Receipt != nil && !pay.VerifyReceipt(m.Scope, c.Terms, *at.Receipt) {
+			return croft.E(croft.ErrVoucher, "the channel's payer or till did not sign it for this channel and network")
+		}
+		if c.Status == ledger.ChannelClosed {
+			continue
+		}
+		if err := m.hold(at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hold keeps the higher of each number that was shown of a channel, by either end.
+func (m *Market) hold(at ledger.Position) error {
+	w := &m.watching
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now, held := w.held[at.Channel]
+	switch was, is := shownBy(now), shownBy(at); {
+	case !is.beyond(was):
+		return nil
+	case !held && len(w.held) >= maxWatched:
+		return croft.E(croft.ErrBusy, "this node's watch")
+	default:
+		now.Channel = at.Channel
+		if is.owed > was.owed {
+			now.Voucher = at.Voucher
+		}
+		if is.credited > was.credited {
+			now.Receipt = at.Receipt
+		}
+	}
+	if err := m.Docs.Put(watchedKind, at.Channel.String(), croft.Encode(now)); err != nil {
+		return err
+	}
+	w.held[at.Channel] = now
+	return nil
+}
+
+// keepWatch shows the ledger what this node holds for others, where less was shown and a
+// window is open, and forgets what has ended.
+func (m *Market) keepWatch(ctx context.Context) (errs error) {
+	w := &m.watching
+	w.mu.Lock()
+	held := make([]ledger.Position, 0, len(w.held))
+	for _, at := range w.held {
+		held = append(held, at)
+	}
+	w.mu.Unlock()
+	for _, at := range held {
+		c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(at.Channel))
+		switch {
+		case err != nil || !found:
+		case c.Status == ledger.ChannelClosed:
+			w.mu.Lock()
+			delete(w.held, at.Channel)
+			w.mu.Unlock()
+			err = m.Docs.Delete(watchedKind, at.Channel.String())
+		case contested(c) && shownBy(at).beyond(shown{c.Owed, c.Credited}):
+			m.Log.Info("show", "channel", at.Channel.Short(), "status", c.Status.String(), "for", "others")
+			err = m.Submit(ctx, 0, &ledger.Post{Positions: []ledger.Position{at}})
+		}
+		errs = errors.Join(errs, err)
+	}
+	return errs
+}
