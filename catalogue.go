@@ -254,7 +254,7 @@ var catalogue = map[Code]entry{
 	ErrTxQuota:     {Exhausted, "{0} has {1} transactions waiting for the next block; no more are taken", "the node hands them in again by itself"},
 
 	ErrInvite:    {Denied, "the invite cannot be used: {0}", "ask who invited you for a new code: croft invite create; see what became of the old one: croft invite ls"},
-	ErrTxCredits: {Exhausted, "{0} has {1} credits free, {2} are needed", "the members issue new ones by vote: croft wallet mint MEMBER --amount 100; or close a channel that is no longer used: croft wallet close; or take less"},
+	ErrTxCredits: {Exhausted, "{0} has {1} {1|credit|credits} free, {2} are needed", "the members issue new ones by vote: croft wallet mint MEMBER --amount 100; or close a channel that is no longer used: croft wallet close; or take less"},
 	ErrTxChannel: {Conflict, "the channel cannot do this: {0}", "look at the channel as the ledger has it; nothing was changed"},
 	ErrTxService: {Invalid, "the service cannot be published: {0}", "correct its description and publish it again"},
 
@@ -309,24 +309,24 @@ var catalogue = map[Code]entry{
 
 	ErrVoucher:       {Invalid, "the voucher cannot be taken: {0}", "nothing was paid; ask for a quote and make a new voucher"},
 	ErrCallNumber:    {Conflict, "call {0} of the channel cannot be made: {1}", "ask the provider where the channel stands, and number calls on from there"},
-	ErrOwed:          {Exhausted, "the vouchers that arrived promise {0} credits, {1} are needed with this call", "send the vouchers that are missing, or promise more"},
-	ErrChannelEmpty:  {Exhausted, "the channel has {0} credits left, the call may cost {1}", "put more into the channel, or open another"},
+	ErrOwed:          {Exhausted, "the vouchers that arrived promise {0} {0|credit|credits}, {1} are needed with this call", "send the vouchers that are missing, or promise more"},
+	ErrChannelEmpty:  {Exhausted, "the channel has {0} {0|credit|credits} left, the call may cost {1}", "put more into the channel, or open another"},
 	ErrChannelClosed: {Denied, "the channel is closing: it takes no more calls", "open another channel"},
-	ErrInFlight:      {Exhausted, "calls for {0} credits are waiting for their receipts; with this one more than the {1} that you would lose at most", "wait for answers, give calls up, or raise the limit"},
+	ErrInFlight:      {Exhausted, "calls for {0} {0|credit|credits} are waiting for their receipts; with this one more than the {1} that you would lose at most", "wait for answers, give calls up, or raise the limit"},
 	ErrReceipt:       {Invalid, "the receipt cannot be taken: {0}", "keep it; if the provider does not mend it, close the channel"},
 	ErrTillBusy:      {Unavailable, "the provider is working on {0} calls of this channel", "wait for answers, then try again"},
-	ErrNoChannel:     {Exhausted, "no channel to {0} can pay {1} credits for a call of {2}", "put credits aside for it: croft wallet open {2} --deposit 10"},
+	ErrNoChannel:     {Exhausted, "no channel to {0} can pay {1} {1|credit|credits} for a call of {2}", "put credits aside for it: croft wallet open {2} --deposit 10"},
 	ErrBusy:          {Unavailable, "{0} has as many calls in hand as it takes", "try again in a moment; nothing was paid"},
 	ErrEngineFailed:  {Unavailable, "the engine behind {0} failed: {1}", "nothing was paid; try again later, or ask its provider"},
 	ErrRequest:       {Invalid, "the request cannot be used: {0}", "see what the service takes: croft service show"},
 	ErrAnswered:      {Conflict, "call {0} was made before, and its answer is not kept", "make a new call"},
 	ErrRemote:        {Denied, "this would send {0} to {1}", "{2}"},
 	ErrAPIKey:        {Denied, "this API key cannot be used: {0}", "make one: croft apikey create NAME"},
-	ErrSpendCap:      {Exhausted, "the API key may spend {0} credits, {1} are left", "make a key with a higher cap: croft apikey create NAME --cap 50"},
+	ErrSpendCap:      {Exhausted, "the API key may spend {0} {0|credit|credits}, {1} are left", "make a key with a higher cap: croft apikey create NAME --cap 50"},
 	ErrNotServed:     {Unavailable, "{0} is on the ledger and its provider's node does not serve it: {1}", "ask the provider: it starts it with croft service publish"},
 	ErrUnproven:      {Invalid, "no answer of {0} holds: {1}", "see what each provider said; what was paid is not returned"},
 	ErrQuote:         {Conflict, "the quote cannot be used: {0}", "ask again: the price may have changed; nothing was paid"},
-	ErrDear:          {Exhausted, "a call of {0} may cost {1} credits, and you would pay at most {2}", "agree to more, or ask another provider: croft service ls"},
+	ErrDear:          {Exhausted, "a call of {0} may cost {1} {1|credit|credits}, and you would pay at most {2}", "agree to more, or ask another provider: croft service ls"},
 }
 
 // Next returns the advice of err's code, or "" if it has none.

@@ -276,6 +276,7 @@ func errorTables() string {
 
 // cell keeps a sentence within its cell.
 func cell(text string) string {
+	text = regexp.MustCompile(`\{\d\|[^|}]*\|([^}]*)\}`).ReplaceAllString(text, "$1")
 	return regexp.MustCompile(`\{\d\}`).ReplaceAllStringFunc(strings.ReplaceAll(text, "|", `\|`), func(s string) string { return "*" + s[1:2] + "*" })
 }
 

@@ -3,6 +3,7 @@ package croft
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -91,11 +92,11 @@ func (e *Error) Error() string {
 	if e.text != "" {
 		return e.text
 	}
-	return fill(catalogue[e.Code].what, e.Args)
+	return Fill(catalogue[e.Code].what, e.Args)
 }
 
 // Next says what to do about it: a sentence or a command.
-func (e *Error) Next() string { return fill(catalogue[e.Code].next, e.Args) }
+func (e *Error) Next() string { return Fill(catalogue[e.Code].next, e.Args) }
 
 // Unwrap returns the cause, if one was given.
 func (e *Error) Unwrap() error { return e.err }
@@ -111,12 +112,24 @@ func CodeOf(err error) Code {
 	return ErrInternal
 }
 
-// fill puts args for {0}, {1}, … so that a translation may reorder them.
-func fill(sentence string, args []string) string {
-	for i, a := range args {
-		sentence = strings.ReplaceAll(sentence, fmt.Sprintf("{%d}", i), a)
-	}
-	return sentence
+// Fill puts arguments into a sentence, for {0}, {1}, … so that a translation may reorder
+// them. {0|credit|credits} is the one word if argument 0 is 1, and the other if it is not.
+func Fill(sentence string, args []string) string {
+	return blank.ReplaceAllStringFunc(sentence, func(b string) string {
+		parts := strings.Split(b[1:len(b)-1], "|")
+		i := int(parts[0][0] - '0')
+		switch {
+		case i >= len(args):
+			return b
+		case len(parts) == 1:
+			return args[i]
+		case args[i] == "1":
+			return parts[1]
+		}
+		return parts[2]
+	})
 }
+
+var blank = regexp.MustCompile(`\{\d(?:\|[^{}|]*\|[^{}|]*)?\}`)
 
 func asError(err error) (*Error, bool) { return errors.AsType[*Error](err) }

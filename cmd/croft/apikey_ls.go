@@ -28,7 +28,7 @@ func (c *cli) apikeyLs(ctx context.Context) error {
 	}
 	return c.result(keys, func(w io.Writer) {
 		if len(keys) == 0 {
-			fmt.Fprintln(w, say("apikey.ls.none"))
+			fmt.Fprintln(w, c.here("apikey.ls.none"))
 			return
 		}
 		fmt.Fprintln(w, say("apikey.ls.head"))

@@ -37,7 +37,7 @@ func (c *cli) backupLs() error {
 	}
 	return c.result(found, func(w io.Writer) {
 		if len(found) == 0 {
-			fmt.Fprintln(w, say("backup.ls.none"))
+			fmt.Fprintln(w, c.here("backup.ls.none"))
 			return
 		}
 		fmt.Fprintln(w, say("backup.ls.head"))

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"croft"
+	"croft/internal/api"
 	"croft/internal/keys"
 	"croft/internal/node"
 )
@@ -78,7 +79,7 @@ func (c *cli) backupNow(ctx context.Context, o backupNowOptions) error {
 		if within, err := filepath.Rel(c.dir, made.File); err == nil && filepath.IsLocal(within) {
 			fmt.Fprintln(w, say("backup.now.same"))
 		}
-		fmt.Fprintln(w, say("backup.now.next", made.File))
+		fmt.Fprintln(w, c.here("backup.now.next", api.Quote(made.File)))
 	})
 }
 

@@ -54,7 +54,7 @@ func (c *cli) backupRestore(ctx context.Context, path string, o backupRestoreOpt
 	return c.result(backupRestoreResult{c.dir, opened}, func(w io.Writer) {
 		fmt.Fprintln(w, say("backup.restore.done", opened.Name, c.dir, day(opened.Time)))
 		fmt.Fprintln(w, say("backup.restore.old"))
-		fmt.Fprintln(w, say("backup.restore.next", c.dirFlag()))
+		fmt.Fprintln(w, c.here("backup.restore.next"))
 	})
 }
 

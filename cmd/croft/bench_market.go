@@ -16,7 +16,7 @@ func (c *cli) benchMarketVerb() *cobra.Command {
 	cmd := c.verb("bench.market", "market", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.benchMarket(ctx, o) })
 	cmd.Flags().StringVar(&o.Dir, "on", ".", say("bench.market.flag.on"))
 	cmd.Flags().DurationVar(&o.Time, "time", 5*time.Second, say("bench.market.flag.time"))
-	cmd.Flags().IntVar(&o.Channels, "channels", 2000, say("bench.market.flag.channels"))
+	cmd.Flags().IntVar(&o.Channels, "channels", 10_000, say("bench.market.flag.channels"))
 	return cmd
 }
 

@@ -107,7 +107,7 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 	return c.result(r, func(w io.Writer) {
 		r.print(w)
 		if r.Added && o.view == "" { // a draft is made from rows that a view has not read
-			fmt.Fprintln(w, say("data.add.next", api.Quote(o.file)))
+			fmt.Fprintln(w, c.here("data.add.next", api.Quote(o.file)))
 		}
 	})
 }

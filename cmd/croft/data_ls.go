@@ -26,7 +26,7 @@ func (c *cli) dataLs(ctx context.Context) error {
 	}
 	return c.result(list, func(w io.Writer) {
 		if len(list) == 0 {
-			fmt.Fprintln(w, say("data.ls.none"))
+			fmt.Fprintln(w, c.here("data.ls.none"))
 			return
 		}
 		fmt.Fprintln(w, say("data.ls.head"))

@@ -78,7 +78,7 @@ func (c *cli) detach(ctx context.Context, o *upOptions) error {
 		}
 		r.Log = log.Name()
 		return c.result(r, func(w io.Writer) {
-			fmt.Fprintln(w, say("up.detached", r.Name, r.PID, c.dirFlag()))
+			fmt.Fprintln(w, c.here("up.detached", r.Name, r.PID))
 			fmt.Fprintln(w, say("up.log", r.Log))
 			r.print(w)
 		})

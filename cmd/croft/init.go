@@ -42,7 +42,7 @@ func (c *cli) initVerb() *cobra.Command {
 		}
 		return c.result(r, func(w io.Writer) {
 			c.printInit(w, r)
-			fmt.Fprintln(w, say("init.next", c.dirFlag()))
+			fmt.Fprintln(w, c.here("init.next"))
 		})
 	})
 	cmd.Flags().StringVar(&o.name, "name", "", say("init.flag.name"))

@@ -119,7 +119,8 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 		case r.Auto:
 			fmt.Fprintln(w, say("invite.create.auto", count(others, "vote", "votes")))
 		}
-		fmt.Fprintln(w, say("invite.create.next", c.dirFlag()))
+		fmt.Fprintln(w, say("invite.create.next"))
+		fmt.Fprintln(w, c.here("invite.create.vote"))
 	})
 }
 

@@ -28,7 +28,7 @@ func (c *cli) inviteLs(ctx context.Context) error {
 	}
 	return c.result(council.Invites, func(w io.Writer) {
 		if len(council.Invites) == 0 {
-			fmt.Fprintln(w, say("invite.ls.none"))
+			fmt.Fprintln(w, c.here("invite.ls.none"))
 			return
 		}
 		fmt.Fprintln(w, say("invite.ls.head"))

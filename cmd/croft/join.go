@@ -108,6 +108,6 @@ func (c *cli) join(ctx context.Context, o *joinOptions) error {
 	r := joinResult{Dir: c.dir, Name: p.Newcomer.Name, Member: p.Newcomer.ID, Network: v.Network, Called: p.Network, Digits: p.Digits}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say(done, r.Name, r.Called, r.Network.Short()))
-		fmt.Fprintln(w, say("join.next", c.dirFlag()))
+		fmt.Fprintln(w, c.here("join.next"))
 	})
 }

@@ -70,10 +70,10 @@ func (c *cli) memberLs(ctx context.Context) error {
 			fmt.Fprintln(w, a.line(r.Needed, ref))
 		}
 		for _, v := range r.Revocations {
-			fmt.Fprintln(w, say("member.ls.revocation", v.Name, names(v.Yes), len(v.Yes), r.Needed, api.Quote(v.Name)))
+			fmt.Fprintln(w, c.here("member.ls.revocation", v.Name, names(v.Yes), len(v.Yes), r.Needed, api.Quote(v.Name)))
 		}
 		for _, v := range r.Unseated {
-			fmt.Fprintln(w, say("member.ls.unseated", v.Name, len(v.Yes), r.Needed, api.Quote(v.Name)))
+			fmt.Fprintln(w, c.here("member.ls.unseated", v.Name, len(v.Yes), r.Needed, api.Quote(v.Name)))
 		}
 	})
 }

@@ -58,6 +58,6 @@ func (c *cli) modelServe(ctx context.Context, ref, name string) error {
 	r.URL = offered.URL
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("model.serve.done", r.Name, r.URL+"/v2/models/"+r.Name))
-		fmt.Fprintln(w, say("model.serve.next"))
+		fmt.Fprintln(w, c.here("model.serve.next"))
 	})
 }

@@ -187,7 +187,7 @@ func (c *cli) keepRescue(ctx context.Context, g croft.Genesis) error {
 	}
 	return c.result(r, func(w io.Writer) {
 		if r.Changing {
-			fmt.Fprintln(w, say("network.rescue.complete", c.dirFlag()))
+			fmt.Fprintln(w, c.here("network.rescue.complete"))
 		} else {
 			fmt.Fprintln(w, say("network.rescue.signed", count(r.Missing, "signature is", "signatures are")))
 		}

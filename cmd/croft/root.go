@@ -201,7 +201,7 @@ func columns(out io.Writer, text func(w io.Writer)) error {
 // progress tells a person what is going on.
 func (c *cli) progress(key string, args ...any) {
 	if !c.quiet {
-		fmt.Fprintln(c.errs, say(key, args...))
+		fmt.Fprintln(c.errs, c.here(key, args...))
 	}
 }
 

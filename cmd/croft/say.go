@@ -4,24 +4,36 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"croft"
 )
 
 // say returns a sentence of the catalogue, filled in: {0}, {1} … are its
 // arguments in order. They may come from other members, so nothing in them can
 // leave its line or steer the terminal.
-func say(key string, args ...any) string {
-	sentence, ok := sentences[key]
+func say(key string, args ...any) string { return fill(sentence(key), args) }
+
+// here says a sentence whose commands are for this node: each names its folder, unless
+// that is the one where they look anyway.
+func (c *cli) here(key string, args ...any) string {
+	named := fmt.Sprintf("croft{%d} ", len(args))
+	return fill(strings.ReplaceAll(sentence(key), "croft ", named), append(args, c.dirFlag()))
+}
+
+func sentence(key string) string {
+	s, ok := sentences[key]
 	if !ok {
 		panic("no sentence for " + key) // the test of this file finds it first
 	}
-	if len(args) == 0 {
-		return sentence
-	}
-	pairs := make([]string, 0, 2*len(args))
+	return s
+}
+
+func fill(sentence string, args []any) string {
+	texts := make([]string, len(args))
 	for i, a := range args {
-		pairs = append(pairs, fmt.Sprintf("{%d}", i), strings.Map(printable, fmt.Sprint(a)))
+		texts[i] = strings.Map(printable, fmt.Sprint(a))
 	}
-	return strings.NewReplacer(pairs...).Replace(sentence)
+	return croft.Fill(sentence, texts)
 }
 
 func printable(r rune) rune {

@@ -46,7 +46,7 @@ func TestSentencesAreUsedAndExist(t *testing.T) {
 			t.Errorf("nobody says %s", key)
 		}
 	}
-	for _, m := range regexp.MustCompile(`(?:say|progress|ask|confirm)\((?:ctx, )?"([^"]+)"[,)]`).FindAllStringSubmatch(code.String(), -1) {
+	for _, m := range regexp.MustCompile(`(?:say|here|progress|ask|confirm)\((?:ctx, )?"([^"]+)"[,)]`).FindAllStringSubmatch(code.String(), -1) {
 		if _, ok := sentences[m[1]]; !ok {
 			t.Errorf("there is no sentence %s", m[1])
 		}

@@ -40,9 +40,9 @@ func (c *cli) serviceLs(ctx context.Context, word string) error {
 	}
 	return c.result(found, func(w io.Writer) {
 		if len(found) == 0 {
-			none := say("service.ls.none")
+			none := c.here("service.ls.none")
 			if word != "" {
-				none = say("service.search.none", word)
+				none = c.here("service.search.none", word)
 			}
 			fmt.Fprintln(w, none)
 			return
@@ -53,7 +53,7 @@ func (c *cli) serviceLs(ctx context.Context, word string) error {
 			if l.Mine && l.Serving {
 				mine = say("service.ls.mine")
 			} else if l.Mine {
-				mine = say("service.ls.silent")
+				mine = c.here("service.ls.silent")
 			}
 			fmt.Fprintln(w, say("service.ls.row", l.Name, l.ProviderName, l.Task, priceOf(l.Price), mine))
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -53,77 +52,92 @@ func (c *cli) status(ctx context.Context) error {
 	if s.Height > 0 {
 		r.Checkpoint = &audit.Checkpoint{Network: croft.NetworkID(g.Hash()), Height: s.Height, AppHash: s.AppHash}
 	}
-	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("status.member", s.Member.Name, s.Member.ID.Short()))
-		if s.Members == 0 { // all it knows is the genesis
-			fmt.Fprintln(w, say("status.new", g.Name, s.Scope.Network.Short()))
-			if s.Light {
-				fmt.Fprintln(w, say("status.light"))
-			}
-			fmt.Fprintln(w, say("status.noblock"))
-			printPeers(w, peers)
-			return
-		}
-		fmt.Fprintln(w, say("status.network", s.NetworkName, s.Scope.Network.Short(), count(s.Members, "member", "members")))
-		if s.Left {
-			fmt.Fprintln(w, say("status.left"))
-		}
-		if s.Light {
+	return c.result(r, func(w io.Writer) { c.printStatus(w, r, g.Name, council.Needed) })
+}
+
+// printStatus says it to a person; needed is how many votes decide a question.
+func (c *cli) printStatus(w io.Writer, r statusResult, network string, needed int) {
+	fmt.Fprintln(w, say("status.member", r.Member.Name, r.Member.ID.Short()))
+	if r.Members == 0 { // all it knows is the genesis
+		fmt.Fprintln(w, say("status.new", network, r.Scope.Network.Short()))
+		if r.Light {
 			fmt.Fprintln(w, say("status.light"))
 		}
-		state := say("status.current")
-		switch {
-		case s.Left:
-			state = say("status.ended")
-		case s.Stopped:
-			state = say("status.stopped")
-		case !s.Moves && len(s.Orderers) > 0:
-			state = stands(s)
-		case s.CatchingUp:
-			state = say("status.catching")
+		fmt.Fprintln(w, say("status.noblock"))
+		printPeers(w, r.Nodes)
+		return
+	}
+	fmt.Fprintln(w, say("status.network", r.NetworkName, r.Scope.Network.Short(), count(r.Members, "member", "members")))
+	if r.Left {
+		fmt.Fprintln(w, c.here("status.left"))
+	}
+	if r.Light {
+		fmt.Fprintln(w, say("status.light"))
+	}
+	fmt.Fprintln(w, say("status.ledger", r.Height, day(r.BlockTime), r.ledger()))
+	if r.Checkpoint != nil {
+		fmt.Fprintln(w, say("status.checkpoint", r.Checkpoint))
+	}
+	if r.Rest != nil {
+		fmt.Fprintln(w, say("status.rest", r.Rest.Span()))
+	}
+	order := "status.many"
+	if len(r.Orderers) == 1 {
+		order = "status.one"
+	}
+	fmt.Fprintln(w, say("status.order", names(r.Orderers), say(order)))
+	printPeers(w, r.Nodes)
+	if load := r.Relay; load != nil {
+		fmt.Fprintln(w, say("status.relay", count(load.Circuits, "circuit", "circuits"), megabytes(load.Bytes), megabytes(load.Left)))
+	}
+	for _, st := range r.Studies {
+		fmt.Fprintln(w, say("status.study", st.Name, standing(st), st.ID.Short()))
+	}
+	waiting := c.waits(r, needed)
+	for _, line := range waiting {
+		fmt.Fprintln(w, line)
+	}
+	if waiting == nil {
+		fmt.Fprintln(w, say("status.nothing"))
+	}
+}
+
+// ledger says whether the ledger moves, and why it does not.
+func (r statusResult) ledger() string {
+	switch {
+	case r.Left:
+		return say("status.ended")
+	case r.Stopped:
+		return say("status.stopped")
+	case !r.Moves && len(r.Orderers) > 0:
+		return stands(r.Status)
+	case r.CatchingUp:
+		return say("status.catching")
+	}
+	return say("status.current")
+}
+
+// waits says what waits for this member's person, a line each.
+func (c *cli) waits(r statusResult, needed int) (lines []string) {
+	self := r.Member.ID
+	switch {
+	case !r.Stopped && len(r.Stop) > 0 && !votes(r.Stop, self):
+		lines = append(lines, c.here("status.stop", names(r.Stop), len(r.Stop), needed))
+	case r.Stopped && !votes(r.Resume, self):
+		lines = append(lines, c.here("status.resume", len(r.Resume), needed))
+	}
+	for _, name := range r.Newcomers {
+		lines = append(lines, c.here("status.newcomer", name))
+	}
+	for _, q := range r.Supply {
+		if !votes(q.Yes, self) {
+			lines = append(lines, c.onSupply(q, needed))
 		}
-		fmt.Fprintln(w, say("status.ledger", s.Height, day(s.BlockTime), state))
-		if r.Checkpoint != nil {
-			fmt.Fprintln(w, say("status.checkpoint", r.Checkpoint))
-		}
-		if s.Rest != nil {
-			fmt.Fprintln(w, say("status.rest", s.Rest.Span()))
-		}
-		order := "status.many"
-		if len(s.Orderers) == 1 {
-			order = "status.one"
-		}
-		fmt.Fprintln(w, say("status.order", names(s.Orderers), say(order)))
-		printPeers(w, peers)
-		if load := s.Relay; load != nil {
-			fmt.Fprintln(w, say("status.relay", count(load.Circuits, "circuit", "circuits"), megabytes(load.Bytes), megabytes(load.Left)))
-		}
-		for _, st := range s.Studies {
-			fmt.Fprintln(w, say("status.study", st.Name, standing(st), st.ID.Short()))
-		}
-		open := "" // the vote on the emergency stop that waits for this member
-		switch {
-		case !s.Stopped && len(r.Stop) > 0 && !votes(r.Stop, s.Member.ID):
-			open = say("status.stop", names(r.Stop), len(r.Stop), council.Needed)
-		case s.Stopped && !votes(r.Resume, s.Member.ID):
-			open = say("status.resume", len(r.Resume), council.Needed)
-		}
-		questions := slices.DeleteFunc(slices.Clone(r.Supply), func(q api.Supply) bool { return votes(q.Yes, s.Member.ID) })
-		if open != "" {
-			fmt.Fprintln(w, open)
-		} else if len(s.Waiting)+len(s.Newcomers)+len(questions) == 0 {
-			fmt.Fprintln(w, say("status.nothing"))
-		}
-		for _, name := range s.Newcomers {
-			fmt.Fprintln(w, say("status.newcomer", name))
-		}
-		for _, q := range questions {
-			fmt.Fprintln(w, onSupply(q, council.Needed))
-		}
-		for _, st := range s.Waiting {
-			fmt.Fprintln(w, say("status.waiting", st.Name, st.Proposer.Name, st.ID.Short()))
-		}
-	})
+	}
+	for _, st := range r.Waiting {
+		lines = append(lines, c.here("status.waiting", st.Name, st.Proposer.Name, st.ID.Short()))
+	}
+	return lines
 }
 
 // megabytes writes an amount as limits of relays are given.

@@ -127,7 +127,7 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 	r.Approved = true
 	err = c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("study.approve.done", st.Name))
-		fmt.Fprintln(w, say("study.approve.next", st.ID.Short()))
+		fmt.Fprintln(w, c.here("study.approve.next", st.ID.Short()))
 	})
 	if err == nil && o.wait {
 		err = c.await(ctx, st.ID)

@@ -65,7 +65,7 @@ func (c *cli) studyClone(ctx context.Context, o studyCloneOptions) error {
 		if r.Passed {
 			fmt.Fprintln(w, say("study.clone.passed"))
 		}
-		fmt.Fprintln(w, say("study.clone.next", api.Quote(r.File)))
+		fmt.Fprintln(w, c.here("study.clone.next", api.Quote(r.File)))
 	})
 }
 

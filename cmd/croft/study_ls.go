@@ -29,7 +29,7 @@ func (c *cli) studyLs(ctx context.Context) error {
 	}
 	return c.result(list, func(w io.Writer) {
 		if len(list) == 0 {
-			fmt.Fprintln(w, say("study.ls.none"))
+			fmt.Fprintln(w, c.here("study.ls.none"))
 			return
 		}
 		fmt.Fprintln(w, say("study.ls.head"))

@@ -70,7 +70,7 @@ func (c *cli) studyMock(ctx context.Context, o studyMockOptions) error {
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("study.mock.done", o.out, count(o.rows, "row", "rows"), o.seed))
 		if strings.HasSuffix(o.of, ".toml") {
-			fmt.Fprintln(w, say("study.mock.next", api.Quote(o.of), api.Quote(o.out)))
+			fmt.Fprintln(w, c.here("study.mock.next", api.Quote(o.of), api.Quote(o.out)))
 		}
 	})
 }

@@ -79,7 +79,7 @@ func (c *cli) studyNew(o studyNewOptions) error {
 	}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("study.new.done", r.File, count(r.Columns, "column", "columns"), len(r.LeftOut)))
-		fmt.Fprintln(w, say("study.new.next", api.Quote(r.File)))
+		fmt.Fprintln(w, c.here("study.new.next", api.Quote(r.File)))
 	})
 }
 

@@ -55,7 +55,7 @@ func (c *cli) studyPreflight(ctx context.Context, ref string) error {
 		for _, f := range r.Found {
 			fmt.Fprintln(w, "! "+finding(f, r.Shape))
 		}
-		fmt.Fprintln(w, say("preflight.next"))
+		fmt.Fprintln(w, c.here("preflight.next"))
 	})
 }
 

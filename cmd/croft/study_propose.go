@@ -84,27 +84,7 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 		return croft.E(croft.ErrStudyValue, o.file, "expires", say("study.propose.past"))
 	}
 	if o.dryRun {
-		if filepath.Ext(o.dataset) != "" { // a file that is not registered
-			if o.dataset, err = absolute(o.dataset); err != nil {
-				return err
-			}
-		}
-		check, err := p.CheckDraft(ctx, r.Plan, o.dataset)
-		if err != nil {
-			return err
-		}
-		r.Check = &check
-		return c.result(r, func(w io.Writer) {
-			fmt.Fprintln(w, say("study.propose.title", r.Plan.Name, len(r.Plan.Model.Features), len(r.Plan.Sites), r.Plan.MinSites))
-			for _, name := range r.Unknown {
-				fmt.Fprintln(w, say("study.propose.unknown", name))
-			}
-			printCheck(w, check)
-			fmt.Fprintln(w, say("dry"))
-			if len(r.Unknown) == 0 {
-				fmt.Fprintln(w, say("study.propose.ready", o.verb(), api.Quote(o.file)))
-			}
-		})
+		return c.dryRun(ctx, p, o, r)
 	}
 	tx, err := p.proposal(ctx, r.Plan)
 	if err != nil {
@@ -125,12 +105,12 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 		err = c.result(r, func(w io.Writer) {
 			fmt.Fprintln(w, say("study.propose.known", known.Name, known.ID.Short(), known.Status))
 			if o.preflight {
-				fmt.Fprintln(w, say("study.watch.compare", known.ID.Short()))
+				fmt.Fprintln(w, c.here("study.watch.compare", known.ID.Short()))
 			}
 			switch {
 			case known.Status != ledger.Done.String():
 			case o.preflight:
-				fmt.Fprintln(w, say("study.preflight.anew", api.Quote(o.file)))
+				fmt.Fprintln(w, c.here("study.preflight.anew", api.Quote(o.file)))
 			default:
 				fmt.Fprintln(w, say("study.propose.anew"))
 			}
@@ -142,9 +122,9 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 		err = c.result(r, func(w io.Writer) {
 			fmt.Fprintln(w, say("study.propose.done", r.Plan.Name, r.ID.Short()))
 			if o.data.file == "" && slices.Contains(r.Plan.Sites, p.self) {
-				fmt.Fprintln(w, say("study.propose.approve", r.ID.Short()))
+				fmt.Fprintln(w, c.here("study.propose.approve", r.ID.Short()))
 			}
-			fmt.Fprintln(w, say("study.propose.next", r.ID.Short()))
+			fmt.Fprintln(w, c.here("study.propose.next", r.ID.Short()))
 		})
 	}
 	if err == nil && o.data.file != "" {
@@ -193,6 +173,31 @@ func resolve(file *study.File, self croft.MemberID, members []api.Member, dryRun
 		return croft.MemberID(croft.Sum([]byte(name))), dryRun
 	})
 	return plan, unknown, err
+}
+
+// dryRun says what a proposal would mean for this site.
+func (c *cli) dryRun(ctx context.Context, p *person, o studyProposeOptions, r studyProposeResult) (err error) {
+	if filepath.Ext(o.dataset) != "" { // a file that is not registered
+		if o.dataset, err = absolute(o.dataset); err != nil {
+			return err
+		}
+	}
+	check, err := p.CheckDraft(ctx, r.Plan, o.dataset)
+	if err != nil {
+		return err
+	}
+	r.Check = &check
+	return c.result(r, func(w io.Writer) {
+		fmt.Fprintln(w, say("study.propose.title", r.Plan.Name, len(r.Plan.Model.Features), len(r.Plan.Sites), r.Plan.MinSites))
+		for _, name := range r.Unknown {
+			fmt.Fprintln(w, say("study.propose.unknown", name))
+		}
+		printCheck(w, check)
+		fmt.Fprintln(w, say("dry"))
+		if len(r.Unknown) == 0 {
+			fmt.Fprintln(w, c.here("study.propose.ready", o.verb(), api.Quote(o.file)))
+		}
+	})
 }
 
 func readStudy(path string) (*study.File, error) {

@@ -94,7 +94,7 @@ func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
 			}
 		}
 		if r.Check != nil {
-			fmt.Fprintln(w, say("study.show.next", st.ID.Short()))
+			fmt.Fprintln(w, c.here("study.show.next", st.ID.Short()))
 		}
 	})
 }

@@ -83,12 +83,12 @@ func (c *cli) voteOnSupply(ctx context.Context, key string, action ledger.Action
 }
 
 // onSupply says what is asked about credits, and how to agree.
-func onSupply(q api.Supply, needed int) string {
+func (c *cli) onSupply(q api.Supply, needed int) string {
 	key := "wallet.mint.asked"
 	if q.Burn {
 		key = "wallet.burn.asked"
 	}
-	return say(key, q.Amount, q.Account.Name, names(q.Yes), len(q.Yes), needed, api.Quote(q.Account.Name))
+	return c.here(key, q.Amount, q.Account.Name, names(q.Yes), len(q.Yes), needed, api.Quote(q.Account.Name))
 }
 
 // somebody returns the member or guest that a person means.

@@ -79,6 +79,6 @@ func (c *cli) walletOpen(ctx context.Context, o walletOpenOptions) error {
 			fmt.Fprintln(w, say("wallet.open.tell", r.Channel))
 			return
 		}
-		fmt.Fprintln(w, say("wallet.open.next", r.Service))
+		fmt.Fprintln(w, c.here("wallet.open.next", r.Service))
 	})
 }

@@ -60,9 +60,9 @@ func (c *cli) walletShow(ctx context.Context) error {
 		}
 		switch {
 		case r.Issued == 0:
-			fmt.Fprintln(w, say("wallet.show.broke"))
+			fmt.Fprintln(w, c.here("wallet.show.broke"))
 		case open == 0:
-			fmt.Fprintln(w, say("wallet.show.none"))
+			fmt.Fprintln(w, c.here("wallet.show.none"))
 		}
 		for _, x := range r.Watchers {
 			told := say("wallet.show.untold")
@@ -75,7 +75,7 @@ func (c *cli) walletShow(ctx context.Context) error {
 			fmt.Fprintln(w, say("wallet.show.watching", count(r.Watching, "channel", "channels")))
 		}
 		for _, q := range council.Supply {
-			fmt.Fprintln(w, onSupply(q, council.Needed))
+			fmt.Fprintln(w, c.onSupply(q, council.Needed))
 		}
 	})
 }

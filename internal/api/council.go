@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,38 +92,24 @@ func (s Services) council(r *http.Request) (Council, error) {
 		}
 	}
 	out.Needed = ledger.Majority(out.Needed)
-	yes := func(v ledger.Vote) ([]Party, error) {
-		out := []Party{}
+	var unread error // the first ballot that could not be read
+	yes := func(v ledger.Vote) []Party {
 		ballot, _, err := record[ledger.Ballot](ctx, s, ledger.BallotKey(v))
-		for _, id := range ballot.Yes {
-			if voters[id] {
-				out = append(out, s.party(ctx, id))
-			}
+		if err != nil && unread == nil {
+			unread = err
 		}
-		return out, err
+		voted := slices.DeleteFunc(ballot.Yes, func(id croft.MemberID) bool { return !voters[id] })
+		return s.parties(ctx, voted)
 	}
 	for _, m := range members {
-		against, err := yes(ledger.Vote{Action: ledger.Revoke, Subject: m.ID})
-		if err != nil {
-			return Council{}, err
-		}
-		if len(against) > 0 {
+		if against := yes(ledger.Vote{Action: ledger.Revoke, Subject: m.ID}); len(against) > 0 {
 			out.Revocations = append(out.Revocations, Revocation{m.Party, against})
 		}
 		if m.Unseated && !m.Revoked {
-			again, err := yes(ledger.Vote{Action: ledger.Seat, Subject: m.ID})
-			if err != nil {
-				return Council{}, err
-			}
-			out.Unseated = append(out.Unseated, Revocation{m.Party, again})
+			out.Unseated = append(out.Unseated, Revocation{m.Party, yes(ledger.Vote{Action: ledger.Seat, Subject: m.ID})})
 		}
 	}
-	if out.Stop, err = yes(ledger.Vote{Action: ledger.StopAll}); err != nil {
-		return Council{}, err
-	}
-	if out.Resume, err = yes(ledger.Vote{Action: ledger.Resume}); err != nil {
-		return Council{}, err
-	}
+	out.Stop, out.Resume = yes(ledger.Vote{Action: ledger.StopAll}), yes(ledger.Vote{Action: ledger.Resume})
 	supply, _, err := record[ledger.Supply](ctx, s, ledger.SupplyKey)
 	if err != nil {
 		return Council{}, err
@@ -132,15 +119,9 @@ func (s Services) council(r *http.Request) (Council, error) {
 		return Council{}, err
 	}
 	for _, b := range ballots {
-		q := b.record.Supply
-		if q == nil || q.Issue.Number != supply.Decisions+1 {
-			continue
+		if q := b.record.Supply; q != nil && q.Issue.Number == supply.Decisions+1 {
+			out.Supply = append(out.Supply, Supply{q.Action == ledger.Burn, s.party(ctx, q.Issue.Account), q.Issue.Amount, yes(ledger.Vote{Action: q.Action, Issue: &q.Issue})})
 		}
-		agree, err := yes(ledger.Vote{Action: q.Action, Issue: &q.Issue})
-		if err != nil {
-			return Council{}, err
-		}
-		out.Supply = append(out.Supply, Supply{q.Action == ledger.Burn, s.party(ctx, q.Issue.Account), q.Issue.Amount, agree})
 	}
 	guests, err := all[ledger.Guest](s, "guest/")
 	if err != nil {
@@ -166,15 +147,14 @@ func (s Services) council(r *http.Request) (Council, error) {
 		return Council{}, err
 	}
 	for _, a := range applications {
-		if a.record.Standing >= ledger.Admitted {
-			continue
+		if a.record.Standing < ledger.Admitted {
+			out.Applications = append(out.Applications, Application{Newcomer: a.record.Newcomer, Standing: a.record.Standing.String(),
+				By: s.party(ctx, by[ledger.InviteKey(a.record.Invite)]), Invite: croft.Hash(a.record.Invite).String(), Guest: a.record.Guest,
+				Yes: yes(ledger.Vote{Action: ledger.Admit, Newcomer: &a.record.Newcomer})})
 		}
-		votes, err := yes(ledger.Vote{Action: ledger.Admit, Newcomer: &a.record.Newcomer})
-		if err != nil {
-			return Council{}, err
-		}
-		out.Applications = append(out.Applications, Application{Newcomer: a.record.Newcomer, Standing: a.record.Standing.String(),
-			By: s.party(ctx, by[ledger.InviteKey(a.record.Invite)]), Invite: croft.Hash(a.record.Invite).String(), Guest: a.record.Guest, Yes: votes})
+	}
+	if unread != nil {
+		return Council{}, unread
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"os"
 	"syscall"
 )
 
@@ -34,3 +35,6 @@ func fileSystem(dir string) (string, error) {
 		return fmt.Sprintf("type %#x", kind), nil
 	}
 }
+
+// syncData makes a file's content durable.
+func syncData(f *os.File) error { return syscall.Fdatasync(int(f.Fd())) }

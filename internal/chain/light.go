@@ -225,6 +225,16 @@ func (l *Light) Status() (s Status) {
 	return s
 }
 
+// State is the hash of the state that is read; zero as long as there is none.
+func (l *Light) State() croft.Hash {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.head == nil {
+		return croft.Hash{}
+	}
+	return croft.Hash(l.head.AppHash)
+}
+
 // stateOf is the height of the block whose state a header proves: the one before. The
 // first header has the hash of the genesis, which is also the state after the first
 // block if that changed nothing.
@@ -607,10 +617,16 @@ func (l *Light) holds(ctx context.Context, from croft.Member, tx []byte, p place
 		return l.doubt(from, fmt.Errorf("a transaction is not in block %d", p.Height))
 	}
 	shown := p.Height
-	if w, _ := l.newest(); max(w.height, p.Newest) > p.Height {
+	later := word{from, p.Newest}
+	if p.Newest <= p.Height {
+		later, _ = l.newest()
+	}
+	if later.height > p.Height {
 		shown++
-		next, err := l.verified(ctx, shown, from)
-		if err != nil {
+		next, err := l.verified(ctx, shown, later.from)
+		if err != nil && later.from.Node != from.Node {
+			return croft.E(croft.ErrNoQuorum, err) // not this member's fault: it told of no later block
+		} else if err != nil {
 			return err
 		}
 		results := make([]ledger.Effect, len(p.Codes))

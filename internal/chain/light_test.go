@@ -376,6 +376,51 @@ func TestLightIsLiedTo(t *testing.T) {
 	}
 }
 
+// TestLightBlamesWhoTold: a member that says where a transaction is answers for what it
+// says, and not for a later block that another one makes up.
+func TestLightBlamesWhoTold(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	w := newWires(t, 4)
+	w.start(0, 1, 2)
+	w.settle()
+	l, err := OpenLight(LightConfig{Dir: filepath.Join(w.dir, "light"), Genesis: w.genesis, Fulls: w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	liar, honest := w.genesis.Members[0], w.genesis.Members[1]
+	tx, _ := w.dataset(1, "placed")
+	var p placed
+	if err := w.nodes[1].Submit(t.Context(), tx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.ask(t.Context(), honest, question{Kind: askTx, Tx: tx}, &p); err != nil {
+		t.Fatal(err)
+	}
+	p.Newest = p.Height // as if the next block were not there yet
+	yet := &lie{answer: func(q question, reply []byte, err error) ([]byte, error) {
+		if q.Kind == askHeader && q.Height > p.Height {
+			return nil, croft.E(croft.ErrNotFound, "block", q.Height, "")
+		}
+		return reply, err
+	}}
+	w.lies = map[int]*lie{0: yet, 1: yet, 2: yet}
+	if err := l.advance(t.Context(), word{honest, p.Height}); err != nil {
+		t.Fatal(err)
+	}
+	l.hear(word{honest, p.Height})
+	l.hear(word{liar, p.Height + 1000})
+	if err := l.holds(t.Context(), honest, tx, p); !errors.Is(err, croft.ErrNoQuorum) {
+		t.Errorf("a block that is made up: %v", err)
+	}
+	if l.doubted(honest) || !l.doubted(liar) {
+		t.Errorf("doubted: the honest one %v, the liar %v", l.doubted(honest), l.doubted(liar))
+	}
+	if err := l.holds(t.Context(), honest, tx, p); err != nil {
+		t.Errorf("once nobody believes the liar: %v", err)
+	}
+}
+
 // TestLightSeesAFork: the one who orders blocks signs two, and shows the light node
 // one of them. It follows neither, as long as a full member knows the other, and says
 // who gave which.

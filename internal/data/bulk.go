@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,7 +51,7 @@ type manifest struct {
 // another manifest is ErrFileOpen. ErrHost for an address that is not allowed; ErrFetch
 // for what a server does not give, or gives too much of.
 func (b Bulk) Fetch(ctx context.Context, folder string) (files int, err error) {
-	client := http.Client{Transport: &http.Transport{ResponseHeaderTimeout: bulkSilence}} // no proxy, no cookies
+	client := http.Client{Transport: &http.Transport{}} // no proxy, no cookies
 	if b.Client != nil {
 		client = *b.Client
 	}
@@ -133,8 +134,6 @@ func (b Bulk) file(ctx context.Context, address, path string, left int64) (int64
 	if err != nil {
 		return 0, croft.E(croft.ErrFileWrite, part, err)
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	body, from, err := b.get(ctx, address, have)
 	if err != nil {
 		return 0, err
@@ -145,9 +144,7 @@ func (b Bulk) file(ctx context.Context, address, path string, left int64) (int64
 			return 0, croft.E(croft.ErrFileWrite, part, err)
 		}
 	}
-	silence := time.AfterFunc(bulkSilence, stop)
-	defer silence.Stop()
-	n, err := io.Copy(f, io.LimitReader(heard{body, func() { silence.Reset(bulkSilence) }}, left-from+1))
+	n, err := io.Copy(f, io.LimitReader(body, left-from+1))
 	switch {
 	case err != nil:
 		return 0, croft.E(croft.ErrFetch, address, err)
@@ -174,18 +171,6 @@ func keep(f *os.File, path string) error {
 
 func seek(f *os.File, to int64) error { _, err := f.Seek(to, io.SeekStart); return err }
 
-// heard calls a function whenever something was read.
-type heard struct {
-	io.Reader
-	now func()
-}
-
-func (h heard) Read(p []byte) (int, error) {
-	n, err := h.Reader.Read(p)
-	h.now()
-	return n, err
-}
-
 // get asks for an address from a byte on, and returns from which it is given.
 func (b Bulk) get(ctx context.Context, address string, from int64) (body io.ReadCloser, begins int64, err error) {
 	u, err := url.Parse(address)
@@ -204,7 +189,7 @@ func (b Bulk) get(ctx context.Context, address string, from int64) (body io.Read
 	if from > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
 	}
-	answer, err := b.Client.Do(request)
+	answer, err := b.do(request)
 	if err != nil {
 		return nil, 0, croft.E(croft.ErrFetch, address, err)
 	}
@@ -226,4 +211,44 @@ func (b Bulk) get(ctx context.Context, address string, from int64) (body io.Read
 		why += ", and redirects are not followed"
 	}
 	return nil, 0, croft.E(croft.ErrFetch, address, why)
+}
+
+// do sends a request, and gives it up when nothing comes of it for bulkSilence.
+func (b Bulk) do(request *http.Request) (*http.Response, error) {
+	ctx, end := context.WithCancelCause(request.Context())
+	silence := time.AfterFunc(bulkSilence, func() { end(errSilent) })
+	answer, err := b.Client.Do(request.WithContext(ctx))
+	if err != nil {
+		err = cmp.Or(context.Cause(ctx), err)
+		silence.Stop()
+		end(nil)
+		return nil, err
+	}
+	answer.Body = attended{answer.Body, ctx, end, silence}
+	return answer, nil
+}
+
+var errSilent = fmt.Errorf("nothing came for %v", bulkSilence)
+
+// attended is the body of an answer that ends when nothing more of it comes.
+type attended struct {
+	io.ReadCloser
+	ctx     context.Context
+	end     context.CancelCauseFunc
+	silence *time.Timer
+}
+
+func (a attended) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	a.silence.Reset(bulkSilence)
+	if err != nil && err != io.EOF {
+		err = cmp.Or(context.Cause(a.ctx), err)
+	}
+	return n, err
+}
+
+func (a attended) Close() error {
+	a.silence.Stop()
+	a.end(nil)
+	return a.ReadCloser.Close()
 }

@@ -1,14 +1,17 @@
 package data
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"croft"
@@ -163,4 +166,70 @@ func FuzzManifest(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// A server that falls silent is given up, before its manifest as in the middle of a
+// file; one that is slow is not.
+func TestBulkDataIsNotWaitedForForEver(t *testing.T) {
+	for name, c := range map[string]struct {
+		pauses map[string]time.Duration // before each byte, by path
+		silent bool
+	}{
+		"slow":              {map[string]time.Duration{"/1": bulkSilence / 2, "/manifest": time.Second}, false},
+		"a silent manifest": {map[string]time.Duration{"/manifest": 2 * bulkSilence}, true},
+		"a silent file":     {map[string]time.Duration{"/2": 2 * bulkSilence}, true},
+		"not even a head":   {map[string]time.Duration{"head": 2 * bulkSilence}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "export")
+			synctest.Test(t, func(t *testing.T) {
+				texts := map[string]string{"/manifest": strings.ReplaceAll(bulkManifest, "HOST", "https://example.org"), "/1": "{}\n", "/2": "{}\n"}
+				b := Bulk{Manifest: "https://example.org/manifest", Hosts: []string{"example.org"}, Client: &http.Client{Transport: answers(func(r *http.Request) (*http.Response, error) {
+					if err := pause(r.Context(), c.pauses["head"]); err != nil {
+						return nil, err
+					}
+					body := &dripping{r.Context(), texts[r.URL.Path], c.pauses[r.URL.Path]}
+					return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
+				})}}
+				n, err := b.Fetch(t.Context(), dir)
+				if !c.silent && (n != 2 || err != nil) || c.silent && (!errors.Is(err, croft.ErrFetch) || !strings.Contains(err.Error(), errSilent.Error())) {
+					t.Errorf("%d files, %v", n, err)
+				}
+			})
+		})
+	}
+}
+
+type answers func(*http.Request) (*http.Response, error)
+
+func (f answers) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// dripping gives its text byte by byte, with a pause before each.
+type dripping struct {
+	ctx   context.Context
+	text  string
+	pause time.Duration
+}
+
+func (d *dripping) Read(p []byte) (int, error) {
+	if d.text == "" {
+		return 0, io.EOF
+	}
+	if err := pause(d.ctx, d.pause); err != nil {
+		return 0, err
+	}
+	n := copy(p[:1], d.text)
+	d.text = d.text[n:]
+	return n, nil
+}
+
+func (*dripping) Close() error { return nil }
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -27,32 +27,87 @@ func Pooled(x [][]float64, y []float64, groups []int, ridge float64) (Fit, error
 	if groups == nil {
 		groups = make([]int, len(y))
 	}
-	k, count := len(x[0]), 1
-	for _, g := range groups {
-		count = max(count, g+1)
+	p := pool{x: x, y: y, groups: groups, ridge: ridge, k: len(x[0]), sd: spreads(x)}
+	fit := Fit{Intercepts: p.intercepts()}
+	b := make([]float64, p.width)
+	_, was := p.cost(b)
+	for fit.Iterations < 100 {
+		fit.Iterations++
+		delta, se := leastSquares(p.increment(b))
+		trial := make([]float64, p.width)
+		for t := 1.0; ; t /= 2 {
+			for j := range trial {
+				trial[j] = b[j] + t*delta[j]
+			}
+			if _, is := p.cost(trial); is <= was*(1+1e-12) || t < 1e-9 {
+				was = is
+				break
+			}
+		}
+		b = trial
+		change, doubt := 0.0, 0.0
+		for j := range p.k { // of a coefficient, per standard deviation of its column
+			change, doubt = max(change, math.Abs(delta[j])*p.sd[j]), max(doubt, se[j]*p.sd[j])
+		}
+		for j := p.k; j < p.width; j++ { // of an intercept, which may stand far outside the data
+			change = max(change, math.Abs(delta[j])/se[j])
+		}
+		if !(was > 1e-9 && doubt < 1e6) { // separated: probabilities of 0 and 1
+			break
+		}
+		if change < 1e-7 { // the next would be about its square
+			fit.Coef, fit.SE = b[:p.k], se[:p.k]
+			fit.Deviance, _ = p.cost(b)
+			for g, at := range p.column {
+				if at >= 0 {
+					fit.Intercepts[g] = b[at]
+				}
+			}
+			return fit, nil
+		}
 	}
+	return Fit{}, croft.E(croft.ErrNoConvergence, fit.Iterations)
+}
 
-	// A group of one class fits its rows perfectly at an infinite intercept: in
-	// the limit they add nothing, so they are left out (but not of the spread).
+// pool is the rows in one place, with what is fitted to them: the coefficients of k
+// columns, then the intercepts of groups, width numbers together.
+type pool struct {
+	x        [][]float64
+	y        []float64
+	groups   []int
+	ridge    float64
+	k, width int
+	column   []int // of each group's indicator; -1: the group is left out
+	sd       []float64
+}
+
+// intercepts gives each group its column. A group of one class fits its rows perfectly
+// at an infinite intercept: in the limit they add nothing, so they are left out (but
+// not of the spread).
+func (p *pool) intercepts() []float64 {
+	count := slices.Max(p.groups) + 1
 	rows, positive := make([]float64, count), make([]float64, count)
-	for i, g := range groups {
+	for i, g := range p.groups {
 		rows[g]++
-		positive[g] += y[i]
+		positive[g] += p.y[i]
 	}
-	fit := Fit{Intercepts: make([]float64, count)}
-	column := make([]int, count) // of the group's indicator
-	width := k
+	out := make([]float64, count)
+	p.column, p.width = make([]int, count), p.k
 	for g := range count {
 		if positive[g] == 0 || positive[g] == rows[g] {
-			fit.Intercepts[g] = math.Inf(int(2*positive[g] - rows[g]))
-			column[g] = -1
+			out[g] = math.Inf(int(2*positive[g] - rows[g]))
+			p.column[g] = -1
 			continue
 		}
-		column[g] = width
-		width++
+		p.column[g] = p.width
+		p.width++
 	}
+	return out
+}
 
-	sd := make([]float64, k)
+// spreads returns the standard deviation of each column.
+func spreads(x [][]float64) []float64 {
+	sd := make([]float64, len(x[0]))
 	for j := range sd {
 		mean := 0.0
 		for i := range x {
@@ -63,92 +118,57 @@ func Pooled(x [][]float64, y []float64, groups []int, ridge float64) (Fit, error
 		}
 		sd[j] = math.Sqrt(sd[j])
 	}
+	return sd
+}
 
-	predict := func(b []float64, i int) float64 {
-		eta := b[column[groups[i]]]
-		for j := range k {
-			eta += b[j] * x[i][j]
-		}
-		return eta
+func (p *pool) predict(b []float64, i int) float64 {
+	eta := b[p.column[p.groups[i]]]
+	for j := range p.k {
+		eta += b[j] * p.x[i][j]
 	}
-	cost := func(b []float64) (deviance, penalised float64) {
-		for i := range x {
-			if column[groups[i]] < 0 {
-				continue
-			}
-			eta := predict(b, i) * (1 - 2*y[i])
-			deviance += 2 * (max(eta, 0) + math.Log1p(math.Exp(-math.Abs(eta))))
-		}
-		penalised = deviance
-		for j := range k {
-			penalised += ridge * b[j] * sd[j] * b[j] * sd[j]
-		}
-		return deviance, penalised
-	}
+	return eta
+}
 
-	b := make([]float64, width)
-	_, was := cost(b)
-	for fit.Iterations < 100 {
-		fit.Iterations++
-		// Least squares for the increment: √w·(row·δ) ≈ (y−p)/√w, and for the
-		// ridge √λ·sd·δ ≈ −√λ·sd·b.
-		var a [][]float64 // and the right-hand side as the last column
-		for i := range x {
-			at := column[groups[i]]
-			if at < 0 {
-				continue
-			}
-			sign := 2*y[i] - 1
-			q := 1 / (1 + math.Exp(sign*predict(b, i))) // |y − p|
-			root := math.Sqrt(max(q*(1-q), 1e-200))
-			row := make([]float64, width+1)
-			for j := range k {
-				row[j] = root * x[i][j]
-			}
-			row[at], row[width] = root, sign*q/root
-			a = append(a, row)
+func (p *pool) cost(b []float64) (deviance, penalised float64) {
+	for i := range p.x {
+		if p.column[p.groups[i]] < 0 {
+			continue
 		}
-		for j := range k {
-			row := make([]float64, width+1)
-			row[j] = math.Sqrt(ridge) * sd[j]
-			row[width] = -row[j] * b[j]
-			a = append(a, row)
-		}
-		delta, se := leastSquares(a)
-
-		trial := make([]float64, width)
-		for t := 1.0; ; t /= 2 {
-			for j := range trial {
-				trial[j] = b[j] + t*delta[j]
-			}
-			if _, is := cost(trial); is <= was*(1+1e-12) || t < 1e-9 {
-				was = is
-				break
-			}
-		}
-		b = trial
-		change, doubt := 0.0, 0.0
-		for j := range k { // of a coefficient, per standard deviation of its column
-			change, doubt = max(change, math.Abs(delta[j])*sd[j]), max(doubt, se[j]*sd[j])
-		}
-		for j := k; j < width; j++ { // of an intercept, which may stand far outside the data
-			change = max(change, math.Abs(delta[j])/se[j])
-		}
-		if !(was > 1e-9 && doubt < 1e6) { // separated: probabilities of 0 and 1
-			break
-		}
-		if change < 1e-7 { // the next would be about its square
-			fit.Coef, fit.SE = b[:k], se[:k]
-			fit.Deviance, _ = cost(b)
-			for g, at := range column {
-				if at >= 0 {
-					fit.Intercepts[g] = b[at]
-				}
-			}
-			return fit, nil
-		}
+		eta := p.predict(b, i) * (1 - 2*p.y[i])
+		deviance += 2 * (max(eta, 0) + math.Log1p(math.Exp(-math.Abs(eta))))
 	}
-	return Fit{}, croft.E(croft.ErrNoConvergence, fit.Iterations)
+	penalised = deviance
+	for j := range p.k {
+		penalised += p.ridge * b[j] * p.sd[j] * b[j] * p.sd[j]
+	}
+	return deviance, penalised
+}
+
+// increment puts the next step δ as a problem of least squares, [A b] as leastSquares
+// takes it: √w·(row·δ) ≈ (y−p)/√w, and for the ridge √λ·sd·δ ≈ −√λ·sd·b.
+func (p *pool) increment(b []float64) (a [][]float64) {
+	for i := range p.x {
+		at := p.column[p.groups[i]]
+		if at < 0 {
+			continue
+		}
+		sign := 2*p.y[i] - 1
+		q := 1 / (1 + math.Exp(sign*p.predict(b, i))) // |y − p|
+		root := math.Sqrt(max(q*(1-q), 1e-200))
+		row := make([]float64, p.width+1)
+		for j := range p.k {
+			row[j] = root * p.x[i][j]
+		}
+		row[at], row[p.width] = root, sign*q/root
+		a = append(a, row)
+	}
+	for j := range p.k {
+		row := make([]float64, p.width+1)
+		row[j] = math.Sqrt(p.ridge) * p.sd[j]
+		row[p.width] = -row[j] * b[j]
+		a = append(a, row)
+	}
+	return a
 }
 
 // leastSquares minimises ‖A·x − b‖ for a = [A b] by Householder reflections (Golub

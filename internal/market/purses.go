@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"croft"
 	"croft/internal/ledger"
@@ -25,6 +26,7 @@ type purse struct {
 	closing bool
 	stale   bool          // the till may know something else: ask it, once no call is in flight
 	asking  bool          // somebody does
+	caught  bool          // the till once signed falsely
 	changed bool          // since it was saved
 	moved   chan struct{} // closed and made anew whenever a call ends: who waits looks again
 	thanks  [][]byte      // countersigned receipts for the provider, with the next call
@@ -76,6 +78,10 @@ func (m *Market) loadPurses() error {
 	}
 	return nil
 }
+
+// behind is about how long a provider's node may be behind with the ledger before a call
+// fails for it.
+const behind = 10 * time.Second
 
 // acceptedKind has an empty document for each channel that this node accepted.
 const acceptedKind = "accepted"
@@ -243,6 +249,15 @@ func (m *Market) resume(ctx context.Context, p *purse) error {
 	channel := p.channel
 	p.mu.Unlock()
 	credit, best, err := m.askState(ctx, channel)
+	// A channel was opened a moment ago, and its provider's node is a block behind. Who asks
+	// waits for that, not who is asked: anybody can name channels that there are not.
+	for wait := 100 * time.Millisecond; errors.Is(err, croft.ErrTxUnknown) && wait < behind && ctx.Err() == nil; wait *= 2 {
+		select {
+		case <-time.After(wait):
+			credit, best, err = m.askState(ctx, channel)
+		case <-ctx.Done():
+		}
+	}
 	p.mu.Lock()
 	p.asking = false
 	if err == nil {
@@ -283,14 +298,27 @@ func (m *Market) askState(ctx context.Context, c croft.Channel) (credit pay.Rece
 	return credit, best, err
 }
 
-// settle puts a call's receipt into the purse.
-func (p *purse) settle(r pay.Receipt) error {
+// settle puts a call's receipt into the purse. A signature takes long to check: one that
+// is worth nothing to this end is checked when nobody waits (sayThanks), and at once as
+// soon as one was found to be false.
+func (p *purse) settle(scope croft.Scope, raw []byte, said croft.Receipt) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, err := p.purse.Take(r)
+	if p.caught || !p.purse.Concede(said) {
+		channel := p.channel
+		p.mu.Unlock()
+		r, err := pay.CheckReceipt(scope, channel, raw)
+		p.mu.Lock()
+		if err == nil {
+			_, err = p.purse.Take(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	p.changed = true
 	p.wake()
-	return err
+	return nil
 }
 
 // lose gives up a call that got no receipt. It is asked about before the next one.

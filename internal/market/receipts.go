@@ -35,7 +35,7 @@ type receipts struct {
 
 type unsaid struct {
 	purse   *purse
-	receipt pay.Receipt
+	raw     []byte // the till's receipt, not checked
 	service croft.ServiceID
 }
 
@@ -57,11 +57,11 @@ func (r *receipts) add(x Receipt) {
 }
 
 // thank takes note of a call that got its answer.
-func (m *Market) thank(p *purse, r pay.Receipt, service croft.ServiceID) {
+func (m *Market) thank(p *purse, raw []byte, service croft.ServiceID) {
 	m.receipts.mu.Lock()
 	defer m.receipts.mu.Unlock()
 	if len(m.receipts.unsaid) < keptReceipts {
-		m.receipts.unsaid = append(m.receipts.unsaid, unsaid{p, r, service})
+		m.receipts.unsaid = append(m.receipts.unsaid, unsaid{p, raw, service})
 	}
 }
 
@@ -100,11 +100,19 @@ func (m *Market) sayThanks() {
 	r.unsaid, r.unheard = nil, nil
 	r.mu.Unlock()
 	for _, x := range said {
-		body := x.receipt.Body()
+		receipt, err := pay.CheckReceipt(m.Scope, x.purse.terms(), x.raw)
+		if err != nil {
+			m.Log.Warn("countersign", "channel", x.purse.terms().ID.Short(), "why", err)
+			x.purse.mu.Lock()
+			x.purse.caught = true
+			x.purse.mu.Unlock()
+			continue
+		}
+		body := receipt.Body()
 		c := croft.Countersigned{Receipt: body}
 		kept := Receipt{Service: x.service, At: time.Now(), Signed: croft.SignedReceipt{Receipt: body}}
 		if body.Outcome == croft.Answered {
-			c = pay.Countersign(m.Scope, x.receipt, m.Sign)
+			c = pay.Countersign(m.Scope, receipt, m.Sign)
 			kept.Payer = &c.Payer
 			x.purse.mu.Lock()
 			if len(x.purse.thanks) < maxThanks {

@@ -146,32 +146,30 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 	// meter: what the receipt says must be of this call, of this answer, and no dearer.
 	//   Crash: as before.
 	if p != nil {
-		r, err := pay.CheckReceipt(m.Scope, p.terms(), got.Receipt)
+		r, err := pay.ReadReceipt(got.Receipt)
 		if err == nil {
-			err = fits(r.Body(), a, number, hash, got, parts, price, time.Since(begun))
+			err = fits(r, a, number, hash, got, parts, price, time.Since(begun))
 		}
 		if err != nil {
 			return done, errors.Join(got.trouble(), err)
 		}
-		done.Receipt, done.Cost = r.Body(), r.Body().Price
 		m.at("meter")
 
 		// countersign: this end's word that it has the result. It is signed when nobody waits
 		// for it, and goes with a later call.
 		//   Crash: the provider's receipt stands without it; it is worth a little less to the
 		//   provider's name, and nothing to its purse.
-		if done.thank = func() { m.thank(p, r, a.Service) }; !u.hold {
+		if done.thank = func() { m.thank(p, got.Receipt, a.Service) }; !u.hold {
 			done.thank()
 		}
 		m.at("countersign")
 
 		// settle: in the purse now; on the ledger when the channel is claimed or closed.
 		//   Crash: the till says it again.
-		settled := p.settle(r)
-		if settled != nil {
-			return done, settled
+		if err := p.settle(m.Scope, got.Receipt, r); err != nil {
+			return done, errors.Join(got.trouble(), err)
 		}
-		number = 0
+		number, done.Receipt, done.Cost = 0, r, r.Price
 		m.Log.Debug("settle", "service", u.Service.Name, "channel", done.Receipt.Channel.Short(), "call", done.Receipt.Number, "price", done.Receipt.Price)
 		m.at("settle")
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"croft"
 	"croft/internal/ledger"
@@ -224,6 +225,43 @@ func TestGuestSells(t *testing.T) {
 	if c := w.onLedger(id); c.Status != ledger.ChannelClosing || c.Owed != croft.Credit {
 		t.Fatalf("%+v", c)
 	}
+}
+
+// A channel that was opened a moment ago, and a provider whose node is a few blocks
+// behind: the first call waits for it.
+func TestProviderIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, price)
+		w.caller.send(&ledger.Open{Service: w.service.ID(), Payer: w.caller.public(), Window: 60, Deposits: []croft.Credits{croft.Credit}})
+		if err := w.caller.market.duties(t.Context(), time.Now(), false); err != nil {
+			t.Fatal(err)
+		}
+		w.provider.market.Ledger = &lagging{Ledger: w.provider.market.Ledger, until: time.Now().Add(behind)}
+		if _, _, err := w.call("x"); err != nil {
+			t.Fatal(err)
+		}
+		w.provider.market.Ledger = &lagging{Ledger: w.provider.market.Ledger, until: time.Now().Add(time.Hour)}
+		w.caller.send(&ledger.Open{Service: w.service.ID(), Payer: w.caller.public(), Window: 61, Deposits: []croft.Credits{croft.Credit}})
+		if err := w.caller.market.duties(t.Context(), time.Now(), false); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := w.call("x"); !errors.Is(err, croft.ErrTxUnknown) {
+			t.Fatal(err)
+		}
+	})
+}
+
+// lagging is a ledger that has no channels until then.
+type lagging struct {
+	Ledger
+	until time.Time
+}
+
+func (l *lagging) Read(ctx context.Context, key string) ([]byte, error) {
+	if strings.HasPrefix(key, "channel/") && time.Now().Before(l.until) {
+		return nil, nil
+	}
+	return l.Ledger.Read(ctx, key)
 }
 
 // Somebody funds the calls of another node, which says yes to that first: else it would
@@ -478,6 +516,41 @@ func TestForgedAnswers(t *testing.T) {
 		if b := w.caller.market.Balances()[0]; b.Lost != croft.Credit || b.Waiting != 0 {
 			t.Errorf("%s: %+v", name, b)
 		}
+	}
+}
+
+// A false signature is found at once if the receipt gives something back. Of one that
+// charges all it is found when it would be countersigned: the answer is there and paid
+// for, the receipt is not kept, and from then on each is checked at once.
+func TestFalseSignature(t *testing.T) {
+	spoil := func(a *answer) { a.Receipt[len(a.Receipt)-1] ^= 1 }
+	w := newWorld(t, price)
+	w.open(10 * croft.Credit)
+	w.call("warm")
+	w.consumer.market.Peers = forger{w.consumer, spoil}
+	if done, _, err := w.call("false"); err != nil || string(done.Body) != "false" {
+		t.Error(done, err)
+	}
+	if kept := w.consumer.market.Receipts(); len(kept) != 1 || kept[0].Signed.Receipt.Number != 1 {
+		t.Errorf("%+v", kept)
+	}
+	if _, _, err := w.call("again"); !errors.Is(err, croft.ErrReceipt) {
+		t.Error(err)
+	}
+	w.consumer.market.Peers = w.consumer
+	if _, _, err := w.call("honest"); err != nil {
+		t.Error(err)
+	}
+	if b := w.consumer.market.Balances()[0]; b.Bought != 3*croft.Credit || b.Lost != croft.Credit || b.Waiting != 0 {
+		t.Errorf("%+v", b)
+	}
+
+	w = newWorld(t, croft.Price{Output: croft.Credit, Most: 5 * croft.Credit})
+	w.open(10 * croft.Credit)
+	w.engine.meter = croft.Meter{Output: 2}
+	w.consumer.market.Peers = forger{w.consumer, spoil}
+	if done, _, err := w.call("metered"); !errors.Is(err, croft.ErrReceipt) || done.Cost != 5*croft.Credit {
+		t.Error(done, err)
 	}
 }
 

@@ -24,7 +24,7 @@ type roll struct {
 // is young, or its old blocks are still being fetched: the founders count then, and
 // whom the inviter's node named, and for one that was restored whomever it knew.
 func (n *Node) roll() *roll {
-	state := n.Chain.Status().AppHash // before all else: what follows is of this state, or of one to come
+	state := n.state() // before all else: what follows is of this state, or of one to come
 	if r := n.called.Load(); r != nil && r.state == state {
 		return r
 	}
@@ -51,6 +51,15 @@ func (n *Node) roll() *roll {
 		n.called.Store(r)
 	}
 	return r
+}
+
+// state is the hash of the ledger's state as this node has it. A light ledger is asked
+// for no more: its Status asks who is connected, which asks the roll.
+func (n *Node) state() croft.Hash {
+	if n.light != nil {
+		return n.light.State()
+	}
+	return n.Chain.Status().AppHash
 }
 
 // everybody returns the members and guests; nobody may change it.

@@ -181,7 +181,9 @@ func decodeAttr(f field) (a Attr, err error) {
 		case 9:
 			var s string
 			s, err = f.text()
-			strings = append(strings, s)
+			if strings = append(strings, s); len(strings) > maxTreeNodes {
+				err = errMany
+			}
 		case 20:
 			kind, err = f.int()
 		}
@@ -263,7 +265,7 @@ func decodeTensor(f field) (c Constant, err error) {
 	if err != nil {
 		return c, err
 	}
-	width := map[Type]int{Float: 4, Double: 8, Int64: 8, Bool: 1}[kind]
+	width := map[Type]int{Float: 4, Double: 8, Int64: 8, Bool: 1, int32s: 4}[kind]
 	if hasRaw && (width == 0 || len(raw)%width != 0) {
 		return c, fmt.Errorf("tensor %.40q: %d raw bytes of type %s", c.Name, len(raw), kind)
 	}
@@ -283,6 +285,11 @@ func decodeTensor(f field) (c Constant, err error) {
 			ints = append(ints, int64(binary.LittleEndian.Uint64(raw)))
 		}
 		c.Data = ints
+	case int32s:
+		for ; len(raw) > 0; raw = raw[width:] {
+			small = append(small, int64(int32(binary.LittleEndian.Uint32(raw))))
+		}
+		c.Data = small
 	case String:
 		c.Data = strings
 	case Bool:
@@ -310,6 +317,9 @@ func decodeValue(f field) (v Value, err error) {
 			v.Name, err = f.text()
 		case 2:
 			err = f.each(func(f field) error {
+				if f.number == typeSequence { // what ZipMap gives; nothing else does
+					return nil
+				}
 				if f.number != 1 {
 					return fmt.Errorf("value %.40q is no tensor", v.Name)
 				}
@@ -322,6 +332,11 @@ func decodeValue(f field) (v Value, err error) {
 	})
 	return v, err
 }
+
+const (
+	typeSequence = 4
+	int32s       = Type(6) // of constants, which are held as int64
+)
 
 func decodeTyped(f field, v *Value) error {
 	return f.each(func(f field) (err error) {

@@ -8,12 +8,29 @@ import (
 	"slices"
 )
 
-// op is an operator: how many inputs it takes, which parameters, and what it does.
-// All make one output.
+// op is an operator: how many inputs it takes, which parameters, and what it does. Most
+// make one output, by run. The others are loaded: what their parameters say is worked
+// out once, and their last outputs may be left out.
 type op struct {
 	least, most int
 	attrs       []string
 	run         func(c *costs, n Node, in []Tensor) (Tensor, error)
+	outs        int // of load
+	load        func(n Node) (step, error)
+}
+
+// step computes the outputs of one node.
+type step func(c *costs, in []Tensor) ([]Tensor, error)
+
+// of returns the step of a node.
+func (o op) of(n Node) (step, error) {
+	if o.load != nil {
+		return o.load(n)
+	}
+	return func(c *costs, in []Tensor) ([]Tensor, error) {
+		t, err := o.run(c, n, in)
+		return []Tensor{t}, err
+	}, nil
 }
 
 const many = 256 // inputs of an operator that takes any number
@@ -21,7 +38,7 @@ const many = 256 // inputs of an operator that takes any number
 // ops are the operators that run here, by domain and name; what each means is in
 // https://onnx.ai/onnx/operators. docs/formats/model-files.md lists them.
 var ops = map[string]op{
-	"Identity": {1, 1, nil, func(_ *costs, _ Node, in []Tensor) (Tensor, error) { return in[0], nil }},
+	"Identity": {least: 1, most: 1, run: func(_ *costs, _ Node, in []Tensor) (Tensor, error) { return in[0], nil }},
 
 	"Abs":     elementwise(math.Abs),
 	"Exp":     elementwise(math.Exp),
@@ -45,20 +62,38 @@ var ops = map[string]op{
 	"LessOrEqual":    compare(func(a, b float64) bool { return a <= b }),
 	"And":            logic(func(a, b bool) bool { return a && b }),
 	"Or":             logic(func(a, b bool) bool { return a || b }),
-	"Not":            {1, 1, nil, not},
-	"IsNaN":          {1, 1, nil, isNaN},
-	"Where":          {3, 3, nil, where},
+	"Not":            {least: 1, most: 1, run: not},
+	"IsNaN":          {least: 1, most: 1, run: isNaN},
+	"Where":          {least: 3, most: 3, run: where},
 
-	"Cast":    {1, 1, []string{"to", "saturate"}, cast},
-	"Concat":  {1, many, []string{"axis"}, concat},
-	"Flatten": {1, 1, []string{"axis"}, flatten},
-	"Gather":  {2, 2, []string{"axis"}, gather},
-	"Gemm":    {2, 3, []string{"alpha", "beta", "transA", "transB"}, gemm},
-	"MatMul":  {2, 2, nil, matMul},
-	"Softmax": {1, 1, []string{"axis"}, softmax},
+	"ArgMax":  {least: 1, most: 1, attrs: []string{"axis", "keepdims", "select_last_index"}, run: argMax},
+	"Cast":    {least: 1, most: 1, attrs: []string{"to", "saturate"}, run: cast},
+	"Concat":  {least: 1, most: many, attrs: []string{"axis"}, run: concat},
+	"Flatten": {least: 1, most: 1, attrs: []string{"axis"}, run: flatten},
+	"Gather":  {least: 2, most: 2, attrs: []string{"axis"}, run: gather},
+	"Gemm":    {least: 2, most: 3, attrs: []string{"alpha", "beta", "transA", "transB"}, run: gemm},
+	"MatMul":  {least: 2, most: 2, run: matMul},
+	"Reshape": {least: 2, most: 2, attrs: []string{"allowzero"}, run: reshape},
+	"Softmax": {least: 1, most: 1, attrs: []string{"axis"}, run: softmax},
 
-	Learn + ".LabelEncoder": {1, 1, []string{"keys_strings", "keys_int64s", "keys_floats", "values_strings", "values_int64s", "values_floats",
-		"default_string", "default_int64", "default_float"}, labelEncoder},
+	Learn + ".LabelEncoder": {least: 1, most: 1, attrs: []string{"keys_strings", "keys_int64s", "keys_floats", "values_strings", "values_int64s", "values_floats",
+		"default_string", "default_int64", "default_float"}, run: labelEncoder},
+
+	Learn + ".ArrayFeatureExtractor": {least: 2, most: 2, run: extract},
+	Learn + ".Imputer": {least: 1, most: 1, attrs: []string{"imputed_value_floats", "imputed_value_int64s",
+		"replaced_value_float", "replaced_value_int64"}, run: impute},
+	Learn + ".Normalizer":    {least: 1, most: 1, attrs: []string{"norm"}, run: normalize},
+	Learn + ".OneHotEncoder": {least: 1, most: 1, attrs: []string{"cats_int64s", "cats_strings", "zeros"}, run: oneHot},
+	Learn + ".Scaler":        {least: 1, most: 1, attrs: []string{"offset", "scale"}, run: scaler},
+	Learn + ".ZipMap":        {least: 1, most: 1, attrs: []string{"classlabels_int64s", "classlabels_strings"}, run: zipMap},
+
+	Learn + ".LinearClassifier": {least: 1, most: 1, attrs: []string{"classlabels_ints", "classlabels_strings", "coefficients", "intercepts",
+		"multi_class", "post_transform"}, outs: 2, load: linearClassifier},
+	Learn + ".LinearRegressor": {least: 1, most: 1, attrs: []string{"coefficients", "intercepts", "post_transform", "targets"}, outs: 1, load: linearRegressor},
+	Learn + ".TreeEnsembleClassifier": {least: 1, most: 1, attrs: append(treeAttrs("class"), "classlabels_int64s", "classlabels_strings"),
+		outs: 2, load: treeClassifier},
+	Learn + ".TreeEnsembleRegressor": {least: 1, most: 1, attrs: append(treeAttrs("target"), "aggregate_function", "n_targets"),
+		outs: 1, load: treeRegressor},
 }
 
 var errType = errors.New("its inputs are not of a type that it takes here")
@@ -68,7 +103,7 @@ var errType = errors.New("its inputs are not of a type that it takes here")
 type number interface{ float64 | float32 }
 
 func elementwise(f func(float64) float64) op {
-	return op{1, 1, nil, func(c *costs, _ Node, in []Tensor) (Tensor, error) {
+	return op{least: 1, most: 1, run: func(c *costs, _ Node, in []Tensor) (Tensor, error) {
 		switch d := in[0].Data.(type) {
 		case []float64:
 			return each1(c, in[0], d, f)
@@ -92,7 +127,7 @@ func each1[E number](c *costs, t Tensor, data []E, f func(float64) float64) (Ten
 
 // arithmetic takes up to so many inputs, two by two.
 func arithmetic(f func(a, b float64) float64, most int) op {
-	return op{min(2, most), most, nil, func(c *costs, _ Node, in []Tensor) (out Tensor, err error) {
+	return op{least: min(2, most), most: most, run: func(c *costs, _ Node, in []Tensor) (out Tensor, err error) {
 		out = in[0]
 		for _, next := range in[1:] {
 			switch out.Data.(type) {
@@ -112,7 +147,7 @@ func arithmetic(f func(a, b float64) float64, most int) op {
 }
 
 func compare(f func(a, b float64) bool) op {
-	return op{2, 2, nil, func(c *costs, _ Node, in []Tensor) (Tensor, error) {
+	return op{least: 2, most: 2, run: func(c *costs, _ Node, in []Tensor) (Tensor, error) {
 		switch in[0].Data.(type) {
 		case []float64:
 			return each2(c, in[0], in[1], f)
@@ -126,7 +161,7 @@ func compare(f func(a, b float64) bool) op {
 }
 
 func logic(f func(a, b bool) bool) op {
-	return op{2, 2, nil, func(c *costs, _ Node, in []Tensor) (Tensor, error) { return each2(c, in[0], in[1], f) }}
+	return op{least: 2, most: 2, run: func(c *costs, _ Node, in []Tensor) (Tensor, error) { return each2(c, in[0], in[1], f) }}
 }
 
 // each2 applies f to two tensors of one type, broadcast to one shape.
@@ -395,42 +430,113 @@ func flatten(_ *costs, n Node, in []Tensor) (Tensor, error) {
 	return Tensor{[]int{product(in[0].Shape[:axis]), product(in[0].Shape[axis:])}, in[0].Data}, nil
 }
 
-// gather takes elements of a list: axis 0 of a tensor with one side.
 func gather(c *costs, n Node, in []Tensor) (Tensor, error) {
-	if len(in[0].Shape) != 1 || attr(n, "axis", int64(0)) != 0 {
-		return Tensor{}, errors.New("it gathers from lists only here")
+	axis, err := axisOf(n, 0, len(in[0].Shape))
+	if err != nil {
+		return Tensor{}, err
 	}
-	switch in[0].Data.(type) {
+	return gatherAt(c, in, axis)
+}
+
+// gatherAt takes elements along one side.
+func gatherAt(c *costs, in []Tensor, axis int) (Tensor, error) {
+	if axis == len(in[0].Shape) {
+		return Tensor{}, errors.New("there is no such side")
+	}
+	switch d := in[0].Data.(type) {
 	case []float64:
-		return pick[float64](c, in)
+		return pick(c, in, d, axis)
 	case []float32:
-		return pick[float32](c, in)
+		return pick(c, in, d, axis)
 	case []int64:
-		return pick[int64](c, in)
+		return pick(c, in, d, axis)
+	case []string:
+		return pick(c, in, d, axis)
 	}
 	return Tensor{}, errType
 }
 
-func pick[E any](c *costs, in []Tensor) (Tensor, error) {
-	data := in[0].Data.([]E)
+func pick[E any](c *costs, in []Tensor, data []E, axis int) (Tensor, error) {
 	at, ok := in[1].Data.([]int64)
 	if !ok {
 		return Tensor{}, errType
 	}
-	if _, err := c.make(in[1].Shape); err != nil {
+	side := in[0].Shape[axis]
+	shape := slices.Concat(in[0].Shape[:axis], in[1].Shape, in[0].Shape[axis+1:])
+	size, err := c.make(shape)
+	if err != nil {
 		return Tensor{}, err
 	}
-	out := make([]E, len(at))
-	for i, k := range at {
-		if k < 0 {
-			k += int64(len(data))
+	width := product(in[0].Shape[axis+1:])
+	out := make([]E, 0, size)
+	for before := range product(in[0].Shape[:axis]) {
+		for _, k := range at {
+			from := k
+			if k < 0 {
+				k += int64(side)
+			}
+			if k < 0 || k >= int64(side) {
+				return Tensor{}, fmt.Errorf("there is no element %d of %d", from, side)
+			}
+			start := (before*side + int(k)) * width
+			out = append(out, data[start:start+width]...)
 		}
-		if k < 0 || k >= int64(len(data)) {
-			return Tensor{}, fmt.Errorf("there is no element %d of %d", at[i], len(data))
-		}
-		out[i] = data[k]
 	}
-	return Tensor{in[1].Shape, out}, nil
+	return Tensor{shape, out}, nil
+}
+
+func argMax(c *costs, n Node, in []Tensor) (Tensor, error) {
+	last := len(in[0].Shape) - 1
+	axis, err := axisOf(n, 0, last+1)
+	if err != nil || axis != last || attr(n, "select_last_index", int64(0)) != 0 {
+		return Tensor{}, cmp.Or(err, errors.New("it looks for the first along the last side only here"))
+	}
+	if in[0].Shape[last] == 0 {
+		return Tensor{}, errors.New("of nothing, nothing is the largest")
+	}
+	r, err := rowsOf(c, Tensor{[]int{product(in[0].Shape[:last]), in[0].Shape[last]}, in[0].Data})
+	if err != nil {
+		return Tensor{}, err
+	}
+	out := make([]int64, r.count)
+	for i := range out {
+		out[i] = int64(largest(r.row(i)))
+	}
+	shape := slices.Clone(in[0].Shape[:last])
+	if attr(n, "keepdims", int64(1)) != 0 {
+		shape = append(shape, 1)
+	}
+	return Tensor{shape, out}, nil
+}
+
+// reshape gives the same elements other sides: one may be −1, which is what is left; 0
+// is the side that stands there.
+func reshape(_ *costs, n Node, in []Tensor) (Tensor, error) {
+	sides, ok := in[1].Data.([]int64)
+	if !ok || len(in[1].Shape) != 1 || len(sides) > maxSides || attr(n, "allowzero", int64(0)) != 0 {
+		return Tensor{}, errType
+	}
+	shape, rest := make([]int, len(sides)), -1
+	for i, side := range sides {
+		switch {
+		case side == 0 && i < len(in[0].Shape):
+			shape[i] = in[0].Shape[i]
+		case side == -1 && rest < 0:
+			shape[i], rest = 1, i
+		case side < 1 || side > maxElements:
+			return Tensor{}, fmt.Errorf("there is no shape %v", sides)
+		default:
+			shape[i] = int(side)
+		}
+	}
+	if known, ok := size(shape); ok && rest >= 0 && known > 0 {
+		shape[rest] = in[0].Len() / known
+	}
+	out := Tensor{shape, in[0].Data}
+	if !out.whole() {
+		return Tensor{}, fmt.Errorf("%d elements do not have the shape %v", in[0].Len(), sides)
+	}
+	return out, nil
 }
 
 func matMul(c *costs, _ Node, in []Tensor) (Tensor, error) {

@@ -19,7 +19,7 @@ const (
 type Program struct {
 	graph     Graph
 	constants map[string]Tensor
-	ops       []op // one a node
+	steps     []step // one a node
 }
 
 // Load checks that a model can be run here: that every operator is known, with
@@ -71,7 +71,7 @@ func (p *Program) check() error {
 		if !found {
 			return fmt.Errorf("the operator %.80s is not known here", name)
 		}
-		if len(n.In) < o.least || len(n.In) > o.most || len(n.Out) != 1 {
+		if len(n.In) < o.least || len(n.In) > o.most || len(n.Out) != max(o.outs, 1) {
 			return fmt.Errorf("%s has %d inputs and %d outputs", name, len(n.In), len(n.Out))
 		}
 		for _, a := range n.Attrs {
@@ -84,18 +84,38 @@ func (p *Program) check() error {
 				return fmt.Errorf("%s takes %.80q, which nothing before it makes", name, in)
 			}
 		}
-		if err := add(n.Out[0]); err != nil {
-			return err
+		for i, out := range n.Out {
+			if out == "" && i > 0 { // left out
+				continue
+			}
+			if err := add(out); err != nil {
+				return err
+			}
 		}
-		p.ops = append(p.ops, o)
+		next, err := o.of(n)
+		if err != nil {
+			return fmt.Errorf("%s, which makes %.80q: %w", name, n.Out[0], err)
+		}
+		p.steps = append(p.steps, next)
 	}
 	if len(p.graph.Outputs) == 0 {
 		return fmt.Errorf("it has no outputs")
 	}
-	for _, v := range p.graph.Outputs {
+	p.graph.Outputs = slices.Clone(p.graph.Outputs)
+	for i, v := range p.graph.Outputs {
 		if !known[v.Name] {
 			return fmt.Errorf("nothing makes the output %.80q", v.Name)
 		}
+		// ZipMap makes a list of maps, from a table, which is what is given here.
+		from := slices.IndexFunc(p.graph.Nodes, func(n Node) bool { return n.Op == "ZipMap" && n.Out[0] == v.Name })
+		if from < 0 {
+			continue
+		}
+		names, err := labelsOf(p.graph.Nodes[from], "classlabels_int64s", "classlabels_strings")
+		if err != nil {
+			return err
+		}
+		p.graph.Outputs[i].Type, p.graph.Outputs[i].Shape = Float, []int{-1, names.len()}
 	}
 	return nil
 }
@@ -118,7 +138,7 @@ func (p *Program) Run(inputs map[string]Tensor) (map[string]Tensor, error) {
 }
 
 func (p *Program) run(inputs map[string]Tensor) (map[string]Tensor, error) {
-	values := make(map[string]Tensor, len(p.constants)+len(inputs)+len(p.ops))
+	values := make(map[string]Tensor, len(p.constants)+len(inputs)+len(p.steps))
 	for _, v := range p.graph.Inputs {
 		t, found := inputs[v.Name]
 		if !found {
@@ -145,11 +165,13 @@ func (p *Program) run(inputs map[string]Tensor) (map[string]Tensor, error) {
 		for j, name := range n.In {
 			in[j] = values[name]
 		}
-		t, err := p.ops[i].run(c, n, in)
+		made, err := p.steps[i](c, in)
 		if err != nil {
 			return nil, fmt.Errorf("%s, which makes %.80q: %w", n.Op, n.Out[0], err)
 		}
-		values[n.Out[0]] = t
+		for j, name := range n.Out {
+			values[name] = made[j]
+		}
 	}
 	out := map[string]Tensor{}
 	for _, v := range p.graph.Outputs {

@@ -243,6 +243,42 @@ func TestRefusedReceipts(t *testing.T) {
 	}
 }
 
+// A receipt without a signature ends a call only on the till's own terms: what a
+// checked one would have done, and nothing that the ledger would have to believe.
+func TestConcede(t *testing.T) {
+	e := newEnds(100)
+	fresh := func() *Purse {
+		p := NewPurse(e.channel)
+		e.pay(t, p, call(0, 10))
+		e.pay(t, p, call(1, 10))
+		return p
+	}
+	good := croft.Receipt{Channel: e.channel.ID, Number: 2, Request: call(1, 0).Request, Outcome: croft.Answered, Price: 10}
+	p, checked := fresh(), fresh()
+	if ends, err := checked.Take(e.receipt(t, good)); !ends || err != nil || !p.Concede(good) || !bytes.Equal(p.Snapshot(), checked.Snapshot()) {
+		t.Fatal(ends, err)
+	}
+	if p.Concede(good) {
+		t.Error("twice")
+	}
+	for name, change := range map[string]func(*croft.Receipt){
+		"another channel":   func(r *croft.Receipt) { r.Channel[0]++ },
+		"another call":      func(r *croft.Receipt) { r.Number = 1 },
+		"no call":           func(r *croft.Receipt) { r.Number = 3 },
+		"another request":   func(r *croft.Receipt) { r.Request[0]++ },
+		"a lower price":     func(r *croft.Receipt) { r.Price, r.Credited = 9, 1 },
+		"a price of 0":      func(r *croft.Receipt) { r.Price = 0 },
+		"a higher price":    func(r *croft.Receipt) { r.Price = 11 },
+		"credit of another": func(r *croft.Receipt) { r.Credited = 1 },
+	} {
+		p, r := fresh(), good
+		change(&r)
+		if before := p.Snapshot(); p.Concede(r) || !bytes.Equal(before, p.Snapshot()) {
+			t.Error(name)
+		}
+	}
+}
+
 // The payer chooses how much it would lose at most, and gives up what it will.
 func TestAtRisk(t *testing.T) {
 	e := newEnds(1_000)

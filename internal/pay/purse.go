@@ -101,6 +101,19 @@ func (p *Purse) Take(r Receipt) (ends bool, err error) {
 	return waits, nil
 }
 
+// Concede ends a call by a receipt that charges all that was promised for it and gives
+// nothing back, and says whether this is one. It needs no signature: nobody but this
+// payer could dispute what it says, and there is nothing in it to show the ledger.
+func (p *Purse) Concede(r croft.Receipt) bool {
+	c, waits := p.Calls[r.Number]
+	if !waits || r.Channel != p.channel.ID || r.Request != c.Request || r.Price != c.Price || r.Credited > p.Credited {
+		return false
+	}
+	p.Bought += c.Price
+	delete(p.Calls, r.Number)
+	return true
+}
+
 // Drop gives a call up: it no longer counts as at risk but as lost, unless the till
 // gives it back. The till may still claim it.
 func (p *Purse) Drop(number uint64) {

@@ -157,6 +157,48 @@ func TestDamagedBoxIsRefusedAndRecovered(t *testing.T) {
 	}
 }
 
+// A site seals nodes that lead elsewhere, or not as many as the seat is dealt: what it
+// committed to is kept, and the rest can come from others.
+func TestBoxOfWrongNodes(t *testing.T) {
+	n, r, in := five(t)
+	const seat = 2 // it is dealt four nodes: above 1, 2, 2 and 1 of its parts
+	head := open(t, n.site(0), r)
+	nodes, err := in[seat].Open(n.context.Round, head.wire.boxBinding(head.hash, seat), head.Box(seat))
+	if err != nil || len(nodes) != 4*nodeSize {
+		t.Fatal(len(nodes), err)
+	}
+	changed := func(at int) []byte {
+		out := bytes.Clone(nodes)
+		out[at] ^= 1
+		return out
+	}
+	for name, c := range map[string]struct {
+		nodes []byte
+		want  error
+		lacks int
+	}{
+		"the honest ones":   {nodes, nil, 0},
+		"none":              {nil, croft.ErrReport, 6},
+		"a node less":       {nodes[nodeSize:], croft.ErrReport, 6},
+		"half a node less":  {nodes[nodeSize/2:], croft.ErrReport, 6},
+		"a node more":       {append(bytes.Clone(nodes), nodes[:nodeSize]...), croft.ErrReport, 6},
+		"seeds":             {n.hands(t, 0, r, in)[seat].Marshal(), croft.ErrReport, 6},
+		"another first one": {changed(0), croft.ErrCommitment, 1},
+		"another second":    {changed(nodeSize), croft.ErrCommitment, 2},
+		"another last one":  {changed(4*nodeSize - 1), croft.ErrCommitment, 1},
+	} {
+		out, back := n.rand.pipe()
+		box, err := out.Seal(n.context.Round, head.wire.boxBinding(head.hash, seat), c.nodes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := hand(t, open(t, n.site(0), remake(t, r, func(w *wireHead) { w.Boxes[seat] = box })), seat)
+		if err := h.OpenBox(back); !errors.Is(err, c.want) || err != nil && c.want == nil || len(h.Missing()) != c.lacks {
+			t.Errorf("%s: %v, lacks %v", name, err, h.Missing())
+		}
+	}
+}
+
 // giveTo returns what a holder would send, unsealed.
 func giveTo(t *testing.T, h *Hand, to int, wanted []int) []byte {
 	out, in := (&stream{seed: 99}).pipe()

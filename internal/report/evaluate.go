@@ -163,7 +163,7 @@ func fairness(r api.Result) (out []string) {
 
 // evaluationLines returns it as lines of the CSV of a regression, so many cells wide:
 // what, its value, and where there is one its 95 % interval.
-func evaluationLines(r api.Result, width int, number func(float64) string) (out [][]string) {
+func evaluationLines(r api.Result, width int) (out [][]string) {
 	add := func(what string, value float64, interval *fed.Estimate) {
 		line := make([]string, width)
 		line[0], line[1] = what, number(value)

@@ -64,81 +64,100 @@ func HTML(r api.Result, at time.Time) ([]byte, error) {
 func CSV(r api.Result) []byte {
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)
-	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	switch {
 	case r.Curves != nil:
-		w.Write([]string{"curve", "time", "at_risk", "events", "censored", "survival", "se", "low", "high"})
-		for _, c := range r.Curves {
-			for _, p := range c.Points {
-				w.Write([]string{c.Name, number(p.Time), fmt.Sprint(p.AtRisk), fmt.Sprint(p.Events), fmt.Sprint(p.Censored),
-					number(p.Survival.Value), number(p.SE), number(p.Survival.Low), number(p.Survival.High)})
-			}
-		}
+		w.WriteAll(curveLines(r))
 	case r.Terms != nil:
-		head := []string{"term", "estimate", "se", "low", "high", "statistic", "p"}
-		if r.Covariance != nil {
-			for _, t := range r.Terms {
-				head = append(head, "cov "+t.Name)
-			}
-		}
-		w.Write(head)
-		for i, t := range r.Terms {
-			line := []string{t.Name, number(t.Estimate), "", "", "", "", ""}
-			if t.SE != nil {
-				line = []string{t.Name, number(t.Estimate), number(*t.SE), number(t.Interval.Low), number(t.Interval.High), number(*t.Statistic), number(*t.P)}
-			}
-			if r.Covariance != nil {
-				for _, v := range r.Covariance[i] {
-					line = append(line, number(v))
-				}
-			}
-			w.Write(line)
-		}
-		w.WriteAll(evaluationLines(r, len(head), number))
+		w.WriteAll(termLines(r))
 	default:
-		w.Write([]string{"column", "figure", "level", "label_level", "low", "high", "value"})
-		for _, s := range r.Shape {
-			w.Write([]string{s.Column, "rows", "", "", "", "", number(s.Rows)})
-			w.Write([]string{s.Column, "missing", "", "", "", "", number(s.Missing)})
-			w.Write([]string{s.Column, "outside", "", "", "", "", number(s.Outside)})
-			if s.Levels == nil {
-				w.Write([]string{s.Column, "zeros", "", "", "", "", number(s.Zeros)})
-				w.Write([]string{s.Column, "mean", "", "", "", "", number(s.Mean)})
-				w.Write([]string{s.Column, "sd", "", "", "", "", number(s.SD)})
-			}
-			for i, c := range s.Counts {
-				w.Write([]string{s.Column, "count", s.Levels[i], "", "", "", number(c)})
-			}
-		}
-		for _, n := range r.Numbers {
-			w.Write([]string{n.Name, "mean", "", "", "", "", number(n.Mean)})
-			w.Write([]string{n.Name, "sd", "", "", "", "", number(n.SD)})
-			for i, q := range n.Quartiles {
-				w.Write([]string{n.Name, fmt.Sprintf("quantile %g", 0.25*float64(i+1)), "", "", number(q.Low), number(q.High), number(q.Value)})
-			}
-			for i, c := range n.Histogram {
-				low, high := bin(n.Summary, i)
-				w.Write([]string{n.Name, "count", "", "", number(low), number(high), fmt.Sprint(c)})
-			}
-		}
-		for _, t := range r.Tables {
-			for i, row := range t.Counts {
-				for j, c := range row {
-					label := ""
-					if len(r.LabelLevels) > 0 {
-						label = r.LabelLevels[j]
-					}
-					w.Write([]string{t.Name, "count", t.Levels[i], label, "", "", fmt.Sprint(c)})
-				}
-			}
-			if t.Test != nil {
-				w.Write([]string{t.Name, "chi_squared", "", "", "", "", number(t.Test.Statistic)})
-				w.Write([]string{t.Name, "p", "", "", "", "", number(t.Test.P)})
-			}
+		w.WriteAll(describedLines(r))
+	}
+	return out.Bytes()
+}
+
+// number writes a figure with all its digits.
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+func curveLines(r api.Result) [][]string {
+	lines := [][]string{{"curve", "time", "at_risk", "events", "censored", "survival", "se", "low", "high"}}
+	for _, c := range r.Curves {
+		for _, p := range c.Points {
+			lines = append(lines, []string{c.Name, number(p.Time), fmt.Sprint(p.AtRisk), fmt.Sprint(p.Events), fmt.Sprint(p.Censored),
+				number(p.Survival.Value), number(p.SE), number(p.Survival.Low), number(p.Survival.High)})
 		}
 	}
-	w.Flush()
-	return out.Bytes()
+	return lines
+}
+
+func termLines(r api.Result) [][]string {
+	head := []string{"term", "estimate", "se", "low", "high", "statistic", "p"}
+	if r.Covariance != nil {
+		for _, t := range r.Terms {
+			head = append(head, "cov "+t.Name)
+		}
+	}
+	lines := [][]string{head}
+	for i, t := range r.Terms {
+		line := []string{t.Name, number(t.Estimate), "", "", "", "", ""}
+		if t.SE != nil {
+			line = []string{t.Name, number(t.Estimate), number(*t.SE), number(t.Interval.Low), number(t.Interval.High), number(*t.Statistic), number(*t.P)}
+		}
+		if r.Covariance != nil {
+			for _, v := range r.Covariance[i] {
+				line = append(line, number(v))
+			}
+		}
+		lines = append(lines, line)
+	}
+	return append(lines, evaluationLines(r, len(head))...)
+}
+
+func describedLines(r api.Result) [][]string {
+	lines := [][]string{{"column", "figure", "level", "label_level", "low", "high", "value"}}
+	add := func(column, figure, level, label, low, high, value string) {
+		lines = append(lines, []string{column, figure, level, label, low, high, value})
+	}
+	of := func(column, figure string, value float64) { add(column, figure, "", "", "", "", number(value)) }
+	for _, s := range r.Shape {
+		of(s.Column, "rows", s.Rows)
+		of(s.Column, "missing", s.Missing)
+		of(s.Column, "outside", s.Outside)
+		if s.Levels == nil {
+			of(s.Column, "zeros", s.Zeros)
+			of(s.Column, "mean", s.Mean)
+			of(s.Column, "sd", s.SD)
+		}
+		for i, c := range s.Counts {
+			add(s.Column, "count", s.Levels[i], "", "", "", number(c))
+		}
+	}
+	for _, n := range r.Numbers {
+		of(n.Name, "mean", n.Mean)
+		of(n.Name, "sd", n.SD)
+		for i, q := range n.Quartiles {
+			add(n.Name, fmt.Sprintf("quantile %g", 0.25*float64(i+1)), "", "", number(q.Low), number(q.High), number(q.Value))
+		}
+		for i, c := range n.Histogram {
+			low, high := bin(n.Summary, i)
+			add(n.Name, "count", "", "", number(low), number(high), fmt.Sprint(c))
+		}
+	}
+	for _, t := range r.Tables {
+		for i, row := range t.Counts {
+			for j, c := range row {
+				label := ""
+				if len(r.LabelLevels) > 0 {
+					label = r.LabelLevels[j]
+				}
+				add(t.Name, "count", t.Levels[i], label, "", "", fmt.Sprint(c))
+			}
+		}
+		if t.Test != nil {
+			of(t.Name, "chi_squared", t.Test.Statistic)
+			of(t.Name, "p", t.Test.P)
+		}
+	}
+	return lines
 }
 
 // bin returns the ends of a histogram's bin.

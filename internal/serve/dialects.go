@@ -99,8 +99,8 @@ func (d Dialects) Handler() http.Handler {
 	d.inference(mux)
 	d.grpc(mux)
 	slots, room := make(chan struct{}, maxServed), semaphore.NewWeighted(maxHeld)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w = timed{w}
+	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		w := timed{out}
 		id := fmt.Sprintf("req_%016x", rand.Uint64())
 		w.Header().Set("X-Request-Id", id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -124,17 +124,10 @@ func (d Dialects) Handler() http.Handler {
 				d.fail(w, r, err, Offer{})
 				return
 			}
-			size := r.ContentLength
-			if size < 0 || size > MaxBody {
-				size = MaxBody
-			}
-			if !room.TryAcquire(size) {
-				d.fail(w, r, croft.E(croft.ErrBusy, "this node"), Offer{})
-				return
-			}
-			defer room.Release(size)
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		body := &arriving{ReadCloser: http.MaxBytesReader(out, r.Body, MaxBody), of: r, room: room}
+		defer func() { room.Release(body.held) }()
+		r.Body = body
 		mux.ServeHTTP(w, r)
 		d.Log.Debug("served", "request", id, "method", r.Method, "path", r.URL.Path)
 	})
@@ -221,9 +214,6 @@ func (d Dialects) offers(key *openKey) (out []Offer) {
 // status returns the HTTP status of a failure and OpenAI's word for it. 409 is never
 // among them: clients take it for "try again", and would pay again.
 func status(err error) (code int, word string) {
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return http.StatusRequestEntityTooLarge, "request_too_large"
-	}
 	switch c := croft.CodeOf(err); c {
 	case croft.ErrNoChannel, croft.ErrChannelEmpty, croft.ErrChannelClosed, croft.ErrSpendCap, croft.ErrOwed, croft.ErrDear:
 		return http.StatusPaymentRequired, "payment_required"
@@ -355,17 +345,37 @@ func failureOf(err error) any {
 	return map[string]any{"error": map[string]any{"message": message, "type": kind, "param": nil, "code": word}}
 }
 
-// body reads the body of a request. Once it is read, net/http lifts the deadline
-// itself: a call may be long.
-func body(r *http.Request) ([]byte, error) {
-	raw, err := io.ReadAll(r.Body)
-	if err == nil {
-		return raw, nil
+// arriving is a request's body, which takes up room as it arrives: many clients do not
+// say how long it will be. What is wrong with it is said here, for all dialects. Once it
+// is read, net/http lifts the deadline itself: a call may be long.
+type arriving struct {
+	io.ReadCloser
+	of   *http.Request
+	room *semaphore.Weighted
+	held int64 // of room
+}
+
+func (b *arriving) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	fits := b.room.TryAcquire(int64(n))
+	if fits {
+		b.held += int64(n)
 	}
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, croft.E(croft.ErrTooLarge, max(r.ContentLength, MaxBody+1), MaxBody)
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case !fits:
+		n, err = 0, croft.E(croft.ErrBusy, "this node")
+	case err == nil || err == io.EOF:
+		return n, err
+	case tooLarge:
+		err = croft.E(croft.ErrTooLarge, max(b.of.ContentLength, MaxBody+1), MaxBody)
+	default:
+		err = croft.E(croft.ErrRequest, "its body did not arrive")
 	}
-	return nil, croft.E(croft.ErrRequest, "its body did not arrive")
+	if isGRPC(b.of) { // its library takes its own errors as they are
+		err = rpcError(err, Offer{})
+	}
+	return n, err
 }
 
 // timed is a ResponseWriter whose client must take each piece of an answer in time:

@@ -17,9 +17,9 @@ import (
 
 const inferenceService = "inference.GRPCInferenceService"
 
-// rpcOptions hold for each call: messages of bounded size, read in bounded memory, not
-// compressed, so that what arrives is what is there.
-var rpcOptions = connect.WithHandlerOptions(connect.WithCodec(oip.Codec{}), connect.WithReadMaxBytes(MaxBody), connect.WithCompression("gzip", nil, nil))
+// rpcOptions hold for each call: messages read in bounded memory, and not compressed, so
+// that what arrives, which is bounded, is what is there.
+var rpcOptions = connect.WithHandlerOptions(connect.WithCodec(oip.Codec{}), connect.WithCompression("gzip", nil, nil))
 
 // grpc adds the calls of the Open Inference Protocol over gRPC: what [Dialects.inference]
 // answers, and reflection, by which clients learn of the messages. A request becomes

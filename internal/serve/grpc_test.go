@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -51,12 +53,12 @@ func one(age float64, sex string) *oip.ModelInferRequest {
 
 // The calls of the service, as a stock client makes them.
 func TestGRPC(t *testing.T) {
-	url, secret, b, _, _ := server(t, APIKey{Name: "k"})
+	url, secret, b, _, keys := server(t, APIKey{Name: "k", Cap: 10 * croft.Credit})
 	g, err := OpenGraph(graphFile(t, network()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.engines["net"], b.offers = g, append(b.offers, Offer{Name: "net", Task: Predict, Here: true, Version: 3})
+	b.engines["net"], b.offers = g, append(b.offers, Offer{Name: "net", Task: Predict, Version: 3, Most: 2 * croft.Credit})
 	ask := dial(t, url, secret)
 	for _, c := range []struct {
 		method        string
@@ -88,11 +90,15 @@ func TestGRPC(t *testing.T) {
 	if got := b.calls[0].Columns; !slices.Equal(got, []string{"age", "sex"}) {
 		t.Error("what leaves a node is checked by its columns: ", got)
 	}
+	if spent := keys.List()[0].Spent; spent != croft.Credit {
+		t.Errorf("a call that cost 1 credit, and one that was free: %s spent", spent)
+	}
 }
 
 // Each failure has gRPC's code, the reason that HTTP's callers get, and what to do.
 func TestGRPCFailures(t *testing.T) {
 	url, secret, b, _, _ := server(t, APIKey{Name: "k", Cap: 100 * croft.Credit})
+	b.offers = append(b.offers, Offer{Name: "dear", Task: Predict, Most: 1000 * croft.Credit})
 	ask := dial(t, url, secret)
 	for _, c := range []struct {
 		err    error // of the engine
@@ -123,7 +129,7 @@ func TestGRPCFailures(t *testing.T) {
 		}, code: codes.InvalidArgument, reason: "INVALID_VALUE"},
 		{ask: func() error {
 			return ask("ModelInfer", one(50, strings.Repeat("f", MaxBody)), &oip.ModelInferResponse{})
-		}, code: codes.ResourceExhausted},
+		}, code: codes.ResourceExhausted, reason: "REQUEST_TOO_LARGE"},
 		{ask: func() error { // small as it comes, large as it would cross the network
 			return ask("ModelInfer", &oip.ModelInferRequest{ModelName: "heart", Inputs: []*oip.ModelInferRequest_InferInputTensor{{Name: "age", Datatype: "UINT8", Shape: []int64{MaxBody / 2}}},
 				RawInputContents: [][]byte{bytes.Repeat([]byte{200}, MaxBody/2)}}, &oip.ModelInferResponse{})
@@ -134,6 +140,11 @@ func TestGRPCFailures(t *testing.T) {
 		{ask: func() error {
 			return ask("ServerLive", &oip.ServerLiveRequest{}, &oip.ServerLiveResponse{}, grpc.UseCompressor("gzip"))
 		}, code: codes.Unimplemented},
+		{ask: func() error {
+			r := one(50, "f")
+			r.ModelName = "dear"
+			return ask("ModelInfer", r, &oip.ModelInferResponse{})
+		}, code: codes.FailedPrecondition, reason: "PAYMENT_REQUIRED"},
 		{err: croft.E(croft.ErrNoChannel, "Ada", 2, "heart"), code: codes.FailedPrecondition, reason: "PAYMENT_REQUIRED"},
 		{err: croft.E(croft.ErrRemote, "a", "b", "c"), code: codes.PermissionDenied, reason: "CONSENT_DENIED"},
 		{err: croft.E(croft.ErrBusy, "heart"), code: codes.ResourceExhausted, reason: "RATE_LIMIT_EXCEEDED"},
@@ -157,7 +168,7 @@ func TestGRPCFailures(t *testing.T) {
 		if s.Code() != c.code || info.Reason != c.reason || c.reason != "" && (info.Domain != "croft" || !strings.HasPrefix(info.Metadata["code"], "CROFT-")) || strings.Contains(s.String(), "secret") {
 			t.Errorf("%v %v, want %v %s", s, info, c.code, c.reason)
 		}
-		if c.reason == "PAYMENT_REQUIRED" && (len(trailer.Get("payment-required")) != 1 || info.Metadata["next"] == "") {
+		if c.err != nil && c.reason == "PAYMENT_REQUIRED" && (len(trailer.Get("payment-required")) != 1 || info.Metadata["next"] == "") {
 			t.Error("no quote, or no next step: ", trailer, info)
 		}
 	}
@@ -196,6 +207,36 @@ func TestGRPCAnswersAreChecked(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A client of gRPC does not say how long a request is: as many are in flight as others
+// may have.
+func TestGRPCInFlight(t *testing.T) {
+	url, secret, b, _, _ := server(t, APIKey{Name: "k"})
+	const calls = maxHeld/MaxBody + 8
+	all := new(sync.WaitGroup)
+	all.Add(calls)
+	b.engines["heart"] = meeting{all}
+	ask := dial(t, url, secret)
+	failures := make(chan error)
+	for range calls {
+		go func() { failures <- ask("ModelInfer", one(50, "f"), &oip.ModelInferResponse{}) }()
+	}
+	for range calls {
+		if err := <-failures; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// meeting answers when all calls are there.
+type meeting struct{ all *sync.WaitGroup }
+
+func (m meeting) Ready(context.Context) error { return nil }
+func (m meeting) Infer(context.Context, Request, func([]byte) error) (Answer, error) {
+	m.all.Done()
+	m.all.Wait()
+	return Answer{Body: []byte(`{}`)}, nil
 }
 
 // Pages in browsers may not call: no gRPC-Web, no JSON, and no HTTP/1.1.

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -105,7 +106,7 @@ func (d Dialects) modelReady(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d Dialects) infer(w http.ResponseWriter, r *http.Request) {
-	raw, err := body(r)
+	raw, err := io.ReadAll(r.Body)
 	if err != nil {
 		d.fail(w, r, err, Offer{})
 		return

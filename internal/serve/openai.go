@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"net/http"
 
@@ -80,7 +81,7 @@ type asked struct {
 }
 
 func readAsked(r *http.Request) (raw []byte, a asked, err error) {
-	if raw, err = body(r); err != nil {
+	if raw, err = io.ReadAll(r.Body); err != nil {
 		return raw, a, err
 	}
 	if err := json.Unmarshal(raw, &a); err != nil {

@@ -250,12 +250,15 @@ type backend struct {
 	offers  []Offer
 	err     error
 	quoted  croft.Credits // with err
+	mu      sync.Mutex    // guards calls while some are in flight
 	calls   []Call
 }
 
 func (b *backend) Offers() []Offer { return b.offers }
 func (b *backend) Call(ctx context.Context, c Call) (Result, error) {
+	b.mu.Lock()
 	b.calls = append(b.calls, c)
+	b.mu.Unlock()
 	if b.err != nil {
 		return Result{Quoted: b.quoted}, b.err
 	}
@@ -675,6 +678,9 @@ func TestBodiesAreBounded(t *testing.T) {
 	close(wait)
 	for range calls - 3 {
 		<-codes
+	}
+	if code, _, _ := post(t, url+"/v1/chat/completions", secret, body); code != http.StatusOK {
+		t.Error("what they held is not free again: ", code)
 	}
 }
 

@@ -81,39 +81,6 @@ func (v *village) returns(m *Member, tell func(node.Recovery)) {
 	v.group.Go(func() error { return m.Node.Run(ctx) })
 }
 
-// studies proposes a study and has its sites approve it for their datasets; it
-// returns how the study ended.
-func (v *village) studies(name string, sets []croft.DatasetID) ledger.Study {
-	v.Helper()
-	ctx, cancel := context.WithTimeout(v.Context(), 5*time.Minute)
-	defer cancel()
-	p := plan(v.Network, len(sets))
-	p.Name = name
-	tx, err := v.Members[1].Send(ctx, &ledger.Propose{Plan: p})
-	if err != nil {
-		v.Fatal(err)
-	}
-	id := croft.StudyID(tx)
-	for i, m := range v.Members[:len(sets)] {
-		if err := m.Await(ctx, func(ctx context.Context) (bool, error) { _, _, err := m.Study(ctx, id); return err == nil, nil }); err != nil {
-			v.Fatal(err)
-		}
-		if err := m.Approve(ctx, id, sets[i]); err != nil {
-			v.Fatalf("%s: %v", m.Name, err)
-		}
-	}
-	var st ledger.Study
-	for _, m := range v.Members[:len(sets)] {
-		if err := m.Await(ctx, func(ctx context.Context) (ended bool, err error) {
-			st, _, err = m.Study(ctx, id)
-			return st.Status == ledger.Done || st.Status == ledger.Stopped, err
-		}); err != nil {
-			v.Fatalf("%v: %+v", err, st)
-		}
-	}
-	return st
-}
-
 // releases are what a member's own file says of a record group.
 func releases(t *testing.T, m *Member, group croft.Hash) (spent []struct {
 	Study croft.StudyID `cbor:"1,keyasint"`

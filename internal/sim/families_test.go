@@ -1,15 +1,12 @@
 package sim
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"croft"
 	"croft/internal/data"
@@ -23,22 +20,8 @@ import (
 // three nodes, is the one that all rows give in one place, stratified by site. (Every
 // family over three nodes is compared with R in package api.)
 func TestCoxOnRealNodes(t *testing.T) {
-	dir := t.TempDir()
-	n, err := Found(dir, "test", time.Now(), "Ada", "Ben", "Cleo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	if err := n.Start(ctx, slog.New(slog.DiscardHandler), func(croft.MemberID, study.Event) {}); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := n.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
-	p := plan(n, 3)
+	v := settle(t, "Ada", "Ben", "Cleo")
+	p := plan(v.Network, 3)
 	days := croft.Column{Name: "days", Kind: croft.Number, High: croft.Decimal{Mantissa: 1000}}
 	p.Schema.Columns = append(p.Schema.Columns, days)
 	p.Model.Family, p.Model.Time, p.HoldOut.Percent = "cox", "days", 0
@@ -46,7 +29,7 @@ func TestCoxOnRealNodes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	var sets []croft.DatasetID
 	var sites []fed.Site
-	for i, m := range n.Members {
+	for i, m := range v.Members {
 		text := "patient,age,bmi,days,ill\n"
 		for row := range 80 + 20*i {
 			age, bmi := 20+60*rng.Float64(), 15+20*rng.Float64()
@@ -57,7 +40,7 @@ func TestCoxOnRealNodes(t *testing.T) {
 			}
 			text += fmt.Sprintf("%d-%d,%.1f,%.1f,%.0f,%s\n", i, row, age, bmi, min(event, end), ill)
 		}
-		path := filepath.Join(dir, m.Name+".csv")
+		path := filepath.Join(v.dir, m.Name+".csv")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -70,42 +53,23 @@ func TestCoxOnRealNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		sites = append(sites, site)
-		id, err := m.Register(ctx, path, "visits", data.Options{Unit: "patient", Releases: 100, Policy: table.DefaultPolicy()})
+		id, err := m.Register(t.Context(), path, "visits", data.Options{Unit: "patient", Releases: 100, Policy: table.DefaultPolicy()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		sets = append(sets, id)
 	}
-	tx, err := n.Members[0].Send(ctx, &ledger.Propose{Plan: p})
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := croft.StudyID(tx)
-	for i, m := range n.Members {
-		if err := m.Await(ctx, func(ctx context.Context) (bool, error) { _, _, err := m.Study(ctx, id); return err == nil, nil }); err != nil {
-			t.Fatal(err)
-		}
-		if err := m.Approve(ctx, id, sets[i]); err != nil {
-			t.Fatal(err)
-		}
+	id := v.agrees(v.Members[0], p, sets)
+	if st := v.ends(id, v.Members...); st.Status != ledger.Done {
+		t.Fatalf("stopped: %s", st.Reason)
 	}
 	var got fed.Result
-	for _, m := range n.Members {
-		if err := m.Await(ctx, func(ctx context.Context) (bool, error) {
-			st, _, err := m.Study(ctx, id)
-			if st.Status == ledger.Stopped {
-				t.Fatalf("stopped: %s", st.Reason)
-			}
-			if st.Status != ledger.Done {
-				return false, err
-			}
-			compiled, state, err := m.Node.Study.Model(ctx, p, id)
-			if err != nil {
-				return false, nil // it still opens the last sum
-			}
-			got, err = compiled.Result(state)
-			return true, err
-		}); err != nil {
+	for _, m := range v.Members {
+		compiled, state, err := m.Node.Study.Model(t.Context(), p, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err = compiled.Result(state); err != nil {
 			t.Fatal(err)
 		}
 	}

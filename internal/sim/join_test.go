@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,44 +14,12 @@ import (
 
 	"croft"
 	"croft/internal/chain"
-	"croft/internal/data"
 	"croft/internal/keys"
 	"croft/internal/ledger"
 	"croft/internal/node"
 	"croft/internal/p2p"
 	"croft/internal/study"
-	"croft/internal/table"
 )
-
-// village is a network that grows: its nodes run until the end of the test.
-type village struct {
-	*testing.T
-	*Network
-	dir    string
-	log    *slog.Logger
-	light  bool     // who joins from now on
-	guest  bool     // what who is invited from now on becomes
-	listen []string // where who returns from now on can be reached; nil: where it was
-}
-
-// settle founds a network on real sockets.
-func settle(t *testing.T, founders ...string) *village {
-	t.Helper()
-	v := &village{T: t, dir: t.TempDir(), log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))}
-	var err error
-	if v.Network, err = Found(v.dir, "village", time.Now(), founders...); err != nil {
-		t.Fatal(err)
-	}
-	if err := v.Start(t.Context(), v.log, func(croft.MemberID, study.Event) {}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := v.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return v
-}
 
 // invites makes an invite of one use, by a member, good for an hour.
 func (v *village) invites(by *Member, auto bool) croft.Invite {
@@ -171,37 +138,10 @@ func TestANetworkGrows(t *testing.T) {
 	}
 
 	// A study over three of them, which none founded together.
-	var sets []croft.DatasetID
-	for i, m := range v.Members[:3] {
-		path := filepath.Join(v.dir, m.Name+".csv")
-		visits(t, path, 100+20*i, uint64(i+1))
-		id, err := m.Register(t.Context(), path, "visits", data.Options{Unit: "patient", Releases: 100, Policy: table.DefaultPolicy()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		sets = append(sets, id)
-	}
-	tx, err := dina.Send(t.Context(), &ledger.Propose{Plan: plan(v.Network, 3)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := croft.StudyID(tx)
-	for i, m := range v.Members[:3] {
-		if err := m.Await(t.Context(), func(ctx context.Context) (bool, error) { _, _, err := m.Study(ctx, id); return err == nil, nil }); err != nil {
-			t.Fatal(err)
-		}
-		if err := m.Approve(t.Context(), id, sets[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := dina.Await(t.Context(), func(ctx context.Context) (bool, error) {
-		st, _, err := dina.Study(ctx, id)
-		if st.Status == ledger.Stopped {
-			t.Fatalf("stopped: %s", st.Reason)
-		}
-		return st.Status == ledger.Done, err
-	}); err != nil {
-		t.Fatal(err)
+	sets := v.registers(v.Members[:3]...)
+	id := v.agrees(dina, plan(v.Network, 3), sets)
+	if st := v.ends(id, dina); st.Status != ledger.Done {
+		t.Fatalf("stopped: %s", st.Reason)
 	}
 
 	// Three of four order without the founder.

@@ -4,18 +4,15 @@ import (
 	"bytes"
 	"context"
 	"math"
-	"path/filepath"
 	"testing"
 
 	"croft"
 	"croft/internal/audit"
 	"croft/internal/chain"
-	"croft/internal/data"
 	"croft/internal/fed"
 	"croft/internal/ledger"
 	"croft/internal/store"
 	"croft/internal/study"
-	"croft/internal/table"
 )
 
 // A light member joins three full ones, is a site of a study with them, has the same result, and verifies the whole chain.
@@ -44,30 +41,11 @@ func TestALightSite(t *testing.T) {
 	// Its own transactions, by the same path as the others'.
 	p := plan(v.Network, 4)
 	p.MinSites = 4
-	var sets []croft.DatasetID
-	for i, m := range v.Members {
-		path := filepath.Join(v.dir, m.Name+".csv")
-		visits(t, path, 100+20*i, uint64(i+1))
-		id, err := m.Register(t.Context(), path, "visits", data.Options{Unit: "patient", Releases: 100, Policy: table.DefaultPolicy()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		sets = append(sets, id)
-	}
-	tx, err := dina.Send(t.Context(), &ledger.Propose{Plan: p})
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := croft.StudyID(tx)
+	sets := v.registers(v.Members...)
+	id := v.agrees(dina, p, sets)
 	var all fed.Rows
 	var groups []int
 	for i, m := range v.Members {
-		if err := m.Await(t.Context(), func(ctx context.Context) (bool, error) { _, _, err := m.Study(ctx, id); return err == nil, nil }); err != nil {
-			t.Fatal(err)
-		}
-		if err := m.Approve(t.Context(), id, sets[i]); err != nil {
-			t.Fatal(err)
-		}
 		rows, _, err := m.Node.Data.Open(t.Context(), sets[i], p.Schema)
 		if err != nil {
 			t.Fatal(err)
@@ -81,19 +59,9 @@ func TestALightSite(t *testing.T) {
 			groups = append(groups, i)
 		}
 	}
-	var done ledger.Study
-	for _, m := range v.Members {
-		if err := m.Await(t.Context(), func(ctx context.Context) (bool, error) {
-			st, _, err := m.Study(ctx, id)
-			if st.Status == ledger.Stopped {
-				t.Fatalf("stopped: %s", st.Reason)
-			}
-			_, kept := m.Node.Study.ModelDocument(id)
-			done = st
-			return st.Status == ledger.Done && kept == nil, err
-		}); err != nil {
-			t.Fatal(err)
-		}
+	done := v.ends(id, v.Members...)
+	if done.Status != ledger.Done {
+		t.Fatalf("stopped: %s", done.Reason)
 	}
 
 	// The same result as the full sites', and as that of all rows in one place.

@@ -83,11 +83,11 @@ func newNeighbours(t *testing.T, before func([]*machine), names ...string) (*tow
 
 // join becomes a member: the inviter's vote came with the code, the others that are
 // needed are cast by whoever joined before.
-func (p *resident) join(code string) {
+func (p *resident) join(code string, flags ...string) {
 	p.Helper()
 	done := make(chan string, 1)
 	go func() {
-		code, out, errs := p.croft("join", code, "--name", p.name)
+		code, out, errs := p.croft(append([]string{"join", code, "--name", p.name}, flags...)...)
 		if code != 0 {
 			done <- fmt.Sprintf("exit code %d: %s%s", code, out, errs)
 		}

@@ -4,78 +4,37 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"croft"
-	"croft/internal/data"
 	"croft/internal/ledger"
 	"croft/internal/market"
 	"croft/internal/serve"
-	"croft/internal/study"
-	"croft/internal/table"
 )
 
 // A model of a study is published by one member and used by another, who was no site:
 // at its own node, and, if it says so, at the provider's; both are paid. Then the
 // channel ends.
 func TestModelIsSold(t *testing.T) {
-	dir := t.TempDir()
-	n, err := Found(dir, "test", time.Now(), "Ada", "Ben", "Cleo", "Dina", "Elif")
-	if err != nil {
-		t.Fatal(err)
-	}
-	level := slog.LevelWarn
-	if testing.Verbose() {
-		level = slog.LevelDebug
-	}
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level}))
+	v := settle(t, "Ada", "Ben", "Cleo", "Dina", "Elif")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	if err := n.Start(ctx, log, func(croft.MemberID, study.Event) {}); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := n.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	open := plan(n, 4)
+	open := plan(v.Network, 4)
 	open.Use = croft.UseNetwork
-	var sets []croft.DatasetID
-	for i, m := range n.Members[:4] {
-		path := filepath.Join(dir, m.Name+".csv")
-		visits(t, path, 100+20*i, uint64(i+1))
-		id, err := m.Register(ctx, path, "visits", data.Options{Unit: "patient", Releases: 100, Policy: table.DefaultPolicy()})
-		must(err)
-		sets = append(sets, id)
+	id := v.agrees(v.Members[0], open, v.registers(v.Members[:4]...))
+	if st := v.ends(id, v.Members[0]); st.Status != ledger.Done {
+		t.Fatalf("stopped: %s", st.Reason)
 	}
-	proposal, err := n.Members[0].Send(ctx, &ledger.Propose{Plan: open})
-	must(err)
-	id := croft.StudyID(proposal)
-	for i, m := range n.Members[:4] {
-		must(m.Await(ctx, func(ctx context.Context) (bool, error) { _, _, err := m.Study(ctx, id); return err == nil, nil }))
-		must(m.Approve(ctx, id, sets[i]))
-	}
-	must(n.Members[0].Await(ctx, func(ctx context.Context) (bool, error) {
-		st, _, err := n.Members[0].Study(ctx, id)
-		if err == nil && st.Status == ledger.Stopped {
-			t.Fatalf("stopped: %s", st.Reason)
-		}
-		_, gone := n.Members[0].Node.Study.ModelDocument(id)
-		return st.Status == ledger.Done && gone == nil, err
-	}))
 
-	ada, elif := n.Members[0], n.Members[4]
-	for _, m := range n.Members[:3] {
+	ada, elif := v.Members[0], v.Members[4]
+	for _, m := range v.Members[:3] {
 		_, err := m.Send(ctx, &ledger.Vote{Action: ledger.Mint, Sequence: 1, Issue: &ledger.Issue{Number: 1, Account: elif.ID, Amount: 100 * croft.Credit}})
 		must(err)
 	}
@@ -87,7 +46,7 @@ func TestModelIsSold(t *testing.T) {
 		t.Fatal("a model for the network was published for the market: ", err)
 	}
 	must(ada.Node.Market.Begin(ctx, market.Spec{Name: "heart", Task: serve.Predict, Model: id}))
-	_, err = ada.Send(ctx, &ledger.Publish{Service: service})
+	_, err := ada.Send(ctx, &ledger.Publish{Service: service})
 	must(err)
 	must(elif.Await(ctx, func(ctx context.Context) (bool, error) {
 		must(elif.Node.Market.Look(ctx))
@@ -122,7 +81,7 @@ func TestModelIsSold(t *testing.T) {
 	if answers[0] != answers[1] {
 		t.Fatal("here and there differ: ", answers)
 	}
-	if _, err := n.Members[1].Node.Market.Call(ctx, market.Wish{Ref: "heart", Request: serve.Request{Task: serve.Predict, Body: body}, Columns: []string{"age", "bmi"}, Remote: true}); !errors.Is(err, croft.ErrRemote) {
+	if _, err := v.Members[1].Node.Market.Call(ctx, market.Wish{Ref: "heart", Request: serve.Request{Task: serve.Predict, Body: body}, Columns: []string{"age", "bmi"}, Remote: true}); !errors.Is(err, croft.ErrRemote) {
 		t.Fatal("columns of a registered dataset left: ", err)
 	}
 

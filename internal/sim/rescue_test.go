@@ -22,16 +22,7 @@ func TestRescue(t *testing.T) {
 	t.Parallel()
 	v := settle(t, "Ada", "Ben", "Cleo")
 	ada, ben, cleo := v.Members[0], v.Members[1], v.Members[2]
-	var sets []croft.DatasetID
-	for i, m := range v.Members {
-		path := filepath.Join(v.dir, m.Name+".csv")
-		visits(t, path, 100+20*i, uint64(i+1))
-		id, err := m.Register(t.Context(), path, "visits", data.Options{Unit: "patient", Releases: 100, Policy: table.DefaultPolicy()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		sets = append(sets, id)
-	}
+	sets := v.registers(v.Members...)
 	if st := v.studies("before", sets); st.Status != ledger.Done {
 		t.Fatalf("%s", st.Reason)
 	}

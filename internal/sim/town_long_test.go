@@ -5,6 +5,7 @@ package sim
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,6 +56,7 @@ type town struct {
 	ctx       context.Context
 	dir       string
 	residents []*resident
+	wait      time.Duration // how long until waits; 0: two minutes
 
 	acknowledged []done
 }
@@ -271,7 +273,7 @@ func (n *town) close() {
 // wanted.
 func (p *resident) until(what string, want func(*api.Client) bool) {
 	p.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(p.ctx, cmp.Or(p.wait, 2*time.Minute))
 	defer cancel()
 	for {
 		if client, err := api.Dial(p.dir); err == nil && want(client) {

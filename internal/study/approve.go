@@ -75,15 +75,13 @@ func (n *Node) Refuse(ctx context.Context, study croft.StudyID, raw []byte) erro
 		return err
 	}
 	if st.Status < ledger.Done { // what is over was approved, and the copies prove it
-		names, err := n.Docs.List(approvalKind)
+		names, err := f.docs(approvalKind)
 		if err != nil {
 			return err
 		}
 		for _, name := range names {
-			if name[:32] == f.name() {
-				if err := n.Docs.Delete(approvalKind, name); err != nil {
-					return err
-				}
+			if err := n.Docs.Delete(approvalKind, name); err != nil {
+				return err
 			}
 		}
 	}

@@ -351,8 +351,8 @@ func TestDraftParsesOnceItIsFilledIn(t *testing.T) {
 	if err != nil || !bytes.Equal(text, want) {
 		t.Errorf("the draft differs from %s (%v):\n%s", golden, err, text)
 	}
-	if _, err := Parse(text, "draft"); err == nil {
-		t.Error("accepted with blanks")
+	if _, err := Parse(text, "draft"); !errors.Is(err, croft.ErrStudyValue) || !strings.Contains(err.Error(), "purpose, legal_basis, contact, expires, sites.members, model.label, model.positive") {
+		t.Errorf("all that is still blank is not said at once: %v", err)
 	}
 	filled := strings.NewReplacer(
 		`purpose = ""`, `purpose = "x"`, `legal_basis = ""`, `legal_basis = "x"`, `contact = ""`, `contact = "x"`,

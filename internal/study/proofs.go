@@ -168,7 +168,7 @@ func (f *follower) verify(ctx context.Context, st ledger.Study, plan croft.Study
 	f.at("verify")
 	judged, err := f.judge(ctx, st, plan, r, own)
 	if errors.Is(err, croft.ErrShareMismatch) {
-		f.say(Event{Round: r.Number, Word: "liar", Text: "detected in the answers about proofs, not located: waits for one more seat"})
+		f.say(Event{Round: r.Number, Word: "liar", Text: "detected in the answers about proofs, not located: " + unlocated(st)})
 	}
 	if err != nil {
 		return nil, false, err
@@ -188,6 +188,21 @@ func (f *follower) verify(ctx context.Context, st ledger.Study, plan croft.Study
 	f.at("reject")
 	f.say(Event{Round: r.Number, Word: "reject", Text: f.names(ctx, judged.refused)})
 	return nil, false, f.Submit(ctx, 0, &ledger.Reject{Study: f.id, Round: r.Number, Sites: judged.refused, Answers: hash})
+}
+
+// unlocated says what becomes of a lie that is noticed while no more than t+2 seats have
+// spoken.
+func unlocated(st ledger.Study) string {
+	up := 0
+	for _, seat := range st.Seats {
+		if has(st.Enrolled, seat) {
+			up++
+		}
+	}
+	if up >= int(st.Threshold)+2 {
+		return "waits for one more seat"
+	}
+	return "the study has no further seat that could tell"
 }
 
 // patient says whether it is time to ask the other seats: ever more rarely while too

@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -396,6 +397,22 @@ func TestLyingAnswers(t *testing.T) {
 			t.Errorf("it keeps its seat: %v", err)
 		}
 	})
+}
+
+// TestUnlocatedLie: who hears of a lie that nobody can place is told whether another seat
+// could.
+func TestUnlocatedLie(t *testing.T) {
+	seats := []croft.MemberID{{1}, {2}, {3}, {4}}
+	for _, c := range []struct {
+		threshold uint8
+		enrolled  int
+		waits     bool
+	}{{1, 4, true}, {1, 3, false}, {2, 4, false}} {
+		st := ledger.Study{Seats: seats, Enrolled: seats[:c.enrolled], Threshold: c.threshold}
+		if got := unlocated(st); strings.Contains(got, "waits") != c.waits {
+			t.Errorf("%d of 4 seats, threshold %d: %s", c.enrolled, c.threshold, got)
+		}
+	}
 }
 
 // TestTooFewAnswers: t+1 seats could open a sum, and do not while their verdict is

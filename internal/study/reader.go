@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"croft"
@@ -179,7 +180,7 @@ func (f *follower) step(ctx context.Context, st ledger.Study, plan croft.Study, 
 	var opened opened
 	spent, err := energy.Of(func() (err error) { opened, err = f.openSum(ctx, st, plan, r, state); return err })
 	if errors.Is(err, croft.ErrShareMismatch) {
-		f.say(Event{Round: r.Number, Word: "liar", Text: "detected, not located: waits for one more seat"})
+		f.say(Event{Round: r.Number, Word: "liar", Text: "detected, not located: " + unlocated(st)})
 		return nil
 	} else if err != nil {
 		return err
@@ -244,33 +245,37 @@ func (f *follower) forget(r ledger.Round) error {
 	}
 	errs = errors.Join(errs, f.Docs.Delete(reportKind, f.name(roundTag(r.Number))), f.Docs.Delete(answersKind, f.name(roundTag(r.Number))))
 	errs = errors.Join(errs, f.drop(f.name(roundTag(r.Number)), ".report", true))
-	for _, kind := range []string{outKind, inKind} {
-		names, err := f.Docs.List(kind)
-		errs = errors.Join(errs, err)
-		for _, name := range names {
-			if name[:32] != f.name() {
-				continue
-			}
-			saved, err := f.Docs.Get(kind, name)
-			if err != nil {
-				return err
-			}
-			if kind == outKind {
-				pipe, err := privagg.UnmarshalSender(saved)
-				if err != nil {
-					return err
-				}
-				errs = errors.Join(errs, pipe.Forget(r.Number), f.Docs.Put(kind, name, pipe.Marshal()))
-			} else {
-				pipe, err := privagg.UnmarshalReceiver(saved)
-				if err != nil {
-					return err
-				}
-				errs = errors.Join(errs, pipe.Forget(r.Number), f.Docs.Put(kind, name, pipe.Marshal()))
-			}
+	return errors.Join(errs,
+		f.forgetPipes(outKind, r.Number, func(saved []byte) (pipe, error) { return privagg.UnmarshalSender(saved) }),
+		f.forgetPipes(inKind, r.Number, func(saved []byte) (pipe, error) { return privagg.UnmarshalReceiver(saved) }))
+}
+
+// pipe is either end of one.
+type pipe interface {
+	Forget(round uint32) error
+	Marshal() []byte
+}
+
+func (f *follower) forgetPipes(kind string, round uint32, open func(saved []byte) (pipe, error)) error {
+	names, errs := f.docs(kind)
+	for _, name := range names {
+		saved, err := f.Docs.Get(kind, name)
+		if err != nil {
+			return err
 		}
+		pipe, err := open(saved)
+		if err != nil {
+			return err
+		}
+		errs = errors.Join(errs, pipe.Forget(round), f.Docs.Put(kind, name, pipe.Marshal()))
 	}
 	return errs
+}
+
+// docs lists this study's documents of a kind.
+func (f *follower) docs(kind string) ([]string, error) {
+	names, err := f.Docs.List(kind)
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, f.name()) }), err
 }
 
 // publish writes the finished model where `croft model` finds it.
@@ -301,12 +306,10 @@ func (f *follower) erase(ctx context.Context, st ledger.Study) error {
 	_, plan, err := f.study(ctx)
 	errs = errors.Join(errs, err, f.drop(f.name(), "", !has(plan.Readers, f.Self)))
 	for _, kind := range []string{keyKind, outKind, inKind, handKind, heldKind, answersKind, reportKind} {
-		names, err := f.Docs.List(kind)
+		names, err := f.docs(kind)
 		errs = errors.Join(errs, err)
 		for _, name := range names {
-			if name[:32] == f.name() {
-				errs = errors.Join(errs, f.Docs.Delete(kind, name))
-			}
+			errs = errors.Join(errs, f.Docs.Delete(kind, name))
 		}
 	}
 	if errs != nil {
