@@ -73,6 +73,7 @@ const (
 	ErrProof
 	ErrTotal
 	ErrUnbounded
+	ErrFewTell
 )
 
 // Rules of the ledger: why a transaction has no effect.
@@ -239,6 +240,7 @@ var catalogue = map[Code]entry{
 	ErrProof:         {Invalid, "the proof of a report does not hold: {0}", "no sum is opened with this report, and its site is named; it must run the same version and keep to the approved bound"},
 	ErrTotal:         {Invalid, "{0}: the values of all sites add up to more than {1}", "count or weigh in a larger unit, or ask fewer sites"},
 	ErrUnbounded:     {Invalid, "column {0}: its coefficient grows for ever, for some of its values have no events", "remove the column, merge its rare levels, or set goal = \"prediction\""},
+	ErrFewTell:       {Invalid, "only {0} of the sites have rows that differ in {1}: with an intercept of its own for each site, the sums would be theirs alone", "ask more sites that have both classes or events, or set intercepts = \"common\""},
 
 	ErrTxSignature: {Denied, "the transaction's signature does not fit its key", "sign it again with the key that the ledger knows"},
 	ErrTxScope:     {Denied, "the transaction is for another network or chain", "check --dir: this folder belongs to another network"},

@@ -143,3 +143,22 @@ func TestParseID(t *testing.T) {
 		}
 	}
 }
+
+// A sentence has one word for one and another for all else, and nothing in an argument
+// is taken for a place of another.
+func TestFill(t *testing.T) {
+	const sentence = "{1} {1|credit is|credits are} for {0}{2}"
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"Ada", "1"}, "1 credit is for Ada{2}"},
+		{[]string{"Ada", "0.5", "!"}, "0.5 credits are for Ada!"},
+		{[]string{"{1}", "11", ""}, "11 credits are for {1}"},
+		{nil, sentence},
+	} {
+		if got := Fill(sentence, c.args); got != c.want {
+			t.Errorf("%q: %q, want %q", c.args, got, c.want)
+		}
+	}
+}

@@ -7,14 +7,16 @@
 # the usual one. The study is that of croft demo, with its data: four sites of the
 # first four members, or three of three.
 #
-#   sudo hack/measure.sh [SECONDS [MEMBERS [light]]]
+#   sudo hack/measure.sh [SECONDS [MEMBERS [light|relay]]]
 #
 # SECONDS is how long the nodes are watched at rest, 600 if not said; an hour is
 # extrapolated from it. MEMBERS is 3 to 5: with fewer than four the first one orders
-# blocks and the others check. With light the last one is a light member. CROFT names a program that was built already. Linux.
+# blocks and the others check. With light the last one is a light member. With relay it
+# has a line to the first one only and does not listen: the first one relays what it and
+# the others have to say to each other. CROFT names a program that was built already. Linux.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-rest=${1:-600} members=${2:-5} light=${3:-}
+rest=${1:-600} members=${2:-5} last=${3:-}
 [ "$(id -u)" = 0 ] && ip netns list >/dev/null || { echo "network namespaces need Linux, root and iproute2" >&2; exit 3; }
 
 place=$(mktemp -d)
@@ -39,9 +41,16 @@ ip -n "$mark-wire" link add switch up type bridge
 for i in "${!all[@]}"; do
   x=${all[$i]}
   ip netns add "$mark-$x"
-  ip -n "$mark-$x" link add eth0 type veth peer name "p$i" netns "$mark-wire"
-  ip -n "$mark-wire" link set "p$i" master switch up
-  ip -n "$mark-$x" addr add "10.78.0.$((i + 1))/24" dev eth0
+  if [ "$last" = relay ] && [ "$i" = $((members - 1)) ]; then
+    ip -n "$mark-$x" link add eth0 type veth peer name eth1 netns "$mark-harbour"
+    ip -n "$mark-harbour" addr add 10.79.0.1/24 dev eth1
+    ip -n "$mark-harbour" link set eth1 up
+    ip -n "$mark-$x" addr add 10.79.0.2/24 dev eth0
+  else
+    ip -n "$mark-$x" link add eth0 type veth peer name "p$i" netns "$mark-wire"
+    ip -n "$mark-wire" link set "p$i" master switch up
+    ip -n "$mark-$x" addr add "10.78.0.$((i + 1))/24" dev eth0
+  fi
   ip -n "$mark-$x" link set eth0 up
   ip -n "$mark-$x" link set lo up
   mkdir "$place/$x"
@@ -53,14 +62,18 @@ for x in "${sites[@]}"; do cp "$place/demo/$x/lesions.csv" "$place/$x/"; done
 rm -r "$place/demo"
 
 # A network of all: the first founds it, the others join.
-run harbour up --quiet --network measured --name harbour --page none --listen 10.78.0.1:7421 --detach >/dev/null
-code=$(run harbour invite create --uses $((members - 1)) --auto --quiet | grep -o 'croft1[a-z0-9]*' || true)
+first=(--listen 10.78.0.1:7421) known=(--address 10.78.0.1:7421)
+if [ "$last" = relay ]; then first=(--listen lan --relay) known+=(--address 10.79.0.1:7421); fi
+run harbour up --quiet --network measured --name harbour --page none "${first[@]}" --detach >/dev/null
+code=$(run harbour invite create --uses $((members - 1)) --auto "${known[@]}" --quiet | grep -o 'croft1[a-z0-9]*' || true)
 for i in "${!all[@]}"; do
   if [ "$i" = 0 ]; then continue; fi
   x=${all[$i]}
-  how=()
-  if [ -n "$light" ] && [ "$i" = $((members - 1)) ]; then how=(--light); fi
-  run "$x" join "$code" "${how[@]}" --yes --quiet --name "$x" --page none --listen "10.78.0.$((i + 1)):7421" --detach --timeout 300s >/dev/null &
+  how=(--listen "10.78.0.$((i + 1)):7421")
+  if [ "$i" = $((members - 1)) ]; then
+    case $last in light) how+=(--light) ;; relay) how=(--listen none) ;; esac
+  fi
+  run "$x" join "$code" "${how[@]}" --yes --quiet --name "$x" --page none --detach --timeout 300s >/dev/null &
   joining=$!
   # Whoever is a member votes for whoever comes.
   while kill -0 $joining 2>/dev/null; do
@@ -75,7 +88,7 @@ has() {
   local pid stat; pid=$(ip netns pids "$mark-$1")
   stat=$(</proc/"$pid"/stat); stat=(${stat##*) })
   echo "$(awk '/^VmRSS/ { r = $2 } /^VmHWM/ { h = $2 } END { print r, h }' /proc/"$pid"/status)" $((stat[11] + stat[12])) \
-    "$(ip netns exec "$mark-$1" cat /sys/class/net/eth0/statistics/{rx,tx}_bytes | xargs)" "$(du -sk "$place/$1/node" | cut -f1)"
+    "$(ip netns exec "$mark-$1" awk '{ sum[FILENAME ~ /tx/] += $1 } END { print sum[0], sum[1] }' /sys/class/net/eth*/statistics/{rx,tx}_bytes)" "$(du -sk "$place/$1/node" | cut -f1)"
 }
 # look FILE writes down what all nodes have used.
 look() { for x in "${all[@]}"; do echo "$x $(has "$x")"; done >"$place/$1"; }
@@ -88,11 +101,12 @@ table() {
 
 height() { run harbour status --json | grep -o '"height":[0-9]*' | head -1 | cut -d: -f2; }
 orderers() { run harbour status --json | grep -o '"orderers":\[[^]]*' | grep -o '"id"' | wc -l; }
-full=$((members - ${light:+1}+0))
+full=$members
+if [ "$last" = light ]; then full=$((members - 1)); fi
 expected=$((full < 4 ? 1 : full))
 until [ "$(orderers)" = "$expected" ]; do sleep 1; done
 for x in "${sites[@]}"; do run "$x" data add lesions.csv --unit row --releases 1000 --public --yes --quiet >/dev/null; done
-sleep 20 # what follows joining dies down
+sleep 80 # what follows joining dies down: a newcomer looks around for a minute
 
 printf '%s members, %s order blocks; %s; %s\n' "$members" "$expected" "$("$croft" version | head -1)" "$(uname -srm)"
 look start; from=$(height)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 
@@ -27,21 +26,13 @@ func (c *cli) benchCompareVerb() *cobra.Command {
 
 // benchCompare holds ways to get a model against each other.
 func (c *cli) benchCompare(ctx context.Context, o bench.ArmsOptions) (err error) {
-	b := build()
-	o.Machine, o.Commit = b.System+", "+b.Go, b.Commit
 	o.Log = slog.New(slog.DiscardHandler)
 	if o.Network, err = os.MkdirTemp("", "croft-compare-"); err != nil {
 		return croft.E(croft.ErrFolder, os.TempDir(), err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(o.Network)) }()
-	report, err := bench.CompareHeart(ctx, o, func(line string) { c.progress("bench.progress", line) })
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return cause
-		}
-		return err
-	}
-	var printed error
-	err = c.result(report, func(w io.Writer) { printed = report.Print(w) })
-	return errors.Join(err, printed)
+	return c.experiment(ctx, func(machine, commit string, progress func(string)) (figures, error) {
+		o.Machine, o.Commit = machine, commit
+		return bench.CompareHeart(ctx, o, progress)
+	})
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -22,16 +20,8 @@ func (c *cli) benchHeartVerb() *cobra.Command {
 // benchHeart holds federated logistic regression against what four hospitals
 // could have had.
 func (c *cli) benchHeart(ctx context.Context, o bench.HeartOptions) error {
-	b := build()
-	o.Machine, o.Commit = b.System+", "+b.Go, b.Commit
-	report, err := bench.Heart(ctx, o, func(line string) { c.progress("bench.progress", line) })
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return cause
-		}
-		return err
-	}
-	var printed error
-	err = c.result(report, func(w io.Writer) { printed = report.Print(w) })
-	return errors.Join(err, printed)
+	return c.experiment(ctx, func(machine, commit string, progress func(string)) (figures, error) {
+		o.Machine, o.Commit = machine, commit
+		return bench.Heart(ctx, o, progress)
+	})
 }

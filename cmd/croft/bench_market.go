@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,16 +20,8 @@ func (c *cli) benchMarketVerb() *cobra.Command {
 
 // benchMarket measures what it costs to be paid for a call.
 func (c *cli) benchMarket(ctx context.Context, o bench.MarketOptions) error {
-	b := build()
-	o.Machine, o.Commit = b.System+", "+b.Go, b.Commit
-	report, err := bench.Market(ctx, o, func(line string) { c.progress("bench.progress", line) })
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return cause
-		}
-		return err
-	}
-	var printed error
-	err = c.result(report, func(w io.Writer) { printed = report.Print(w) })
-	return errors.Join(err, printed)
+	return c.experiment(ctx, func(machine, commit string, progress func(string)) (figures, error) {
+		o.Machine, o.Commit = machine, commit
+		return bench.Market(ctx, o, progress)
+	})
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -23,20 +21,11 @@ func (c *cli) benchPrivaggVerb() *cobra.Command {
 
 // benchPrivagg says what hiding vectors and proving their bounds cost.
 func (c *cli) benchPrivagg(ctx context.Context, o bench.PrivaggOptions) error {
-	b := build()
-	o.Machine, o.Commit = b.System+", "+b.Go, b.Commit
-	progress := func(line string) { c.progress("bench.progress", line) }
-	var report interface{ Print(io.Writer) error }
-	var err error
-	if o.Dim == 0 {
-		report, err = bench.PrivaggTable(ctx, o, progress)
-	} else {
-		report, err = bench.Privagg(ctx, o, progress)
-	}
-	if err != nil {
-		return err
-	}
-	var printed error
-	err = c.result(report, func(w io.Writer) { printed = report.Print(w) })
-	return errors.Join(err, printed)
+	return c.experiment(ctx, func(machine, commit string, progress func(string)) (figures, error) {
+		o.Machine, o.Commit = machine, commit
+		if o.Dim == 0 {
+			return bench.PrivaggTable(ctx, o, progress)
+		}
+		return bench.Privagg(ctx, o, progress)
+	})
 }

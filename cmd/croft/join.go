@@ -92,7 +92,7 @@ func (c *cli) join(ctx context.Context, o *joinOptions) error {
 		return err
 	}
 	done := "join.done"
-	if p.Standing == ledger.Hosted {
+	if p.Standing == ledger.AsGuest {
 		done = "join.guest"
 	}
 	if o.run {

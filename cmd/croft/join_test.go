@@ -279,7 +279,7 @@ func TestGuestByCommands(t *testing.T) {
 // Only an application that can be voted for says how to.
 func TestApplicantsByStanding(t *testing.T) {
 	for standing, votable := range map[ledger.Standing]bool{ledger.Arrived: false, ledger.Pending: true, ledger.Late: false} {
-		line := applicant{Application: api.Application{Newcomer: croft.Member{Name: "Clinic E"}, Standing: standing.String()}}.line(2, "Clinic E")
+		line := new(cli).applies(applicant{Application: api.Application{Newcomer: croft.Member{Name: "Clinic E"}, Standing: standing.String()}}, 2, "Clinic E")
 		if strings.Contains(line, "member approve") != votable || !strings.Contains(line, "Clinic E") {
 			t.Errorf("%v: %s", standing, line)
 		}

@@ -23,7 +23,8 @@ func TestLightByCommands(t *testing.T) {
 	refused(b, 2, "light from the day it joins", "up", "--light", "--name", "Clinic B", "--page", "none")
 	a.up()
 	code := regexp.MustCompile(`croft1\w+`).FindString(a.must([]string{"invite", "create", "--auto"}))
-	b.must([]string{"join", code, "--name", "Clinic B", "--light"}, "Clinic B is a member of the valley")
+	b.must([]string{"join", code, "--name", "Clinic B", "--light", "--bandwidth", "5MB/s"}, "Clinic B is a member of the valley")
+	b.must([]string{"settings", "show"}, "--bandwidth=5MB/s") // croft up comes later
 	b.up()
 	b.until("up to date", "status")
 	b.must([]string{"status"}, "light: this node keeps no blocks", "up to date", "Checkpoint")

@@ -47,7 +47,7 @@ func TestAModelIsSoldByCommands(t *testing.T) {
 	if code != 6 || !strings.Contains(errs, "a, b, c") {
 		t.Errorf("a model for the network, for guests too: exit code %d: %s", code, errs)
 	}
-	a.must([]string{"service", "publish", "heart", "--model", "anaemia", "--price", "1"}, "heart is on the ledger", "1 credits")
+	a.must([]string{"service", "publish", "heart", "--model", "anaemia", "--price", "1"}, "heart is on the ledger", "1 credit a call")
 	for i, p := range desks[:3] {
 		if i == 1 { // who is asked finds the question where it looks
 			p.soon(members[i], []string{"status"}, "100 new credits for d, asked for by a: 1 of 3 votes")
@@ -64,11 +64,11 @@ func TestAModelIsSoldByCommands(t *testing.T) {
 	d.soon(members[3], []string{"wallet", "show"}, "left 10")
 
 	code, here, errs := d.croft("", "service", "call", "heart", patients)
-	if code != 0 || !strings.HasPrefix(here, "row,probability\n1,0.") || !strings.Contains(errs, "nothing of the request was sent") || !strings.Contains(errs, "Paid 1 credits to a") || strings.Contains(errs, "Sending") {
+	if code != 0 || !strings.HasPrefix(here, "row,probability\n1,0.") || !strings.Contains(errs, "nothing of the request was sent") || !strings.Contains(errs, "Paid 1 credit to a") || strings.Contains(errs, "Sending") {
 		t.Errorf("here: %d %s%s", code, here, errs)
 	}
 	code, there, errs := d.croft("", "service", "call", "heart", patients, "--remote")
-	if code != 0 || there != here || !strings.Contains(errs, "Sending to a, whose node will read it: 2 rows with age, sex") || !strings.Contains(errs, "Paid 1 credits to a") {
+	if code != 0 || there != here || !strings.Contains(errs, "Sending to a, whose node will read it: 2 rows with age, sex") || !strings.Contains(errs, "Paid 1 credit to a") {
 		t.Errorf("there: %d %s%s", code, there, errs)
 	}
 	if code, _, errs = desks[1].croft("", "service", "call", "heart", filepath.Join(desks[1].files, "visits.csv"), "--remote"); code != 6 || !strings.Contains(errs, "--registered") {

@@ -60,14 +60,14 @@ func (c *cli) memberLs(ctx context.Context) error {
 			fmt.Fprintln(w, say("member.ls.row", m.Name, m.ID.Short(), role(m)))
 		}
 		for _, g := range r.Guests {
-			fmt.Fprintln(w, say("member.ls.hosted", g.Name, g.ID.Short(), g.Host.Name))
+			fmt.Fprintln(w, say("member.guest", g.Name, g.ID.Short(), g.Host.Name))
 		}
 		for _, a := range r.Applications {
 			ref := a.Newcomer.ID.Short()
 			if !slices.ContainsFunc(r.Applications, func(b applicant) bool { return b.Newcomer.Name == a.Newcomer.Name && b.Newcomer.ID != a.Newcomer.ID }) {
 				ref = api.Quote(a.Newcomer.Name)
 			}
-			fmt.Fprintln(w, a.line(r.Needed, ref))
+			fmt.Fprintln(w, c.applies(a, r.Needed, ref))
 		}
 		for _, v := range r.Revocations {
 			fmt.Fprintln(w, c.here("member.ls.revocation", v.Name, names(v.Yes), len(v.Yes), r.Needed, api.Quote(v.Name)))
@@ -78,9 +78,9 @@ func (c *cli) memberLs(ctx context.Context) error {
 	})
 }
 
-// line says how an application stands; so many votes decide. ref is what a vote calls
+// applies says how an application stands; so many votes decide. ref is what a vote calls
 // the newcomer: its name, if no other has it.
-func (a applicant) line(needed int, ref string) string {
+func (c *cli) applies(a applicant, needed int, ref string) string {
 	switch a.Standing {
 	case ledger.Arrived.String():
 		return say("member.ls.arrived", a.Newcomer.Name, a.By.Name)
@@ -88,9 +88,9 @@ func (a applicant) line(needed int, ref string) string {
 		return say("member.ls.late", a.Newcomer.Name, a.By.Name)
 	}
 	if a.Guest {
-		return say("member.ls.guest", a.Newcomer.Name, a.By.Name, a.Digits, ref)
+		return c.here("member.ls.guest", a.Newcomer.Name, a.By.Name, a.Digits, ref)
 	}
-	return say("member.ls.applies", a.Newcomer.Name, a.By.Name, a.Digits, len(a.Yes), needed, ref)
+	return c.here("member.ls.applies", a.Newcomer.Name, a.By.Name, a.Digits, len(a.Yes), needed, ref)
 }
 
 // role says what a member's node is for.

@@ -121,7 +121,7 @@ func (c *cli) servicePublish(ctx context.Context, o servicePublishOptions) error
 		}
 		service.Task, service.Model, spec.Task, spec.Model = serve.Predict, st.ID, serve.Predict, st.ID
 	}
-	at, err := p.Standing(ctx, o.name, service.Model)
+	at, err := p.ToPublish(ctx, o.name, service.Model)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (c *cli) serviceStop(ctx context.Context, name string) error {
 		if !l.Mine || l.Name != name {
 			continue
 		}
-		at, err := p.Standing(ctx, name, croft.StudyID{})
+		at, err := p.ToPublish(ctx, name, croft.StudyID{})
 		if err != nil {
 			return err
 		}

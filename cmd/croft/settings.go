@@ -56,7 +56,8 @@ func (o *upOptions) recall(dir string) error {
 }
 
 // keep adds the flags that were given to what the folder keeps, and returns all of it.
-// One that was given its usual value is forgotten.
+// One that was given its usual value is forgotten; so is a place to listen at any free
+// port, since the node itself remembers which it got.
 func (o *upOptions) keep(dir string) (settings, error) {
 	kept, err := readSettings(dir)
 	if err != nil {
@@ -67,7 +68,7 @@ func (o *upOptions) keep(dir string) (settings, error) {
 		if !slices.Contains(keptFlags, f.Name) {
 			return
 		}
-		if kept[f.Name] = valueOf(f); f.Value.String() == f.DefValue {
+		if kept[f.Name] = valueOf(f); f.Value.String() == f.DefValue || f.Name == "listen" && slices.ContainsFunc(o.listen, anyPort) {
 			delete(kept, f.Name)
 		}
 	})
@@ -75,6 +76,11 @@ func (o *upOptions) keep(dir string) (settings, error) {
 		return kept, nil
 	}
 	return kept, kept.write(dir)
+}
+
+// anyPort says whether an address leaves the port to the system.
+func anyPort(where string) bool {
+	return strings.HasSuffix(where, ":0") || strings.Contains(where+"/", "/tcp/0/") || strings.Contains(where+"/", "/udp/0/")
 }
 
 // again is the command that runs the node of a folder with the flags that were given.

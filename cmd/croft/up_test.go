@@ -67,6 +67,11 @@ func TestSettings(t *testing.T) {
 	if kept, err = o.keep(dir); err != nil || strings.Join(kept.words(), " ") != "--bandwidth=2MB/s --page=none --relay --relay-circuits=7" {
 		t.Errorf("kept %v %v", kept.words(), err)
 	}
+	for _, free := range []string{"127.0.0.1:0", "/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"} {
+		if kept, err := told(t, "--listen=lan", "--listen="+free).keep(t.TempDir()); err != nil || len(kept) != 0 {
+			t.Errorf("%s: kept %v %v", free, kept, err)
+		}
+	}
 	plain := told(t)
 	if err := plain.recall(dir); err != nil || plain.again("d")[2] != "d" || len(plain.again("d")) != 3 {
 		t.Errorf("what is kept need not be said again: %v %v", plain.again("d"), err)

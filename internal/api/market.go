@@ -22,8 +22,8 @@ type Offered struct {
 	URL      string           `json:"url,omitempty"` // of the API for programs
 }
 
-// Standing is what a person needs to publish a service.
-type Standing struct {
+// ToPublish is what a person needs to publish a service.
+type ToPublish struct {
 	Version uint32          `json:"version"` // of the next publication of this name
 	Till    croft.PublicKey `json:"till"`    // this node's payment key
 	Use     croft.Use       `json:"use"`     // of the model that was asked about; empty: none was
@@ -135,7 +135,7 @@ type NewKey struct {
 // trade adds the routes of the market.
 func (s Services) trade(mux *http.ServeMux) {
 	get(mux, "/v1/services", s.offered)
-	get(mux, "/v1/services/next", s.standing)
+	get(mux, "/v1/services/next", s.toPublish)
 	get(mux, "/v1/services/schema", s.schema)
 	post(mux, "/v1/services", s.publish)
 	post(mux, "/v1/services/stop", s.stopServing)
@@ -162,14 +162,14 @@ func (s Services) offered(r *http.Request) (Offered, error) {
 	return out, nil
 }
 
-func (s Services) standing(r *http.Request) (Standing, error) {
+func (s Services) toPublish(r *http.Request) (ToPublish, error) {
 	ctx := r.Context()
 	name, ref := r.URL.Query().Get("name"), r.URL.Query().Get("model")
 	old, found, err := record[croft.Service](ctx, s, ledger.ServiceKey(croft.Service{Provider: s.Self, Name: name}.ID()))
 	if err != nil {
-		return Standing{}, err
+		return ToPublish{}, err
 	}
-	out := Standing{Version: 1, Till: s.Market.Key}
+	out := ToPublish{Version: 1, Till: s.Market.Key}
 	if found {
 		out.Version, out.Task = old.Version+1, old.Task
 	}
@@ -390,13 +390,13 @@ func (c *Client) Offered(ctx context.Context) (Offered, error) {
 	return ask[Offered](ctx, c, "services")
 }
 
-// Standing says what the next publication of a name must say; model may be zero.
-func (c *Client) Standing(ctx context.Context, name string, model croft.StudyID) (Standing, error) {
+// ToPublish says what the next publication of a name must say; model may be zero.
+func (c *Client) ToPublish(ctx context.Context, name string, model croft.StudyID) (ToPublish, error) {
 	query := url.Values{"name": {name}}
 	if !model.IsZero() {
 		query.Set("model", model.String())
 	}
-	return ask[Standing](ctx, c, "services/next?"+query.Encode())
+	return ask[ToPublish](ctx, c, "services/next?"+query.Encode())
 }
 
 // Schema says what goes into a service and what comes out.

@@ -12,7 +12,11 @@ func (g regression) compute(p *Plan, s State, me, sites int, train, test Rows) [
 		if !g.traits().numeric {
 			counts[1], counts[3] = total(train.Y), total(test.Y)
 		}
-		return slices.Concat(counts, g.counts(p, train), p.says(test))
+		report := slices.Concat(counts, g.counts(p, train), p.says(test))
+		if !p.common {
+			report = append(report, g.tells(train.Y))
+		}
+		return report
 	case Centre:
 		return append(p.columnSums(train, func(_ int, x float64) float64 { return x }), p.given(train)...)
 	case Spread:

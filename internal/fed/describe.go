@@ -193,7 +193,7 @@ func (p *Plan) countedIn(f feature, x []float64, y float64) int {
 	return level*int(p.model.Classes) + int(y)
 }
 
-func (describe) step(p *Plan, s *State, sum []float64) error {
+func (describe) step(p *Plan, s *State, _ int, sum []float64) error {
 	switch s.Word {
 	case Count:
 		s.Word = Centre

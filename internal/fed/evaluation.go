@@ -214,9 +214,11 @@ func (g regression) metrics(p *Plan, s State, me, sites int, train, test Rows) [
 	}
 	report = append(report, g.slope(p, s, test)...)
 	if !p.common && g.traits().baseline {
-		weight := float64(len(train.Y))
-		if !telling {
-			weight = 0 // its intercept says nothing of others
+		weight := 0.0 // its intercept says nothing of others
+		if telling {
+			// By rows, but only about: the sum of the weights, beside that of all rows,
+			// would say how many a lone site has that is not in it.
+			weight = math.Exp2(math.Floor(math.Log2(float64(len(train.Y)))))
 		}
 		report = append(report, weight*alpha, weight)
 	}
@@ -296,6 +298,17 @@ func (p *Plan) byGroup(s State) (out [][]Score) {
 func (s State) shows(group int) bool {
 	n := s.GroupSites[group]
 	return n >= leastSites && n == s.GroupSites[len(s.GroupSites)-1]
+}
+
+// tells returns 1 where a site with these labels has anything to say of the coefficients
+// beside its own intercept, or baseline hazard, else 0. Sums to which fewer than
+// leastSites of several sites add something are not taken: they would be those sites' own.
+func (g regression) tells(y []float64) float64 {
+	t := g.traits()
+	if len(y) == 0 || t.separable && OneClass(y) || !t.numeric && !t.leverage && total(y) == 0 {
+		return 0
+	}
+	return 1
 }
 
 // sayings returns how many numbers says has.

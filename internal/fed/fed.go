@@ -117,8 +117,8 @@ type family interface {
 	layout(p *Plan, s State, sites int) tensor.Layout
 	fits(p *Plan, rows Rows) error // the ranges on which the layout's bounds rest
 	compute(p *Plan, s State, me, sites int, train, test Rows) []float64
-	step(p *Plan, s *State, sum []float64) error // s.Round has been counted up
-	flaw(p *Plan, s State) string                // what keeps s from being a state of it
+	step(p *Plan, s *State, sites int, sum []float64) error // s.Round has been counted up
+	flaw(p *Plan, s State) string                           // what keeps s from being a state of it
 	result(p *Plan, s State) (Result, error)
 }
 
@@ -297,7 +297,7 @@ func (p *Plan) Step(s State, sites int, sum []float64) (State, error) {
 	}
 	next := s
 	next.Round++
-	if err := p.family.step(p, &next, sum); err != nil {
+	if err := p.family.step(p, &next, sites, sum); err != nil {
 		return s, err
 	}
 	return next, nil

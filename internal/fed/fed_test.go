@@ -242,6 +242,7 @@ func TestOneClassSiteAddsNothing(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	a := Site{Train: simulate(rng, 80, 0, []float64{1, -1})}
 	b := Site{Train: simulate(rng, 50, 1, []float64{1, -1})}
+	c := Site{Train: simulate(rng, 60, 1, []float64{1, -1})}
 	lone := Site{Train: simulate(rng, 30, 0, []float64{1, -1})}
 	for i := range lone.Train.Y {
 		lone.Train.Y[i] = 1
@@ -250,21 +251,30 @@ func TestOneClassSiteAddsNothing(t *testing.T) {
 		t.Fatal("OneClass is wrong")
 	}
 	p := compile(t, logisticModel(croft.Inference, croft.SiteIntercepts, "0"), names(2), false)
-	states, err := trace(p, a, lone, b)
+	states, err := trace(p, a, lone, b, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := p.Compute(states[4], 1, 3, lone.Train, lone.Test)
+	report, err := p.Compute(states[4], 1, 4, lone.Train, lone.Test)
 	if err != nil || slices.ContainsFunc(report, func(v float64) bool { return v != 0 }) {
 		t.Fatalf("the one-class site reports %v, %v", report, err)
 	}
-	with, without := fit(t, p, a, lone, b), fit(t, p, a, b)
+	with, without := fit(t, p, a, lone, b, c), fit(t, p, a, b, c)
 	for j := range 2 {
 		near(t, "coefficient", with.Terms[1+j].Coef, without.Terms[1+j].Coef, 1e-9, with.Terms[1+j].SE)
 	}
 	near(t, "mean intercept", with.Terms[0].Coef, without.Terms[0].Coef, 1e-9, 1)
-	if with.Rows != 160 {
+	if with.Rows != 220 {
 		t.Errorf("%d rows", with.Rows)
+	}
+	// Nor do the sums show a lone site's rows, or those of the two that are not alone:
+	// 64 and 32 and 32 of 190, where 30 more are.
+	report, err = p.Compute(states[len(states)-2], 0, 4, a.Train, a.Test)
+	if err != nil || report[len(report)-1] != 64 {
+		t.Errorf("a site of 80 rows weighs %v, %v", report[len(report)-1], err)
+	}
+	if _, err := p.Run(a, lone, b); !errors.Is(err, croft.ErrFewTell) {
+		t.Errorf("the sums of two sites were taken: %v", err)
 	}
 }
 

@@ -161,7 +161,7 @@ func logRank(rows Rows, group []int, k int) []float64 {
 	return append(append(observed, expected...), covariance...)
 }
 
-func (kaplanMeier) step(p *Plan, s *State, sum []float64) error {
+func (kaplanMeier) step(p *Plan, s *State, _ int, sum []float64) error {
 	if s.Word == Count {
 		if err := p.counted(s, sum); err != nil {
 			return err

@@ -50,7 +50,7 @@ func (preflight) compute(_ *Plan, s State, _, _ int, train, _ Rows) []float64 {
 	return train.Tally
 }
 
-func (preflight) step(p *Plan, s *State, sum []float64) error {
+func (preflight) step(p *Plan, s *State, _ int, sum []float64) error {
 	if s.Word == Count {
 		s.Word = Tabulate
 		return p.countedAll(s, sum)

@@ -158,6 +158,9 @@ func (g regression) layout(p *Plan, s State, sites int) tensor.Layout {
 		if n := p.sayings(); n > 0 {
 			exact("group sites", n, float64(n), 0)
 		}
+		if !p.common {
+			exact("telling sites", 1, 1, 0)
+		}
 	case Centre:
 		exact("sum", k, float64(p.mass(s)*math.Sqrt(float64(k))), column)
 		if n := len(p.means); n > 0 {

@@ -13,8 +13,8 @@ type Result struct {
 	Family string
 	// Terms are the intercept and then one term a column, for columns mapped to
 	// [−1, 1] by their declared ranges; In gives other units. With site
-	// intercepts the first is their mean weighted by rows, over the sites with
-	// both classes and without a standard error: with it a node that was no site
+	// intercepts the first is their mean weighted by about the rows (the power of two
+	// at or below), over the sites with both classes and without a standard error: with it a node that was no site
 	// can predict. A Cox regression has no intercept.
 	Terms []Term
 	// Cov is the covariance of the coefficients, in the order of Terms: the

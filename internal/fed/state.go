@@ -70,7 +70,7 @@ type State struct {
 	Information []Fixed `cbor:"14,keyasint,omitempty"` // −∂²(Loglik − ridge term), upper triangle by rows, in the family's units
 
 	// At Done.
-	Intercept Fixed   `cbor:"15,keyasint,omitempty"` // site intercepts' mean, weighted by rows
+	Intercept Fixed   `cbor:"15,keyasint,omitempty"` // site intercepts' mean, weighted by about the rows
 	Scores    []Score `cbor:"16,keyasint,omitempty"` // of all sites together; each site's, if they may leave; each level's of each group
 
 	// What only some families have; each says what stands in them.

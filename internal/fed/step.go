@@ -38,10 +38,10 @@ const (
 	maxFixed = 1 << 62
 )
 
-func (g regression) step(p *Plan, s *State, sum []float64) error {
+func (g regression) step(p *Plan, s *State, sites int, sum []float64) error {
 	switch s.Word {
 	case Count:
-		return g.count(p, s, sum)
+		return g.count(p, s, sites, sum)
 	case Centre:
 		return g.centre(p, s, sum)
 	case Spread:
@@ -53,7 +53,11 @@ func (g regression) step(p *Plan, s *State, sum []float64) error {
 	}
 }
 
-func (g regression) count(p *Plan, s *State, sum []float64) error {
+func (g regression) count(p *Plan, s *State, sites int, sum []float64) error {
+	var telling float64
+	if !p.common {
+		telling, sum = sum[len(sum)-1], sum[:len(sum)-1]
+	}
 	if err := p.counted(s, sum[:4]); err != nil {
 		return err
 	}
@@ -65,6 +69,10 @@ func (g regression) count(p *Plan, s *State, sum []float64) error {
 		return croft.E(croft.ErrNoRows, "the network", s.Rows, max(2, p.params()+1))
 	case t.classes && (s.Positive == 0 || s.Positive == s.Rows):
 		return croft.E(croft.ErrOneClass, p.model.Label)
+	case !p.common && telling < 0.5 && t.separable:
+		return croft.E(croft.ErrNoContrast, p.model.Label)
+	case !p.common && telling < leastSites && sites >= leastSites:
+		return croft.E(croft.ErrFewTell, int64(telling+0.5), p.model.Label)
 	}
 	s.Word = Centre
 	groups := len(sum) - p.sayings()

@@ -243,7 +243,8 @@ func TestSiteInterceptEqualsIndicator(t *testing.T) {
 	for g, site := range sites {
 		want := reference(t)["site"][strconv.Itoa(g)]
 		alpha := p.Intercept(s, site.Train) // on the [−1, 1] scale
-		mean, rows = mean+alpha*float64(len(site.Train.Y)), rows+float64(len(site.Train.Y))
+		weight := math.Exp2(math.Floor(math.Log2(float64(len(site.Train.Y)))))
+		mean, rows = mean+alpha*weight, rows+weight
 		for j, c := range scales {
 			alpha -= raw.Terms[1+j].Coef * c.Mid
 		}

@@ -96,7 +96,7 @@ const (
 	Pending                      // in time: members vote
 	Late                         // after the invite's end; the newcomer may apply again
 	Admitted                     // a member, or one that was revoked since
-	Hosted                       // a guest, or one that was sent away since
+	AsGuest                      // a guest, or one that was sent away since
 )
 
 // String returns the word on screens.
@@ -145,7 +145,7 @@ func (s *State) invitation(key croft.PublicKey) (Invitation, error) {
 // same record again is the same application; a late one may be made anew.
 func (s *State) newcomer(id croft.MemberID, j *Join) error {
 	old, known := read[Application](s, ApplicationKey(id))
-	again := known && old.Standing != Late && (old.Standing != Hosted || old.Invite == j.Invite) // a guest may want to be a member
+	again := known && old.Standing != Late && (old.Standing != AsGuest || old.Invite == j.Invite) // a guest may want to be a member
 	if again && old.Newcomer == j.Newcomer {
 		return nil
 	}
@@ -236,13 +236,13 @@ func (s *State) checkInvites(t *Tree) error {
 		m, member := s.member(a.Newcomer.ID)
 		m.Ready, m.Revoked, m.Unseated = false, false, false // what a member becomes after
 		used[InviteKey(a.Invite)]++
-		if key != ApplicationKey(a.Newcomer.ID) || a.Standing < Arrived || a.Standing > Hosted || a.Standing == Hosted && !a.Guest || a.Standing == Admitted && a.Guest {
+		if key != ApplicationKey(a.Newcomer.ID) || a.Standing < Arrived || a.Standing > AsGuest || a.Standing == AsGuest && !a.Guest || a.Standing == Admitted && a.Guest {
 			faults = append(faults, fmt.Errorf("%s: key or standing do not agree", key))
 		}
 		if member != (a.Standing == Admitted) || member && m != a.Newcomer {
 			faults = append(faults, fmt.Errorf("%s: the member's record is not what was applied for", key))
 		}
-		if g, known := read[Guest](s, GuestKey(a.Newcomer.ID)); a.Standing == Hosted && (!known || g.Node != a.Newcomer.Node) {
+		if g, known := read[Guest](s, GuestKey(a.Newcomer.ID)); a.Standing == AsGuest && (!known || g.Node != a.Newcomer.Node) {
 			faults = append(faults, fmt.Errorf("%s: the guest's record is not what was applied for", key))
 		}
 		if _, invited := read[Invitation](s, InviteKey(a.Invite)); !invited {

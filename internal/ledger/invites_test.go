@@ -95,7 +95,7 @@ func TestGuestJoins(t *testing.T) {
 	w.refused(croft.ErrTxRights, "fay", &Transfer{To: w.id("ada"), Sequence: 1})
 	w.must("ben", &Vote{Action: Admit, Newcomer: &fay, Sequence: 1})
 	g, _ := decodeRecord[Guest](w.m.Get(GuestKey(fay.ID)))
-	if w.standing("fay") != Hosted || w.isMember("fay") || g.Host != w.id("ben") || g.Node != fay.Node {
+	if w.standing("fay") != AsGuest || w.isMember("fay") || g.Host != w.id("ben") || g.Node != fay.Node {
 		t.Fatalf("%v, %+v", w.standing("fay"), g)
 	}
 	w.must("fay", &Transfer{To: w.id("ada"), Sequence: 1}) // of nothing: its member key counts

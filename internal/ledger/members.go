@@ -243,7 +243,7 @@ func (s *State) ballot(voter croft.MemberID, v *Vote) error {
 			if err := s.welcome(voter, application.Newcomer); err != nil {
 				return err
 			}
-			application.Standing = Hosted
+			application.Standing = AsGuest
 		} else {
 			s.admit(application.Newcomer)
 			application.Standing = Admitted

@@ -248,22 +248,22 @@ func (m *Machine) open(s *State, raw []byte) (tx Tx, answers croft.MemberID, err
 		}
 		answers = v.By
 	}
-	guest, hosted := s.guest(tx.Member)
-	if hosted = hosted && !joins; hosted {
+	guest, isGuest := s.guest(tx.Member)
+	if isGuest = isGuest && !joins; isGuest {
 		answers = guest.Host
 	}
 	member, ok := s.member(answers)
 	if !ok || member.Revoked {
 		return tx, answers, croft.E(croft.ErrTxRights, answers.Short(), "it is not a member of this network")
 	}
-	if hosted && !forGuests(tx.Body) {
+	if isGuest && !forGuests(tx.Body) {
 		return tx, answers, croft.E(croft.ErrTxRights, guest.Name, "it is a guest, and this is for members")
 	}
 	key := member.Node
 	switch role := kinds[payload.Kind].role; {
-	case hosted && (role == croft.RoleMember || guest.Node == croft.PublicKey{}):
+	case isGuest && (role == croft.RoleMember || guest.Node == croft.PublicKey{}):
 		key = guest.Key
-	case hosted:
+	case isGuest:
 		key = guest.Node
 	case role == croft.RoleMember:
 		key = member.Key

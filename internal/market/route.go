@@ -150,7 +150,7 @@ func (d *Desk) rank(all []Listing, now time.Time) []Listing {
 // why says in words why a service has its place.
 func (d *Desk) why(l Listing, now time.Time) string {
 	v := d.quality.get(l.ID)
-	text := fmt.Sprintf("at most %s credits", l.Price.Most)
+	text := croft.Fill("at most {0} {0|credit|credits}", []string{l.Price.Most.String()})
 	switch {
 	case d.serving(l.ID):
 		return "this node serves it"

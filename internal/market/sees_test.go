@@ -152,6 +152,20 @@ func TestWhoSeesWhat(t *testing.T) {
 		t.Error("who sits between the nodes reads the call")
 	}
 
+	// What a watcher of the provider is told: the voucher, which has the call's hash.
+	watcher := w.people[2]
+	if err := w.provider.market.WatchedBy(t.Context(), []croft.MemberID{watcher.id}); err != nil {
+		t.Fatal(err)
+	}
+	hash = done.Receipt.Request
+	told := new(wire)
+	for _, at := range watcher.market.watching.held {
+		told.Write(croft.Encode(at))
+	}
+	if !told.has(string(hash[:])) || told.has(question) || told.has(answered) {
+		t.Error("a watcher was told nothing, or the request or the answer")
+	}
+
 	// What is kept: the till's journal and both disks have promises and hashes; the
 	// ledger has not even those.
 	w.provider.market.save()
@@ -161,7 +175,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		for _, e := range p.log.entries {
 			disks.Write(e)
 		}
-		for _, kind := range []string{purseKind, receiptsKind} {
+		for _, kind := range []string{purseKind, receiptsKind, watchedKind} {
 			names, _ := p.market.Docs.List(kind)
 			for _, name := range names {
 				raw, _ := p.market.Docs.Get(kind, name)
@@ -169,7 +183,6 @@ func TestWhoSeesWhat(t *testing.T) {
 			}
 		}
 	}
-	hash = done.Receipt.Request
 	if !disks.has(string(hash[:])) {
 		t.Error("control: no disk has the call's hash")
 	}

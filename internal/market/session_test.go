@@ -527,28 +527,28 @@ func TestFalseSignature(t *testing.T) {
 	w := newWorld(t, price)
 	w.open(10 * croft.Credit)
 	w.call("warm")
-	w.consumer.market.Peers = forger{w.consumer, spoil}
+	w.caller.market.Peers = forger{w.caller, spoil}
 	if done, _, err := w.call("false"); err != nil || string(done.Body) != "false" {
 		t.Error(done, err)
 	}
-	if kept := w.consumer.market.Receipts(); len(kept) != 1 || kept[0].Signed.Receipt.Number != 1 {
+	if kept := w.caller.market.Receipts(); len(kept) != 1 || kept[0].Signed.Receipt.Number != 1 {
 		t.Errorf("%+v", kept)
 	}
 	if _, _, err := w.call("again"); !errors.Is(err, croft.ErrReceipt) {
 		t.Error(err)
 	}
-	w.consumer.market.Peers = w.consumer
+	w.caller.market.Peers = w.caller
 	if _, _, err := w.call("honest"); err != nil {
 		t.Error(err)
 	}
-	if b := w.consumer.market.Balances()[0]; b.Bought != 3*croft.Credit || b.Lost != croft.Credit || b.Waiting != 0 {
+	if b := w.caller.market.Balances()[0]; b.Bought != 3*croft.Credit || b.Lost != croft.Credit || b.Waiting != 0 {
 		t.Errorf("%+v", b)
 	}
 
 	w = newWorld(t, croft.Price{Output: croft.Credit, Most: 5 * croft.Credit})
 	w.open(10 * croft.Credit)
 	w.engine.meter = croft.Meter{Output: 2}
-	w.consumer.market.Peers = forger{w.consumer, spoil}
+	w.caller.market.Peers = forger{w.caller, spoil}
 	if done, _, err := w.call("metered"); !errors.Is(err, croft.ErrReceipt) || done.Cost != 5*croft.Credit {
 		t.Error(done, err)
 	}

@@ -169,7 +169,7 @@ func Join(ctx context.Context, dir string, v croft.Invite, name string, light bo
 			if p.Standing, p.Yes, p.Needed = answer.Standing, int(answer.Yes), int(answer.Needed); p != before {
 				tell(p)
 			}
-			if reached = true; p.Standing == ledger.Admitted || p.Standing == ledger.Hosted {
+			if reached = true; p.Standing == ledger.Admitted || p.Standing == ledger.AsGuest {
 				j.Members = answer.Members
 				return p, j.save(dir)
 			}
@@ -271,7 +271,7 @@ func (d *door) ask(ctx context.Context, tx []byte) (answer opened, err error) {
 	if err != nil {
 		return answer, err
 	}
-	if err := croft.Decode(raw, &answer); err != nil || answer.Standing > ledger.Hosted || len(answer.Genesis) > maxGenesis {
+	if err := croft.Decode(raw, &answer); err != nil || answer.Standing > ledger.AsGuest || len(answer.Genesis) > maxGenesis {
 		return opened{}, croft.E(croft.ErrPeer, d.inviter, "its answer cannot be understood")
 	}
 	return answer, nil
@@ -328,7 +328,7 @@ func (n *Node) welcome(ctx context.Context, from p2p.PeerID, request []byte) ([]
 	if err != nil {
 		return nil, err
 	}
-	if anew := a.Standing == ledger.Late || a.Standing == ledger.Hosted; !found || a.Newcomer != join.Newcomer || anew && a.Invite != join.Invite {
+	if anew := a.Standing == ledger.Late || a.Standing == ledger.AsGuest; !found || a.Newcomer != join.Newcomer || anew && a.Invite != join.Invite {
 		if err := usable(v); err != nil {
 			return nil, err
 		}
@@ -353,7 +353,7 @@ func (n *Node) welcome(ctx context.Context, from p2p.PeerID, request []byte) ([]
 	if answer.Needed = uint16(ledger.Majority(len(members))); a.Guest {
 		answer.Needed = 1
 	}
-	if a.Standing == ledger.Admitted || a.Standing == ledger.Hosted {
+	if a.Standing == ledger.Admitted || a.Standing == ledger.AsGuest {
 		answer.Yes, answer.Members = answer.Needed, members
 	}
 	return croft.Encode(answer), err

@@ -308,6 +308,24 @@ func TestClientGRPCurl(t *testing.T) {
 	}
 }
 
+// Triton's own client, which sends raw contents.
+func TestClientTriton(t *testing.T) {
+	if err := exec.CommandContext(t.Context(), "python3", "-c", "import tritonclient.grpc").Run(); err != nil {
+		t.Skip("Triton's client is not in $PYTHONPATH: pip install --target DIR 'tritonclient[grpc]', then PYTHONPATH=DIR")
+	}
+	url, secret, b, _, _ := server(t, APIKey{Name: "k"})
+	g, err := OpenGraph(graphFile(t, network()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.engines["net"], b.offers = g, append(b.offers, Offer{Name: "net", Task: Predict, Here: true})
+	out, err := exec.CommandContext(t.Context(), "python3", "testdata/triton.py", strings.TrimPrefix(url, "http://"), secret).Output()
+	const want = `{"live": true, "ready": true, "platform": "onnx_onnxv1", "id": "9", "p": [0.1192, 0.8808, -1.0, -1.0], "code": [[2], [-1]], "refused": "StatusCode.NOT_FOUND"}`
+	if err != nil || strings.TrimSpace(string(out)) != want {
+		t.Errorf("%s %v\nwant %s", out, err, want)
+	}
+}
+
 // Raw contents are what encoding/binary says they are, and come back from JSON as they
 // were, but for the bits that say nothing: those of NaN and of truth.
 func FuzzContents(f *testing.F) {

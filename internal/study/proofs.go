@@ -199,7 +199,7 @@ func unlocated(st ledger.Study) string {
 			up++
 		}
 	}
-	if up >= int(st.Threshold)+2 {
+	if up > int(st.Threshold)+2 {
 		return "waits for one more seat"
 	}
 	return "the study has no further seat that could tell"
