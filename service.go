@@ -12,13 +12,12 @@ type Service struct {
 	Version     uint32      `cbor:"3,keyasint" json:"version"` // counts publications from 1, so that an old one cannot be played again
 	Withdrawn   bool        `cbor:"4,keyasint,omitempty" json:"withdrawn"`
 	Description string      `cbor:"5,keyasint,omitempty" json:"description"`
-	Task        string      `cbor:"6,keyasint" json:"task"`             // one word: "predict", "chat", "embed" …
-	Schema      Hash        `cbor:"7,keyasint,omitempty" json:"schema"` // blob: what goes in and comes out, where the task does not say it
-	Price       Price       `cbor:"8,keyasint" json:"price"`
-	Limits      Limits      `cbor:"9,keyasint" json:"limits"`
-	Model       StudyID     `cbor:"10,keyasint,omitempty" json:"model"` // whose result it serves; its study limits Use
-	Use         Use         `cbor:"11,keyasint" json:"use"`             // who may call it
-	Tills       []PublicKey `cbor:"12,keyasint" json:"-"`               // payment keys, one a replica
+	Task        string      `cbor:"6,keyasint" json:"task"` // one word: "predict", "chat", "embed" …
+	Price       Price       `cbor:"7,keyasint" json:"price"`
+	Limits      Limits      `cbor:"8,keyasint" json:"limits"`
+	Model       StudyID     `cbor:"9,keyasint,omitempty" json:"model"` // whose result it serves; its study limits Use
+	Use         Use         `cbor:"10,keyasint" json:"use"`            // who may call it
+	Tills       []PublicKey `cbor:"11,keyasint" json:"-"`              // payment keys, one a replica
 }
 
 // ID returns the service's identifier: it stays the same when the service is

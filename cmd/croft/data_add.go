@@ -18,8 +18,9 @@ import (
 )
 
 type dataAddOptions struct {
-	file, view       string
+	file             string
 	more             []string // files beside file, with the same header
+	views            []string // of FHIR resources; others are joined to the first
 	comma            bool
 	hosts            []string // of a server, to fetch resources from
 	tokenFile        string
@@ -47,7 +48,7 @@ func (c *cli) dataAddVerb() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.name, "name", "", say("data.add.flag.name"))
 	flags.StringVar(&o.unit, "unit", "", say("data.add.flag.unit"))
-	flags.StringVar(&o.view, "view", "", say("data.add.flag.view"))
+	flags.StringArrayVar(&o.views, "view", nil, say("data.add.flag.view"))
 	flags.StringArrayVar(&o.hosts, "allow-host", nil, say("data.add.flag.host"))
 	flags.StringVar(&o.tokenFile, "token-file", "", say("data.add.flag.token"))
 	flags.BoolVar(&o.comma, "decimal-comma", false, say("flag.comma"))
@@ -83,18 +84,15 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 	if o.name == "" {
 		o.name = nameOf(path)
 	}
-	if o.view != "" {
-		if o.view, err = absolute(o.view); err != nil {
-			return err
-		}
-	}
-	for i := range o.more {
-		if o.more[i], err = absolute(o.more[i]); err != nil {
-			return err
+	for _, paths := range [][]string{o.views, o.more} {
+		for i := range paths {
+			if paths[i], err = absolute(paths[i]); err != nil {
+				return err
+			}
 		}
 	}
 	if o.unit == "" {
-		return noUnit(data.Source{Path: path, More: o.more, View: o.view, DecimalComma: o.comma})
+		return noUnit(o.source(path))
 	}
 	p, err := c.sign(ctx)
 	if err != nil {
@@ -106,15 +104,24 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 	}
 	return c.result(r, func(w io.Writer) {
 		r.print(w)
-		if r.Added && o.view == "" { // a draft is made from rows that a view has not read
+		if r.Added && o.views == nil { // a draft is made from rows that a view has not read
 			fmt.Fprintln(w, c.here("data.add.next", api.Quote(o.file)))
 		}
 	})
 }
 
+// source says where the rows of a path are, under the options.
+func (o dataAddOptions) source(path string) data.Source {
+	s := data.Source{Path: path, More: o.more, DecimalComma: o.comma}
+	if len(o.views) > 0 {
+		s.View, s.Joined = o.views[0], o.views[1:]
+	}
+	return s
+}
+
 // fetch brings the resources that a server has exported into the node's folder.
 func (c *cli) fetch(ctx context.Context, o dataAddOptions) (folder string, err error) {
-	if o.view == "" || o.unit == "" || o.name == "" || len(o.more) > 0 || filepath.Base(o.name) != o.name {
+	if o.views == nil || o.unit == "" || o.name == "" || len(o.more) > 0 || filepath.Base(o.name) != o.name {
 		return "", croft.E(croft.ErrUsage, say("data.add.url"), "croft data add "+api.Quote(o.file)+" --view view.json --unit id --name visits --allow-host HOST")
 	}
 	b := data.Bulk{Manifest: o.file, Hosts: o.hosts}
@@ -139,7 +146,8 @@ func nameOf(path string) string { return strings.TrimSuffix(filepath.Base(path),
 func (c *cli) register(ctx context.Context, p *person, path string, o dataAddOptions) (r dataAddResult, err error) {
 	policy := table.DefaultPolicy()
 	policy.MinRows, policy.MinCell, policy.Public, policy.Exact = o.minRows, o.minCell, o.public, o.exact
-	add := api.Add{Path: path, Name: o.name, Options: data.Options{More: o.more, View: o.view, DecimalComma: o.comma, Unit: o.unit, Releases: o.releases, Policy: policy}}
+	s := o.source(path)
+	add := api.Add{Path: path, Name: o.name, Options: data.Options{More: s.More, View: s.View, Joined: s.Joined, DecimalComma: s.DecimalComma, Unit: o.unit, Releases: o.releases, Policy: policy}}
 	c.progress("data.add.reading", path)
 	prepared, err := p.Prepare(ctx, add)
 	if err != nil {

@@ -100,7 +100,7 @@ func (c *cli) dataCard(ctx context.Context, name string) error {
 			fmt.Fprintln(w, say("data.card.more", more))
 		}
 		if d.View != "" {
-			fmt.Fprintln(w, say("data.card.view", d.View))
+			fmt.Fprintln(w, say("data.card.view", strings.Join(append([]string{d.View}, d.Joined...), ", ")))
 		}
 		fmt.Fprintln(w, say("data.card.rows", d.Rows, d.Unit))
 		fmt.Fprintln(w, say("data.card.columns", strings.Join(d.Columns, ", ")))

@@ -24,7 +24,7 @@ only be tightened, except for data that is published anyway (--public).`,
   croft data add 2024.csv 2025.csv --unit patient_id --decimal-comma
   croft data add export/ --view pressures.json --unit patient`,
 	"data.add.flag.name":     "name for people (default: the file's)",
-	"data.add.flag.view":     "read a folder of FHIR resources (*.ndjson) by this view, an SQL on FHIR ViewDefinition",
+	"data.add.flag.view":     "read a folder of FHIR resources (*.ndjson) by this view, an SQL on FHIR ViewDefinition; given again, join that view by the column that both have",
 	"data.add.flag.host":     "a host that may be asked for resources, when a FHIR server's manifest of an export is added by its address",
 	"data.add.flag.token":    "a file with the token that those hosts ask for",
 	"data.add.url":           "resources from a server need a view, the column that identifies a person, a name and the hosts that may be asked",

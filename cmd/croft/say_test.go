@@ -76,6 +76,33 @@ func TestEveryCommandTeaches(t *testing.T) {
 	visit(root)
 }
 
+// A command that a person is to copy reaches the node that this one spoke of.
+func TestAdviceNamesTheFolder(t *testing.T) {
+	for dir, want := range map[string]string{
+		defaultDir(): "Next: croft study watch ab. To end it: croft study withdraw ab",
+		"/srv/a b":   "Next: croft --dir '/srv/a b' study watch ab. To end it: croft --dir '/srv/a b' study withdraw ab",
+	} {
+		if got := (&cli{dir: dir}).here("study.approve.next", "ab"); got != want {
+			t.Errorf("in %s: %s", dir, got)
+		}
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\bsay\("([a-z.]+)"`).FindAllStringSubmatch(string(text), -1) {
+			if strings.HasPrefix(sentences[m[1]], "Next: ") && !strings.HasPrefix(m[1], "demo.") { // whose folders it names itself
+				t.Errorf("%s: what %s advises may be for another node", file, m[1])
+			}
+		}
+	}
+}
+
 // What other members wrote cannot leave its line or steer the terminal.
 func TestSayIsSafe(t *testing.T) {
 	for in, want := range map[string]string{"a\nb": "a b", "\x1b[2J": "?[2J", "naïve – ✓": "naïve – ✓", "a\u202eb": "a?b", "{1}": "{1}"} {

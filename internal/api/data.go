@@ -38,7 +38,7 @@ func (s Services) datasets(r *http.Request) ([]Dataset, error) {
 // prepare reads a file and says what registering it would put on the ledger. It
 // changes nothing.
 func (s Services) prepare(r *http.Request, add Add) (Prepared, error) {
-	for _, path := range append([]string{add.Path, add.View}, add.More...) {
+	for _, path := range slices.Concat([]string{add.Path, add.View}, add.More, add.Joined) {
 		if path != "" && !filepath.IsAbs(path) || add.Path == "" {
 			return Prepared{}, croft.E(croft.ErrFileOpen, path, "the path must be absolute")
 		}

@@ -74,7 +74,6 @@ type Channel struct {
 // Calling asks for a call of a service.
 type Calling struct {
 	Ref        string          `json:"ref"`
-	Task       string          `json:"task"`
 	Body       json.RawMessage `json:"body"`
 	Columns    []string        `json:"columns,omitempty"`
 	Any        bool            `json:"any,omitempty"` // provider of a service of this name may answer
@@ -247,7 +246,7 @@ func (s Services) call(r *http.Request, body Calling) (Called, error) {
 }
 
 func (c Calling) wish() market.Wish {
-	return market.Wish{Ref: c.Ref, Any: c.Any, Request: serve.Request{Task: c.Task, Body: c.Body}, Columns: c.Columns,
+	return market.Wish{Ref: c.Ref, Any: c.Any, Request: serve.Request{Body: c.Body}, Columns: c.Columns,
 		Remote: c.Remote, Registered: c.Registered, Most: c.Most}
 }
 

@@ -37,7 +37,6 @@ type Config struct {
 	NodeKey      ed25519.PrivateKey // the member's: peers know each other by it
 	ValidatorKey ed25519.PrivateKey // the member's; used whether or not it orders blocks yet
 	Timing       Timing             // WAN if zero
-	Listen       string             // loopback host:port for peers; a free port if empty
 	// Admit returns the node keys of those who may be peers; nil admits all. It is
 	// called from other goroutines, also before Open has returned.
 	Admit func() []croft.PublicKey
@@ -74,9 +73,6 @@ func Open(cfg Config) (*Node, error) {
 	}
 	if founded := time.Unix(cfg.Genesis.Time, 0); time.Until(founded) > clockSlack { // CometBFT would sleep until then, deaf
 		return nil, croft.E(croft.ErrClock, founded.UTC().Format(time.DateTime), time.Now().UTC().Format(time.DateTime))
-	}
-	if cfg.Listen != "" {
-		return open(cfg, cfg.Listen)
 	}
 	// CometBFT listens where it is told and does not say where that was, so a free
 	// port is found first; somebody else may take it in between.

@@ -30,8 +30,10 @@ import (
 // full member's node says is believed only as far as it is proved; one that says
 // something else is named in the log, and asked last for a while.
 const (
-	// untilAlways: no header grows too old to go on from. A full node that fetches old
-	// blocks believes each set of orderers in the same way, without a period.
+	// untilAlways: no header grows too old to go on from, and none is too new for this
+	// machine's clock, which may be wrong. A full node that fetches old blocks believes
+	// each set of orderers in the same way, without a period. (CometBFT would wait for so
+	// long for a witness that says provider.ErrHeightTooHigh; a source never does.)
 	untilAlways = 100 * 365 * 24 * time.Hour
 	witnesses   = 3                // members who must not know another block than the one who is asked
 	handedTo    = 3                // members that a transaction is given to; one of them may drop it
@@ -483,7 +485,7 @@ func (l *Light) verified(ctx context.Context, height int64, from croft.Member) (
 		return nil, err
 	}
 	client, err := light.NewClientFromTrustedStore(l.root.ChainID, untilAlways, primary, others, l.headers,
-		light.SkippingVerification(trustLevel), light.PruningSize(keptHeaders))
+		light.SkippingVerification(trustLevel), light.PruningSize(keptHeaders), light.MaxClockDrift(untilAlways))
 	if err != nil {
 		return nil, croft.E(croft.ErrStoreCorrupt, l.cfg.Dir, err)
 	}

@@ -421,6 +421,38 @@ func TestLightBlamesWhoTold(t *testing.T) {
 	}
 }
 
+// TestLightWithAClockThatIsBehind: a light member whose clock is an hour behind that of
+// the orderers follows them as others do, and says of none that it lies.
+func TestLightWithAClockThatIsBehind(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	w := newWires(t, 4)
+	for i := range 3 {
+		w.genesis.Members[i].Ready = i == 0
+	}
+	w.start(0, 1, 2)
+	w.submit(0, "the day")
+	w.settle()
+	w.lie(0, &lie{answer: func(q question, reply []byte, err error) ([]byte, error) {
+		if q.Kind != askHeader || q.Height == 1 || err != nil {
+			return reply, err
+		}
+		lb := must(openHeader(reply))
+		lb.Time = lb.Time.Add(time.Hour)
+		resign(lb, w.key(0, croft.RoleValidator))
+		return must(lb.ToProto()).Marshal()
+	}})
+	w.alone(0, true)
+	l, err := OpenLight(LightConfig{Dir: filepath.Join(w.dir, "light"), Genesis: w.genesis, Fulls: w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	from := w.genesis.Members[0]
+	if err := l.advance(t.Context(), word{from, w.nodes[0].Status().Height}); err != nil || l.doubted(from) {
+		t.Errorf("%v, doubted: %v", err, l.doubted(from))
+	}
+}
+
 // TestLightSeesAFork: the one who orders blocks signs two, and shows the light node
 // one of them. It follows neither, as long as a full member knows the other, and says
 // who gave which.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"croft"
@@ -19,46 +20,166 @@ import (
 	"croft/internal/table"
 )
 
-// openFHIR reads a folder of FHIR resources into a table by a view (package
-// fhir). The resources stand in files called *.ndjson, one a line, as servers
-// export them, or *.ndjson.gz; other files and folders inside are not looked at.
-// The hash is of the view and of the names and bytes of the files. Limits.Line is
-// of a resource, 4 MiB if zero.
+// openFHIR reads the folder of FHIR resources into a table by the view (package
+// fhir), and by those joined to it. The resources stand in files called *.ndjson, one a
+// line, as servers export them, or *.ndjson.gz; other files and folders inside are not
+// looked at. The hash is of the views and of the names and bytes of the files.
+// Limits.Line is of a resource, 4 MiB if zero.
 //
 // A value becomes the text of a cell: true or false for a boolean, a number as it
 // was written, "" if there is none. Errors are those of Read for the cells;
-// ErrView if the view cannot be read or has a collection as a column;
-// ErrResource, with file and line, if a resource cannot be read or the view not
+// ErrView if a view cannot be read, has a collection as a column, or cannot be joined;
+// ErrResource, with file and line, if a resource cannot be read or a view not
 // be run on it.
-func openFHIR(folder, view string, schema croft.Schema, limits Limits) (*table.Table, croft.Hash, error) {
-	v, definition, err := openView(view)
+func (s Source) openFHIR(schema croft.Schema, limits Limits) (*table.Table, croft.Hash, error) {
+	views, pins, header, err := s.views()
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
-	names, err := resourceFiles(folder)
+	names, err := resourceFiles(s.Path)
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
-	b, err := table.NewBuilder(view, schema, columnsOf(v))
+	b, err := table.NewBuilder(s.View, schema, header)
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
-	f := feed{view: v, builder: b, left: limits.rows(len(schema.Columns)), line: cmp.Or(max(limits.Line, 0), fhir.MaxResource)}
-	f.most = f.left
-	pins := []string{definition.String()}
-	for _, name := range names {
-		content, err := f.file(filepath.Join(folder, name))
-		if err != nil {
+	most := limits.rows(len(schema.Columns))
+	f := feed{left: most, most: most, line: cmp.Or(max(limits.Line, 0), fhir.MaxResource)}
+	var content []string // names and hashes of the files
+	read := func(v *fhir.View) error {
+		f.view, f.left = v, most
+		var pins []string
+		for _, name := range names {
+			hash, err := f.file(filepath.Join(s.Path, name))
+			if err != nil {
+				return err
+			}
+			pins = append(pins, name, hash.String())
+		}
+		if content != nil && !slices.Equal(content, pins) {
+			return croft.E(croft.ErrFileOpen, s.Path, "it changed while it was read")
+		}
+		content = pins
+		return nil
+	}
+	j, cells := newJoin(views, header), 0
+	for i, v := range views[1:] {
+		f.row = func(path string, _ int, row []string) error {
+			if cells += len(row); cells > maxJoined {
+				return croft.E(croft.ErrView, s.Joined[i], fmt.Sprintf("it gives more than %d cells to join", maxJoined))
+			}
+			j.add(i, row)
+			return nil
+		}
+		if err := read(v); err != nil {
 			return nil, croft.Hash{}, err
 		}
-		pins = append(pins, name, content.String())
 	}
-	b.In(view)
+	left := most
+	f.row = func(path string, line int, row []string) error {
+		b.In(path)
+		return j.rows(row, func(cells []string) error {
+			if left--; left < 0 {
+				return croft.E(croft.ErrTooManyRows, path, most)
+			}
+			return b.Add(line, cells)
+		})
+	}
+	if err := read(views[0]); err != nil {
+		return nil, croft.Hash{}, err
+	}
+	b.In(s.View)
 	t := b.Table()
 	if t.Rows() == 0 {
-		return nil, croft.Hash{}, croft.E(croft.ErrNoRows, folder, 0, 1)
+		return nil, croft.Hash{}, croft.E(croft.ErrNoRows, s.Path, 0, 1)
 	}
-	return t, croft.HashOf(pins), nil
+	return t, croft.HashOf(append(pins, content...)), nil
+}
+
+// views reads the view and those joined to it, and returns the hashes of their bytes and
+// the columns of all: those of the first, then those of the others but the one column
+// that all have, by which they are joined. Another name must not stand in two.
+func (s Source) views() (views []*fhir.View, pins, header []string, err error) {
+	for i, path := range append([]string{s.View}, s.Joined...) {
+		v, hash, err := openView(path)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		views, pins = append(views, v), append(pins, hash.String())
+		columns := columnsOf(v)
+		if i > 0 {
+			first := columnsOf(views[0])
+			shared := slices.DeleteFunc(slices.Clone(columns), func(c string) bool { return !slices.Contains(header, c) })
+			if len(shared) != 1 || !slices.Contains(first, shared[0]) || i > 1 && !slices.Contains(columnsOf(views[1]), shared[0]) {
+				return nil, nil, nil, croft.E(croft.ErrView, path, fmt.Sprintf("views are joined by one column that all have, and it shares %q with those before it", shared))
+			}
+			columns = slices.DeleteFunc(columns, func(c string) bool { return c == shared[0] })
+		}
+		header = append(header, columns...)
+	}
+	return views, pins, header, nil
+}
+
+// join puts beside each row of the first view the rows of the others with the same key,
+// each with each; empty cells stand where a view has none. A row without a key has none.
+type join struct {
+	key    []int                   // its place, by view
+	width  []int                   // columns of each view
+	others []map[string][][]string // rows by key, without it
+	row    []string
+}
+
+const maxJoined = 1 << 22 // cells of all joined views
+
+func newJoin(views []*fhir.View, header []string) *join {
+	j := &join{row: make([]string, len(header)), key: make([]int, len(views))}
+	for i, v := range views {
+		columns := columnsOf(v)
+		j.width = append(j.width, len(columns))
+		if i > 0 {
+			for at, c := range columns {
+				if first := slices.Index(columnsOf(views[0]), c); first >= 0 {
+					j.key[0], j.key[i] = first, at
+				}
+			}
+			j.others = append(j.others, map[string][][]string{})
+		}
+	}
+	return j
+}
+
+// add keeps a row of a joined view, the first of which is 0.
+func (j *join) add(of int, row []string) {
+	at := j.key[1+of]
+	if key := row[at]; key != "" {
+		j.others[of][key] = append(j.others[of][key], slices.Concat(row[:at], row[at+1:]))
+	}
+}
+
+// rows calls each with the rows that one of the first view becomes.
+func (j *join) rows(first []string, each func([]string) error) error {
+	copy(j.row, first)
+	var beside func(of, at int) error
+	beside = func(of, at int) error {
+		if of == len(j.others) {
+			return each(j.row)
+		}
+		end := at + j.width[1+of] - 1
+		found := j.others[of][first[j.key[0]]]
+		if found == nil {
+			clear(j.row[at:end])
+			return beside(of+1, end)
+		}
+		for _, row := range found {
+			copy(j.row[at:end], row)
+			if err := beside(of+1, end); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return beside(0, len(first))
 }
 
 // openView reads a view and returns the hash of its bytes.
@@ -109,13 +230,13 @@ func resourceFiles(folder string) (names []string, err error) {
 	return names, nil
 }
 
-// feed gives the rows of resources to a table, file by file.
+// feed gives the rows of resources, file by file.
 type feed struct {
-	view    *fhir.View
-	builder *table.Builder
-	line    int // bytes that a resource may have
-	left    int // rows that may still come
-	most    int // rows that might at the beginning
+	view *fhir.View
+	row  func(path string, line int, cells []string) error
+	line int // bytes that a resource may have
+	left int // rows that may still come
+	most int // rows that might at the beginning
 }
 
 // file reads one file and returns the hash of its bytes.
@@ -135,7 +256,6 @@ func (f *feed) file(path string) (croft.Hash, error) {
 	}
 	lines := bufio.NewScanner(src)
 	lines.Buffer(make([]byte, min(64<<10, f.line)), f.line)
-	f.builder.In(path)
 	cells := make([]string, len(f.view.Columns))
 	line := 0
 	for lines.Scan() {
@@ -154,7 +274,7 @@ func (f *feed) file(path string) (croft.Hash, error) {
 			for i, value := range row {
 				cells[i] = cell(value)
 			}
-			if err := f.builder.Add(line, cells); err != nil {
+			if err := f.row(path, line, cells); err != nil {
 				return croft.Hash{}, err
 			}
 		}

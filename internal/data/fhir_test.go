@@ -3,13 +3,17 @@ package data
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"croft"
 	"croft/internal/fhir"
@@ -24,6 +28,10 @@ var pressureSchema = croft.Schema{UnitColumn: "patient", Columns: []croft.Column
 	{Name: "diastolic", Kind: croft.Number, Unit: "mmHg", Low: dec("20"), High: dec("160"), Missing: croft.MissingDrop},
 	{Name: "high", Kind: croft.Category, Levels: []string{"false", "true"}},
 }}
+
+func openFHIR(folder, view string, schema croft.Schema, limits Limits) (*table.Table, croft.Hash, error) {
+	return Source{Path: folder, View: view}.Open(schema, limits)
+}
 
 // The sample's resources and view give the rows that a file of rows gives.
 func TestResourcesBecomeRows(t *testing.T) {
@@ -225,4 +233,142 @@ func writeFile(t *testing.T, dir, name, text string) {
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Pressures beside their patients' sex are the rows of a file that has both; a view that
+// cannot be joined says why, and whatever changes a joined view changes the hash.
+func TestViewsAreJoined(t *testing.T) {
+	schema := pressureSchema
+	schema.Columns = append(slices.Clone(schema.Columns), croft.Column{Name: "sex", Kind: croft.Category, Levels: []string{"female", "male"}})
+	s := Source{Path: "testdata/fhir", View: pressures, Joined: []string{"testdata/patients.json"}}
+	if header, err := s.columns(); err != nil || !slices.Equal(header, []string{"patient", "systolic", "diastolic", "high", "sex"}) {
+		t.Errorf("%q %v", header, err)
+	}
+	got, hash, err := s.Open(schema, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sex := map[string]string{}
+	for line := range strings.Lines(readFile(t, "testdata/fhir/Patient.ndjson")) {
+		var p struct{ ID, Gender string }
+		if err := json.Unmarshal([]byte(line), &p); err != nil {
+			t.Fatal(err)
+		}
+		sex["Patient/"+p.ID] = p.Gender
+	}
+	text := ""
+	for i, line := range strings.Split(strings.TrimSpace(readFile(t, "testdata/pressures.csv")), "\n") {
+		if patient, _, _ := strings.Cut(line, ","); i > 0 {
+			text += line + "," + sex[patient] + "\n"
+			continue
+		}
+		text += line + ",sex\n"
+	}
+	want, err := Read(strings.NewReader(text), "a.csv", schema, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := croft.Study{Schema: schema, Model: croft.Model{Label: "high", Positive: "true", Features: []string{"systolic", "sex"}}}
+	x, _, err := table.Build(got, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if y, _, err := table.Build(want, plan); err != nil || !reflect.DeepEqual(x, y) {
+		t.Errorf("%v\n%v %v", x, y, err)
+	}
+
+	// The other way round, with patients who have none: an empty cell.
+	turned := Source{Path: s.Path, View: s.Joined[0], Joined: []string{pressures}}
+	if tab, _, err := turned.Open(croft.Schema{UnitColumn: "patient", Columns: []croft.Column{{Name: "systolic", Kind: croft.Number, Low: dec("50"), High: dec("260"), Missing: croft.MissingDrop}}}, Limits{}); err != nil || len(tab.People()) != len(got.People()) || tab.Dropped()[0] == 0 {
+		t.Errorf("%v %v %v", len(tab.People()), tab.Dropped(), err)
+	}
+
+	dir := t.TempDir()
+	view := func(name, columns string) string {
+		path := filepath.Join(dir, name)
+		writeFile(t, "", path, `{"resource":"Patient","select":[{"column":[`+columns+`]}]}`)
+		return path
+	}
+	id, sexColumn := `{"name":"patient","path":"getResourceKey()"}`, `{"name":"sex","path":"gender"}`
+	s.Joined = []string{view("sex", id+","+sexColumn)}
+	if _, other, err := s.Open(schema, Limits{}); err != nil || other == hash {
+		t.Errorf("another joined view has the same hash, or %v", err)
+	}
+	for name, joined := range map[string][]string{
+		"nothing shared": {view("a", `{"name":"who","path":"id"}`)},
+		"two shared":     {view("b", id+`,{"name":"high","path":"active"}`)},
+		"another key":    {view("c", id+","+sexColumn), view("d", `{"name":"sex","path":"gender"},{"name":"age","path":"birthDate"}`)},
+	} {
+		s.Joined = joined
+		if _, _, err := s.Open(schema, Limits{}); !errors.Is(err, croft.ErrView) || !strings.Contains(err.Error(), "joined by one column that all have") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s.Joined = []string{view("sex", id+","+sexColumn), view("twice", id+`,{"name":"active","path":"active"}`)}
+	if _, _, err := s.Open(schema, Limits{Rows: 14}); !errors.Is(err, croft.ErrTooManyRows) {
+		t.Errorf("15 rows where 14 may be: %v", err)
+	}
+}
+
+// A join is all pairs of rows with the same key, found by looking at all pairs.
+func TestJoinIsAllPairs(t *testing.T) {
+	view := func(columns ...string) *fhir.View {
+		text := `{"resource":"Patient","select":[{"column":[`
+		for i, c := range columns {
+			text += strings.Repeat(",", min(i, 1)) + `{"name":"` + c + `","path":"id"}`
+		}
+		v, err := fhir.Parse([]byte(text + `]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	views := []*fhir.View{view("a", "id"), view("id", "b"), view("c", "d", "id")}
+	keys := []string{"", "1", "2", "3"}
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string, key, width int) [][]string {
+			rows := rapid.SliceOfN(rapid.SliceOfN(rapid.SampledFrom(keys), width, width), 0, 6).Draw(t, name)
+			for i, row := range rows { // tell rows apart
+				for j := range row {
+					if j != key {
+						row[j] = name + row[j] + strconv.Itoa(i)
+					}
+				}
+			}
+			return rows
+		}
+		first, second, third := draw("first", 1, 2), draw("second", 0, 2), draw("third", 2, 3)
+		j := newJoin(views, []string{"a", "id", "b", "c", "d"})
+		for _, row := range second {
+			j.add(0, row)
+		}
+		for _, row := range third {
+			j.add(1, row)
+		}
+		beside := func(rows [][]string, key int, is string, none []string) (out [][]string) {
+			for _, row := range rows {
+				if is != "" && row[key] == is {
+					out = append(out, slices.Concat(row[:key], row[key+1:]))
+				}
+			}
+			if out == nil {
+				out = [][]string{none}
+			}
+			return out
+		}
+		var got, want [][]string
+		for _, row := range first {
+			if err := j.rows(row, func(cells []string) error { got = append(got, slices.Clone(cells)); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range beside(second, 0, row[1], []string{""}) {
+				for _, cd := range beside(third, 2, row[1], []string{"", ""}) {
+					want = append(want, slices.Concat(row, b, cd))
+				}
+			}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("got  %q\nwant %q", got, want)
+		}
+	})
 }

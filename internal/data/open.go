@@ -25,6 +25,9 @@ type Source struct {
 	// More files hold more of the rows, under the same header.
 	More []string `json:"more,omitempty"`
 	View string   `json:"view,omitempty"` // the file of the view
+	// Joined are views whose rows stand beside those of View, by the one column that all
+	// have: that of the person.
+	Joined []string `json:"joined,omitempty"`
 	// DecimalComma says that numbers are written 1.234,5.
 	DecimalComma bool `json:"decimal_comma,omitempty"`
 }
@@ -43,7 +46,7 @@ func Open(path string, schema croft.Schema, limits Limits) (*table.Table, croft.
 // together.
 func (s Source) Open(schema croft.Schema, limits Limits) (*table.Table, croft.Hash, error) {
 	if s.View != "" {
-		return openFHIR(s.Path, s.View, schema, limits)
+		return s.openFHIR(schema, limits)
 	}
 	var b *table.Builder
 	limits.Rows = limits.rows(len(schema.Columns))
@@ -151,11 +154,8 @@ func (s Source) files() ([]string, error) {
 // columns returns the header of the first file, or the columns of the view.
 func (s Source) columns() (header []string, err error) {
 	if s.View != "" {
-		v, _, err := openView(s.View)
-		if err != nil {
-			return nil, err
-		}
-		return columnsOf(v), nil
+		_, _, header, err := s.views()
+		return header, err
 	}
 	paths, err := s.files()
 	if err != nil {

@@ -49,9 +49,10 @@ type Entry struct {
 
 // Options are what an owner says about a dataset.
 type Options struct {
-	// More, View and DecimalComma are those of the Source, beside its path.
+	// More, View, Joined and DecimalComma are those of the Source, beside its path.
 	More         []string `json:"more,omitempty"`
 	View         string   `json:"view,omitempty"`
+	Joined       []string `json:"joined,omitempty"`
 	DecimalComma bool     `json:"decimal_comma,omitempty"`
 
 	Unit     string       `json:"unit"`     // column that identifies a person; "row" if each row is one
@@ -85,7 +86,7 @@ func NewRegistry(docs *store.Docs) (*Registry, error) {
 // dataset that shares people with an older one joins its record group, and so its
 // budget.
 func (r *Registry) Prepare(path, name string, o Options) (Prepared, error) {
-	source := Source{path, slices.Clone(o.More), o.View, o.DecimalComma}
+	source := Source{path, slices.Clone(o.More), o.View, slices.Clone(o.Joined), o.DecimalComma}
 	if err := source.absolute(); err != nil {
 		return Prepared{}, err
 	}
@@ -136,6 +137,9 @@ func (s *Source) absolute() error {
 	}
 	if s.View != "" {
 		paths = append(paths, &s.View)
+	}
+	for i := range s.Joined {
+		paths = append(paths, &s.Joined[i])
 	}
 	for _, p := range paths {
 		full, err := filepath.Abs(*p)

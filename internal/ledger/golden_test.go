@@ -45,7 +45,7 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 	newcomer := member
 	newcomer.Ready, newcomer.Revoked = false, false
 
-	service := croft.Service{Provider: m(1), Name: "anaemia", Version: 2, Withdrawn: true, Description: "d", Task: "predict", Schema: h(3),
+	service := croft.Service{Provider: m(1), Name: "anaemia", Version: 2, Withdrawn: true, Description: "d", Task: "predict",
 		Price: croft.Price{Call: 1, Input: 2, Output: 3, Second: 4, Most: 5, Free: 6, Quoted: true}, Limits: croft.Limits{Bytes: 7, Seconds: 8, InFlight: 9},
 		Model: study, Use: croft.UseMarket, Tills: []croft.PublicKey{key(4)}}
 	channel := croft.ChannelID(h(0xc4))

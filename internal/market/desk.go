@@ -63,10 +63,9 @@ type Spec struct {
 	Upstream    string        `cbor:"5,keyasint,omitempty" json:"upstream_model"`
 	Credentials string        `cbor:"6,keyasint,omitempty" json:"credentials"` // a file's path
 	Public      bool          `cbor:"7,keyasint,omitempty" json:"public"`      // the upstream may be anywhere
-	Timeout     uint32        `cbor:"8,keyasint,omitempty" json:"timeout"`     // seconds
-	Local       bool          `cbor:"9,keyasint,omitempty" json:"local"`       // for this node's own programs alone; not on the ledger
-	File        string        `cbor:"10,keyasint,omitempty" json:"file"`       // or serve this ONNX file: its path
-	Quote       string        `cbor:"11,keyasint,omitempty" json:"quote"`      // the upstream's path that names prices
+	Local       bool          `cbor:"8,keyasint,omitempty" json:"local"`       // for this node's own programs alone; not on the ledger
+	File        string        `cbor:"9,keyasint,omitempty" json:"file"`        // or serve this ONNX file: its path
+	Quote       string        `cbor:"10,keyasint,omitempty" json:"quote"`      // the upstream's path that names prices
 }
 
 const specKind = "offer"
@@ -85,7 +84,7 @@ func (d *Desk) Engine(ctx context.Context, s Spec) (serve.Engine, []byte, error)
 		return e, nil, err
 	}
 	e, err := serve.NewUpstream(serve.UpstreamConfig{Task: s.Task, URLs: s.URLs, Model: s.Upstream, Credentials: s.Credentials,
-		Quote: s.Quote, Public: s.Public, Timeout: time.Duration(s.Timeout) * time.Second})
+		Quote: s.Quote, Public: s.Public})
 	return e, nil, err
 }
 

@@ -111,7 +111,7 @@ func TestRouting(t *testing.T) {
 		cleo.err = croft.E(croft.ErrEngineFailed, "echo", "tired")
 		g, err := s.ask(Wish{})
 		if err != nil || g.Listing.ProviderName != "Ada" || len(g.Tried) != 2 || g.Tried[0].Provider != "Cleo" || !strings.Contains(g.Tried[0].Failed, "tired") ||
-			!strings.Contains(g.Tried[0].Why, "1 credits, answered 1 of 1") || g.Cost != 2*croft.Credit {
+			!strings.Contains(g.Tried[0].Why, "1 credit, answered 1 of 1") || g.Cost != 2*croft.Credit {
 			t.Fatalf("%+v %v", g, err)
 		}
 		cleo.err = nil

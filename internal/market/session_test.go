@@ -299,7 +299,7 @@ func TestSponsoredCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 		if user.market.WatchedBy(t.Context(), []croft.MemberID{w.provider.id}); user.market.watching.told[w.provider.id].at.IsZero() {
-			t.Fatal("a watcher was told of a channel that is none of its own")
+			t.Fatal("a channel that somebody else funds keeps the watcher from being told")
 		}
 		// The provider hides what it gave back; the user's node shows it.
 		best, _ := w.provider.market.tills[id].till.State()

@@ -38,7 +38,7 @@ func (n *Node) openMarket() error {
 		return j, nil
 	}
 	m, err := market.New(market.Config{Self: n.Self, Scope: n.genesis.Scope(), Key: key.Public(), Sign: key.Sign, Ledger: n.Chain, Docs: n.Docs,
-		Peers: callers{n}, Submit: n.Study.Submit, Log: n.cfg.Log, At: n.cfg.At, MinWindow: n.cfg.MinWindow}, open)
+		Peers: callers{n}, Submit: n.Study.Submit, Log: n.cfg.Log, At: n.cfg.At}, open)
 	if err != nil {
 		return err
 	}

@@ -62,9 +62,6 @@ type Config struct {
 	// Inference Protocol's /v2) answers; nil: nowhere. Only loopback is accepted. The
 	// node closes it.
 	Serve net.Listener
-	// MinWindow is the shortest time, in seconds, for objections to a settlement that a
-	// channel must have for this node to serve it; 0: an hour.
-	MinWindow uint32
 	// At is for tests: it is called at each named line of a study's or a call's flow.
 	At func(line string)
 

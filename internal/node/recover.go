@@ -28,11 +28,10 @@ import (
 
 // Recovery is how far such a node is, for people.
 type Recovery struct {
-	Backup time.Time // when its backup was made; zero: there was none
-	Height int64     // of its ledger
-	Others int64     // of the highest ledger among the others that were heard
-	Heard  int       // nodes that answered
-	Waits  []string  // members who must answer, since blocks may be with them alone
+	Height int64    // of its ledger
+	Others int64    // of the highest ledger among the others that were heard
+	Heard  int      // nodes that answered
+	Waits  []string // members who must answer, since blocks may be with them alone
 }
 
 // Recover brings the node in cfg.Dir to where its network is, if its keys have a past
@@ -157,9 +156,7 @@ func (n *Node) catchUp(ctx context.Context, mark restored, tell func(Recovery)) 
 // nobody but the others know its last block, and any of them may have it.
 func (n *Node) recovery(mark restored) (r Recovery, ready bool) {
 	s := n.Chain.Status()
-	if r.Height = s.Height; mark.Time > 0 {
-		r.Backup = time.Unix(mark.Time, 0)
-	}
+	r.Height = s.Height
 	n.copies.mu.Lock()
 	for _, height := range n.copies.heights {
 		r.Others, r.Heard = max(r.Others, height), r.Heard+1

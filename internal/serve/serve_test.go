@@ -153,7 +153,7 @@ func TestUpstreamRefuses(t *testing.T) {
 	}
 	hang := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() }))
 	defer hang.Close()
-	u := upstream(t, UpstreamConfig{Task: HTTP, URLs: []string{hang.URL}, Timeout: 50 * time.Millisecond})
+	u := upstream(t, UpstreamConfig{Task: HTTP, URLs: []string{hang.URL}, silence: 50 * time.Millisecond})
 	if _, err := u.Infer(t.Context(), Request{Task: HTTP, Body: []byte(`{}`)}, nil); !errors.Is(err, croft.ErrEngineFailed) {
 		t.Fatal(err)
 	}

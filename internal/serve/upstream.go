@@ -3,6 +3,7 @@ package serve
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,27 +39,28 @@ type Upstream struct {
 
 // UpstreamConfig says where an upstream is and what it may be asked.
 type UpstreamConfig struct {
-	Task        string        // Chat, Embed or HTTP
-	URLs        []string      // of Chat and Embed the base, which usually ends in /v1; of HTTP what is posted to
-	Model       string        // what the upstream calls its model; "": what the request says
-	Credentials string        // path of a file with what goes into the Authorization header; "": none
-	Timeout     time.Duration // without a byte from the upstream; 0: two minutes
+	Task        string   // Chat, Embed or HTTP
+	URLs        []string // of Chat and Embed the base, which usually ends in /v1; of HTTP what is posted to
+	Model       string   // what the upstream calls its model; "": what the request says
+	Credentials string   // path of a file with what goes into the Authorization header; "": none
 	// Quote is the path on the same servers that says what a request would cost: it is
 	// posted there, and the answer is JSON with the number credits. "": nothing does.
 	Quote string
 	// Public allows addresses outside of this machine and its private networks.
 	Public bool
+
+	silence time.Duration // maxSilence if 0; tests do not wait for that
 }
 
-// restTime is how long an address that failed is passed over.
-const restTime = 10 * time.Second
+const (
+	restTime   = 10 * time.Second // for which an address that failed is passed over
+	maxSilence = 2 * time.Minute  // without a byte from an upstream: then it has failed
+)
 
 // NewUpstream checks what can be checked without a call. It fails with
 // croft.ErrUsage.
 func NewUpstream(cfg UpstreamConfig) (*Upstream, error) {
-	if cfg.Timeout == 0 {
-		cfg.Timeout = 2 * time.Minute
-	}
+	cfg.silence = cmp.Or(cfg.silence, maxSilence)
 	u := &Upstream{cfg: cfg, resting: map[string]time.Time{}}
 	if len(cfg.URLs) == 0 || len(cfg.URLs) > 16 {
 		return nil, croft.E(croft.ErrUsage, "an upstream has from 1 to 16 addresses", "give one with --upstream")
@@ -90,7 +92,7 @@ func NewUpstream(cfg UpstreamConfig) (*Upstream, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			DialContext:         dialer.DialContext, // and no proxy, whatever the environment says
-			MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: cfg.Timeout,
+			MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: cfg.silence,
 		},
 	}
 	return u, nil
@@ -284,9 +286,9 @@ func (u *Upstream) ask(ctx context.Context, target *url.URL, body []byte, r Requ
 		return a, false, err
 	}
 	defer answer.Body.Close()
-	idle := time.AfterFunc(u.cfg.Timeout, cancel)
+	idle := time.AfterFunc(u.cfg.silence, cancel)
 	defer idle.Stop()
-	from := &alive{answer.Body, idle, u.cfg.Timeout}
+	from := &alive{answer.Body, idle, u.cfg.silence}
 	if answer.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(from, 4096))
 		why := reason("its server answers " + strconv.Itoa(answer.StatusCode))

@@ -79,11 +79,15 @@ func TestStrataAndLevelsThatAreThin(t *testing.T) {
 		}
 	})
 	t.Run("a site without events", func(t *testing.T) {
-		if err := run(base(), files(func(site int, row []string) {
+		three := files(func(site int, row []string) {
 			if site == 2 {
 				row[5] = "no"
 			}
-		})); err != nil {
+		})
+		if err := run(base(), three); !errors.Is(err, croft.ErrFewTell) {
+			t.Errorf("the sums of two sites were taken: %v", err)
+		}
+		if err := run(base(), append(three, files(func(int, []string) {})[0])); err != nil {
 			t.Error(err)
 		}
 	})
