@@ -462,3 +462,20 @@ func read(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+// A package's comment lists its chapters: files that it has.
+func TestChaptersExist(t *testing.T) {
+	files, err := filepath.Glob("*/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, _ := filepath.Glob("*.go")
+	for _, path := range append(files, root...) {
+		comment, _, _ := strings.Cut(read(t, path), "\npackage ")
+		for _, m := range regexp.MustCompile(`(?:(?m:^)//\t|; )([a-z_]+\.go)\b`).FindAllStringSubmatch(comment, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s lists %s, which is not there", path, m[1])
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,14 +24,14 @@ import (
 
 // up runs the desk's node until the end of the test, as a person does in another
 // terminal.
-func (d desk) up() {
+func (d desk) up(flags ...string) {
 	d.Helper()
 	ctx, stop := context.WithCancelCause(d.Context())
 	ended := make(chan error, 1)
 	var said bytes.Buffer
 	code := -1
 	go func() {
-		code = execute(ctx, []string{"--dir", d.dir, "up", "--lan", "--page", "none", "--quiet"}, strings.NewReader(""), &said, &said)
+		code = execute(ctx, append([]string{"--dir", d.dir, "up", "--lan", "--page", "none", "--quiet"}, flags...), strings.NewReader(""), &said, &said)
 		ended <- nil
 	}()
 	if _, up, _ := answering(ctx, d.dir, ended); !up {
@@ -273,6 +274,35 @@ func TestGuestByCommands(t *testing.T) {
 	a.must([]string{"member", "revoke", "Lab", "--yes"}, "Lab has left")
 	if out := a.must([]string{"status"}); strings.Contains(out, "Lab") {
 		t.Errorf("one that was sent away is among the nodes:\n%s", out)
+	}
+}
+
+// Members join and meet over IPv6 where there is nothing else.
+func TestIPv6Alone(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("this machine has no IPv6: ", err)
+	}
+	l.Close()
+	a, b := newDesk(t), newDesk(t)
+	a.must([]string{"init", "--name", "Clinic A"})
+	a.up("--listen", "[::1]:0")
+	code := regexp.MustCompile(`croft1\w+`).FindString(a.must([]string{"invite", "create", "--auto"}))
+	b.must([]string{"join", code, "--name", "Clinic B"}, "Clinic B is a member")
+	b.up("--listen", "[::1]:0")
+	b.until("Clinic A: connected", "status")
+	a.until("Clinic B: connected", "status")
+	for _, d := range []desk{a, b} {
+		var s statusResult
+		if err := json.Unmarshal([]byte(d.must([]string{"status", "--json"})), &s); err != nil || len(s.Nodes) != 1 || len(s.Nodes[0].Addrs) == 0 {
+			t.Fatalf("%+v %v", s.Nodes, err)
+		}
+		for _, addr := range s.Nodes[0].Addrs {
+			if !strings.HasPrefix(addr, "/ip6/::1/") {
+				t.Errorf("%s is at %s", s.Nodes[0].Name, addr)
+			}
+		}
 	}
 }
 

@@ -51,7 +51,8 @@ again counts instead, and is kept then.`,
 	"up.short": "run the node; make it and its network first if there is none",
 	"up.long": `Up runs the node of a folder until you stop it (Ctrl-C, or croft down). It prints what it
 offers, then its log on standard error. With --detach it runs on in the background, and its log
-is DIR/node.log. With --service the system runs it.
+is DIR/node.log. With --service the system runs it. What flags say of how the node runs is kept for
+the next time: see croft settings.
 
 In an empty folder --name makes a node and a network of which you are the only member so far,
 as croft init does, and runs it.

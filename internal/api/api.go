@@ -6,25 +6,26 @@
 // transaction and hands over the bytes; the node, which does not have that key,
 // keeps and sends them. So whoever takes over a node cannot approve a study.
 //
-//	api.go      what crosses the socket
-//	server.go   the socket, the routes, the limits
-//	ledger.go   the network as the ledger holds it; transactions
-//	council.go  votes, newcomers, invites
-//	data.go     datasets of the node's owner
-//	past.go     those that a restored folder has forgotten
-//	studies.go  studies, what they let leave, predictions
-//	result.go   what a finished study says
-//	market.go   services, channels, API keys
-//	audit.go    what the node has stored, verified
-//	rescue.go   a successor for a chain that cannot go on
-//	pause.go    when the node takes no part in rounds
-//	events.go   what happens at this node, in order
-//	client.go   the other end
-//	failure.go  how an error crosses
-//	health.go   facts about the node's condition
-//	doctor.go   what they mean, and what to do
-//	metrics.go  numbers for a machine that watches
-//	page.go     the status page
+//	api.go       what crosses the socket
+//	server.go    the socket, the routes, the limits
+//	ledger.go    the network as the ledger holds it; transactions
+//	council.go   votes, newcomers, invites
+//	data.go      datasets of the node's owner
+//	past.go      those that a restored folder has forgotten
+//	studies.go   studies, what they let leave, predictions
+//	result.go    what a finished study says; evaluation.go, what its model is worth
+//	preflight.go what looks wrong in this node's own rows
+//	market.go    services, channels, API keys
+//	audit.go     what the node has stored, verified
+//	rescue.go    a successor for a chain that cannot go on
+//	pause.go     when the node takes no part in rounds
+//	events.go    what happens at this node, in order
+//	client.go    the other end
+//	failure.go   how an error crosses
+//	health.go    facts about the node's condition
+//	doctor.go    what they mean, and what to do
+//	metrics.go   numbers for a machine that watches
+//	page.go      the status page
 package api
 
 import (

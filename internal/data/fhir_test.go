@@ -217,6 +217,9 @@ func TestViewIsTheDocumentedOne(t *testing.T) {
 	if !strings.Contains(readFile(t, "../../docs/ref/fhir.md"), "```json\n"+readFile(t, pressures)+"```") {
 		t.Error("docs/ref/fhir.md does not show testdata/pressures.json")
 	}
+	if !strings.Contains(readFile(t, "../../docs/ref/fhir.md"), "```json\n"+readFile(t, "testdata/patients.json")+"```") {
+		t.Error("docs/ref/fhir.md does not show testdata/patients.json")
+	}
 }
 
 func readFile(t *testing.T, path string) string {
@@ -277,13 +280,15 @@ func TestViewsAreJoined(t *testing.T) {
 		t.Errorf("%v\n%v %v", x, y, err)
 	}
 
+	dir := t.TempDir()
 	// The other way round, with patients who have none: an empty cell.
-	turned := Source{Path: s.Path, View: s.Joined[0], Joined: []string{pressures}}
-	if tab, _, err := turned.Open(croft.Schema{UnitColumn: "patient", Columns: []croft.Column{{Name: "systolic", Kind: croft.Number, Low: dec("50"), High: dec("260"), Missing: croft.MissingDrop}}}, Limits{}); err != nil || len(tab.People()) != len(got.People()) || tab.Dropped()[0] == 0 {
+	high := filepath.Join(dir, "high")
+	writeFile(t, "", high, strings.Replace(readFile(t, pressures), `"where": [`, `"where": [{"path": "interpretation.coding.exists(code = 'H')"},`, 1))
+	turned := Source{Path: s.Path, View: s.Joined[0], Joined: []string{high}}
+	if tab, _, err := turned.Open(croft.Schema{UnitColumn: "patient", Columns: []croft.Column{{Name: "systolic", Kind: croft.Number, Low: dec("50"), High: dec("260"), Missing: croft.MissingDrop}}}, Limits{}); err != nil || len(tab.People())+tab.Dropped()[0] != len(sex) || tab.Dropped()[0] == 0 {
 		t.Errorf("%v %v %v", len(tab.People()), tab.Dropped(), err)
 	}
 
-	dir := t.TempDir()
 	view := func(name, columns string) string {
 		path := filepath.Join(dir, name)
 		writeFile(t, "", path, `{"resource":"Patient","select":[{"column":[`+columns+`]}]}`)

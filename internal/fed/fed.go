@@ -14,6 +14,15 @@
 // likelihood; kaplan-meier and describe count. Each has a file and a page in
 // docs/ref/plans.
 //
+//	fed.go         plans and their steps
+//	compute.go     what a site computes
+//	regression.go  what the regressions share; step.go, their next state
+//	evaluation.go  the last sum: the model on held-out rows, by group in fairness.go
+//	result.go      what a final state says; metrics.go, tails.go: scores, p-values
+//	state.go       the words of the steps, and the state between them
+//	sparse.go      cells with too few people, for the site to withhold
+//	pooled.go      the same fit by another road, as a check
+//
 // What is published is exactly the sums that Layout names; nothing else of a
 // site is in them. The package refuses to clip: a vector that exceeds its public
 // bound is not sent at all (tensor.Encode).

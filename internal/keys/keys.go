@@ -11,9 +11,10 @@
 // two have none, since a node starts by itself after a power cut: the disk protects
 // them from who steals it. What may leave the machine, a backup, is always sealed.
 //
-//	keys.go  the keys, made, loaded, used
-//	seal.go  passphrases and the recovery key
-//	file.go  the files
+//	keys.go     the keys, made, loaded, used
+//	seal.go     passphrases and the recovery key
+//	file.go     the files
+//	payment.go  the key that signs vouchers and receipts; it is the node's, and never in a backup
 package keys
 
 import (

@@ -17,7 +17,8 @@
 //	watch.go     what others tell it while this node is off, and this one for them
 //	wire.go      a call as bytes
 //	receipts.go  what both ends signed
-//	desk.go      what people and programs at this node do in the market
+//	desk.go      what people at this node do in the market; backend.go, what programs do
+//	route.go     which of several providers is asked, and what answers are worth
 package market
 
 import (

@@ -100,9 +100,10 @@ func (m *Market) sayThanks() {
 	r.unsaid, r.unheard = nil, nil
 	r.mu.Unlock()
 	for _, x := range said {
-		receipt, err := pay.CheckReceipt(m.Scope, x.purse.terms(), x.raw)
+		channel := x.purse.terms()
+		receipt, err := pay.CheckReceipt(m.Scope, channel, x.raw)
 		if err != nil {
-			m.Log.Warn("countersign", "channel", x.purse.terms().ID.Short(), "why", err)
+			m.Log.Warn("countersign", "channel", channel.ID.Short(), "why", err)
 			x.purse.mu.Lock()
 			x.purse.caught = true
 			x.purse.mu.Unlock()

@@ -1,5 +1,16 @@
 // Package node builds a member's node: everything below it, put together once, in
 // one readable function, and run until its context ends.
+//
+//	node.go     a node, opened and run; stop.go, how it ends
+//	peers.go    how nodes find and greet each other; way.go, through whom
+//	roll.go     who is admitted
+//	join.go     from an invite to membership
+//	reach.go    what others say of this node: can they dial it, is its clock right
+//	light.go    a light member's ledger
+//	market.go   its part in the market
+//	backup.go   what nobody else has of a node, sealed; backups.go, those that were made
+//	recover.go  keys with a past that their folder does not know; copies.go, two with one key
+//	rescue.go   a successor for a chain that cannot go on
 package node
 
 import (

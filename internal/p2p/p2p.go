@@ -8,6 +8,7 @@
 //
 //	host.go   a node among its peers: calls and handlers
 //	parts.go  calls whose answer comes in parts
+//	poll.go   a call over every connection there is
 //	tunnel.go connections of other programs
 //	blobs.go  blobs by their hash
 //	guest.go  who is no member, and may ask to be

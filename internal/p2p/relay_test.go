@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -153,11 +154,17 @@ func TestRelaysHaveLimits(t *testing.T) {
 	if load, relays := visitor.Carries(); relays || load != (Load{}) {
 		t.Errorf("who relays nothing carries %+v", load)
 	}
-	third := realHost(t, 4, all)
-	if err := third.Learn(hidden.Addrs()...); err != nil {
+	// Another two have a place, and no circuit is left for them.
+	another, caller := realHost(t, 4, all), realHost(t, 5, all)
+	another.Handle("echo/1", 10, echo)
+	if err := another.Learn(relay.Addrs()...); err != nil {
 		t.Fatal(err)
 	}
-	_, err := third.Call(t.Context(), hidden.ID(), "echo/1", nil, MaxAnswer)
+	_, err := another.Reserve(t.Context(), relay.ID())
+	if err = errors.Join(err, caller.Learn(another.Addrs()...)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = caller.Call(t.Context(), another.ID(), "echo/1", nil, MaxAnswer)
 	wantPeerError(t, "a second circuit of one", err)
 
 	// The day's bytes end in the middle of an answer, and with them the circuit.

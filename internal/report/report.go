@@ -3,6 +3,11 @@
 // are SVG in the text), and a CSV file.
 //
 // The page says in plain words first what the tables and drawings below it show.
+//
+//	report.go    the page and the table; evaluate.go, what the model is worth
+//	draw.go      drawings
+//	export.go    a model as JSON and safetensors; onnx.go, as ONNX
+//	card.go      its card
 package report
 
 import (

@@ -11,6 +11,7 @@
 //	grpc.go      dialect: the same over gRPC
 //	contents.go  its tensors
 //	apikeys.go   who may call
+//	alike.go     whether two answers say the same
 //
 // The package does not know of payment: whoever calls an engine decides that first.
 package serve

@@ -6,15 +6,23 @@
 // the ledger and at the node's own durable documents to see whether it is done.
 // So a restart needs no code of its own: it runs the ordinary path.
 //
-//	round.go   a round, a line a step
-//	site.go    what a site does, and what it refuses
-//	seat.go    what a seat does
-//	proofs.go  how seats check together that reports keep to their bounds
-//	past.go    what a restored site learns again from the ledger
-//	reader.go  how a sum is opened and the next state taken
-//	pause.go   when a node takes no part in rounds
-//	node.go    what the flows need of the node; following studies
-//	file.go    the study file that people write; draft.go writes one, validate.go checks a study
+//	round.go      a round, a line a step
+//	site.go       what a site does, and what it refuses
+//	seat.go       what a seat does; recover.go, how it gets seeds that its box did not give
+//	proofs.go     how seats check together that reports keep to their bounds
+//	reader.go     how a sum is opened and the next state taken; salt.go, what salts both
+//	node.go       what the flows need of the node; following studies
+//	approve.go    the owner's yes and no
+//	outbox.go     signed transactions, until the ledger has them
+//	forward.go    what is carried for members who are off
+//	pause.go      when a node takes no part in rounds
+//	rows.go       a site's rows, and the rules that must hold before anything is sent
+//	people.go     who was in a sum, so that no difference shows a few
+//	past.go       what a restored site learns again of that from the ledger
+//	file.go       the study file that people write; draft.go and text.go write one
+//	validate.go   what a study may say
+//	preflight.go  a study of how the sites' columns differ
+//	worth.go      what a finished study was worth to one site
 package study
 
 import (
