@@ -117,32 +117,33 @@ func anchors(text string) (names []string) {
 	return names
 }
 
-// Each attack that docs/threats.md says is tried has the tests that it names.
-func TestAttacksAreTried(t *testing.T) {
-	_, table, found := strings.Cut(read(t, "docs/threats.md"), "| attack | refused because | test |\n")
-	table, _, _ = strings.Cut(table, "\n\n")
-	if !found {
-		t.Fatal("docs/threats.md has no table of attacks")
-	}
-	for line := range strings.Lines(table) {
-		columns := strings.Split(strings.Trim(line, "| \n"), "|")
-		if strings.HasPrefix(line, "|---") || len(columns) != 3 {
-			continue
+// What two tables say is tried has the tests that they name.
+func TestTablesNameTests(t *testing.T) {
+	for page, head := range map[string]string{"docs/threats.md": "| attack | refused because | test |", "docs/ref/errors.md": "| what is off | what croft says | test |"} {
+		_, table, found := strings.Cut(read(t, page), head+"\n|---|---|---|\n")
+		table, _, _ = strings.Cut(table, "\n\n")
+		if !found {
+			t.Errorf("%s has no table %s", page, head)
 		}
-		named, at := 0, ""
-		for _, word := range regexp.MustCompile("`[a-z0-9]+`|Test\\w+").FindAllString(columns[2], -1) {
-			if strings.HasPrefix(word, "`") {
-				at = strings.Trim(word, "`")
-				continue
+		for line := range strings.Lines(table) {
+			columns := strings.Split(strings.Trim(line, "| \n"), "|")
+			named, at := 0, ""
+			for _, word := range regexp.MustCompile("`[a-z0-9/]+`|Test\\w+").FindAllString(columns[len(columns)-1], -1) {
+				if strings.HasPrefix(word, "`") {
+					if at = strings.Trim(word, "`"); at != "cmd/croft" {
+						at = "internal/" + at
+					}
+					continue
+				}
+				named++
+				tests, _ := filepath.Glob(at + "/*_test.go")
+				if !slices.ContainsFunc(tests, func(path string) bool { return strings.Contains(read(t, path), "func "+word+"(t ") }) {
+					t.Errorf("%s: %s: %s has no %s", page, columns[0], at, word)
+				}
 			}
-			named++
-			tests, _ := filepath.Glob(filepath.Join("internal", at, "*_test.go"))
-			if !slices.ContainsFunc(tests, func(path string) bool { return strings.Contains(read(t, path), "func "+word+"(t ") }) {
-				t.Errorf("docs/threats.md:%s: package %s has no %s", columns[0], at, word)
+			if named == 0 {
+				t.Errorf("%s: %s: no test is named", page, columns[0])
 			}
-		}
-		if named == 0 {
-			t.Errorf("docs/threats.md:%s: no test is named", columns[0])
 		}
 	}
 }

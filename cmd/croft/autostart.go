@@ -130,14 +130,17 @@ func (c *cli) showAutostart(s autostart) error {
 }
 
 // writeAutostart writes the service and, if asked to, starts it.
-func (c *cli) writeAutostart(ctx context.Context, s autostart, enable bool) error {
+func (c *cli) writeAutostart(ctx context.Context, s autostart, o *upOptions) error {
 	if _, err := s.ours(); err != nil {
 		return err
 	}
-	if enable {
+	if o.enable {
 		if _, err := api.Dial(c.dir); err == nil { // its process would only be refused
 			return croft.E(croft.ErrRunning, api.Quote(c.dir))
 		}
+	}
+	if _, err := o.keep(c.dir); err != nil { // the service runs croft up as it was told
+		return err
 	}
 	err := os.MkdirAll(filepath.Dir(s.path), 0o755)
 	if err == nil {
@@ -146,14 +149,14 @@ func (c *cli) writeAutostart(ctx context.Context, s autostart, enable bool) erro
 	if err != nil {
 		return croft.E(croft.ErrFileWrite, s.path, reason(err))
 	}
-	if enable {
+	if o.enable {
 		if err := perform(ctx, s.enable); err != nil {
 			return err
 		}
 	}
-	return c.result(autostartResult{Name: s.name, Path: s.path, Enabled: enable}, func(w io.Writer) {
+	return c.result(autostartResult{Name: s.name, Path: s.path, Enabled: o.enable}, func(w io.Writer) {
 		fmt.Fprintln(w, say("autostart.written", s.path))
-		if enable {
+		if o.enable {
 			fmt.Fprintln(w, say("autostart.enabled", s.name))
 		} else {
 			fmt.Fprintln(w, say("autostart.next", shown(s.enable)))

@@ -66,7 +66,7 @@ column = [{name = "age", kind = "number", low = 0, high = 120}, {name = "sex", k
 
 	// The same again, and with a change.
 	again := filepath.Join(a.files, "again.toml")
-	desks[1].must([]string{"study", "clone", "anaemia", "--out", again}, "proposes the same again", "croft study propose")
+	desks[1].must([]string{"study", "clone", "anaemia", "--out", again}, "proposes the same again", "study propose")
 	desks[1].must([]string{"study", "diff", "anaemia", again}, "They propose the same: plan "+groups(shown.PlanHash))
 	clone, err := os.ReadFile(again)
 	if err != nil {

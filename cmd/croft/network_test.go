@@ -198,7 +198,7 @@ func TestAStudyByCommands(t *testing.T) {
 		p.soon(members[i], []string{"study", "ls"}, "anaemia", "a: waiting, b: waiting, c: waiting")
 	}
 	a.must([]string{"status"}, "anaemia, proposed by a", "valley", "they order together")
-	a.must([]string{"study", "show", "anaemia"}, "who falls ill", "Yours alone", "croft study approve")
+	a.must([]string{"study", "show", "anaemia"}, "who falls ill", "Yours alone", " study approve")
 
 	// Nothing happens without a yes; what leaves is said before the question.
 	code, out, errs := a.croft("n\n", "study", "approve", "anaemia")
@@ -358,7 +358,7 @@ func TestASeatIsGivenBack(t *testing.T) {
 	}
 	desks := opened(t, network)
 	a, b := desks[0], desks[1]
-	a.soon(network.Members[0], []string{"member", "ls"}, "c lied as a seat of a study", "0 of 2 votes", "croft member approve c")
+	a.soon(network.Members[0], []string{"member", "ls"}, "c lied as a seat of a study", "0 of 2 votes", " member approve c")
 	if code, _, errs := a.croft("n\n", "member", "approve", "c"); code != 5 || !strings.Contains(errs, "that it may be one again?") {
 		t.Errorf("a no: exit code %d: %s", code, errs)
 	}

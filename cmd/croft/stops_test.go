@@ -83,17 +83,17 @@ func TestWhatStopsAStudy(t *testing.T) {
 	if code, _, errs := a.croft("", "network", "stop", "--yes"); code != 1 || !strings.Contains(errs, "voted for this already") {
 		t.Errorf("a second vote: exit code %d: %s", code, errs)
 	}
-	b.soon(members[1], []string{"status"}, "a vote to stop everything, by a, 1 of 3: croft network stop")
+	b.soon(members[1], []string{"status"}, "a vote to stop everything, by a, 1 of 3: croft", " network stop")
 	b.must([]string{"network", "stop", "--yes"}, "1 vote is still needed")
 	c.soon(members[2], []string{"status"}, "by a, b, 2 of 3")
 	c.must([]string{"network", "stop", "--yes", "--json"}, `"stopped":true,"missing":0`)
-	d.soon(members[3], []string{"status"}, "STOPPED by vote", "a vote to go on after the stop, 0 of 3: croft network resume")
+	d.soon(members[3], []string{"status"}, "STOPPED by vote", "a vote to go on after the stop, 0 of 3: croft", " network resume")
 	late := d.file("late.toml", strings.NewReplacer("NAME", "late", "INTERCEPTS", "").Replace(questions))
 	if code, _, errs := d.croft("", "study", "propose", late); code != 6 || !strings.Contains(errs, "croft network resume") || !strings.Contains(errs, "is kept") {
 		t.Errorf("a proposal to a stopped network: exit code %d: %s", code, errs)
 	}
 	for i, p := range desks[:3] {
-		p.soon(members[i], []string{"status"}, "STOPPED by vote", fmt.Sprintf("after the stop, %d of 3: croft network resume", i))
+		p.soon(members[i], []string{"status"}, "STOPPED by vote", fmt.Sprintf("after the stop, %d of 3: croft", i), " network resume")
 		p.must([]string{"network", "resume", "--yes"})
 	}
 	a.soon(members[0], []string{"status"}, "up to date")

@@ -100,6 +100,9 @@ func (c *cli) up(ctx context.Context, o *upOptions) error {
 	if err != nil {
 		return err
 	}
+	if _, err := api.Dial(c.dir); err == nil && !o.service { // its own addresses are not free either
+		return croft.E(croft.ErrRunning, api.Quote(c.dir))
+	}
 	if err := o.free(); err != nil {
 		return err
 	}
@@ -132,10 +135,7 @@ func (c *cli) up(ctx context.Context, o *upOptions) error {
 	}
 	switch {
 	case o.service:
-		if _, err := o.keep(c.dir); err != nil {
-			return err
-		}
-		return c.writeAutostart(ctx, boot, o.enable)
+		return c.writeAutostart(ctx, boot, o)
 	case o.detach:
 		return c.detach(ctx, o)
 	}

@@ -241,13 +241,19 @@ func (s *State) genuine(scope croft.Scope, p shown) error {
 		if err != nil {
 			return err
 		}
-		voucher := func(scope croft.Scope) bool { return pay.VerifyVoucher(scope, c.Terms, *at.Voucher) }
-		receipt := func(scope croft.Scope) bool { return pay.VerifyReceipt(scope, c.Terms, *at.Receipt) }
-		if at.Voucher != nil && !slices.ContainsFunc(scopes, voucher) || at.Receipt != nil && !slices.ContainsFunc(scopes, receipt) {
+		if !at.Genuine(c.Terms, scopes) {
 			return croft.E(croft.ErrTxChannel, "a voucher or receipt of it is not signed by its payer or till, for it and for this chain")
 		}
 	}
 	return nil
+}
+
+// Genuine says whether what is shown of a channel is signed by its payer and till, each
+// in one of the scopes.
+func (at Position) Genuine(c croft.Channel, scopes []croft.Scope) bool {
+	voucher := func(scope croft.Scope) bool { return pay.VerifyVoucher(scope, c, *at.Voucher) }
+	receipt := func(scope croft.Scope) bool { return pay.VerifyReceipt(scope, c, *at.Receipt) }
+	return (at.Voucher == nil || slices.ContainsFunc(scopes, voucher)) && (at.Receipt == nil || slices.ContainsFunc(scopes, receipt))
 }
 
 // learn takes note of what is shown.
@@ -379,8 +385,8 @@ func (s *State) clear(b Block) {
 		switch {
 		case c.Until == 0:
 			c.Until = b.Time + window
-		case b.Time < max(c.Until, since+window):
-			c.Proposers = nil // asked too early, or a stop came between
+		case b.Time < max(c.Until, since+window): // asked too early, or a stop came between
+			c.Until, c.Proposers = max(c.Until, since+window), nil // nobody asks again before that
 		case len(c.Proposers) <= s.faulty():
 			// What this block brings counts still: it is run after its head.
 			if !has(c.Proposers, b.Proposer) {

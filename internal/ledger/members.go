@@ -202,6 +202,10 @@ func (s *State) vote(voter croft.MemberID, v *Vote) error {
 // ballot counts a member's yes, and does what was asked once it is the last that
 // was needed.
 func (s *State) ballot(voter croft.MemberID, v *Vote) error {
+	newcomer, issue, subject := v.Action == Admit, v.Action == Mint || v.Action == Burn, v.Action == Revoke || v.Action == Seat
+	if v.Newcomer != nil && !newcomer || v.Issue != nil && !issue || !v.Subject.IsZero() && !subject {
+		return croft.E(croft.ErrTxRights, "a vote", "it names what it is not about") // one question would have several ballots
+	}
 	var application Application
 	if v.Action == Admit {
 		var err error

@@ -162,6 +162,13 @@ func TestCreditsAreIssuedByVote(t *testing.T) {
 	stranger.Issue.Account = croft.MemberID{9}
 	w.refused(croft.ErrTxUnknown, "dina", &stranger)
 	w.refused(croft.ErrTxRights, "dina", &Vote{Action: Mint, Sequence: 1})
+	// One question has one ballot, and only a question on the supply looks like one.
+	good := Issue{2, w.id("ada"), 1}
+	for _, v := range []Vote{{Action: Mint, Issue: &good, Subject: w.id("ada")}, {Action: Burn, Issue: &good, Newcomer: new(croft.Member)},
+		{Action: Revoke, Subject: w.id("ada"), Issue: &good}, {Action: Resume, Issue: &good}, {Action: StopAll, Subject: w.id("ada")}} {
+		v.Sequence = 1
+		w.refused(croft.ErrTxRights, "dina", &v)
+	}
 	w.refused(croft.ErrTxCredits, "dina", &Vote{Action: Burn, Issue: &Issue{2, w.id("ada"), 501}, Sequence: 1})
 	w.votes(Vote{Action: Burn, Issue: &Issue{2, w.id("ada"), 200}})
 	w.has("after a burn", w.free("ada"), 300)
@@ -778,6 +785,9 @@ func TestWindowsAfterAnIdleNight(t *testing.T) {
 		c.at(night, vote(Resume, "ada", "ben", "cleo")...)
 		c.at(night+time.Minute, settle(c, id))
 		is(c, id, "a minute after the stop", ChannelClosing)
+		if until := c.channel(id).Until; until < c.zero+(night+window-slack).Milliseconds() {
+			c.t.Error("the record still says that the window ended during the stop: its ends would ask to settle all the time")
+		}
 		c.at(night+window-slack, c.seal("ben", &Post{[]Position{c.owes(id, "ada", 80)}}), settle(c, id))
 		is(c, id, "just before the new end", ChannelClosing)
 		c.at(night+window+slack, settle(c, id))

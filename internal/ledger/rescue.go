@@ -249,8 +249,12 @@ const rescued = "rescued"
 
 // scopes returns the scope of the chain, and before it those of the chains that it
 // continues.
-func (s *State) scopes(scope croft.Scope) (all []croft.Scope) {
-	for _, chain := range append(slices.Clone(s.network().Before), scope.Chain) {
+func (s *State) scopes(scope croft.Scope) []croft.Scope { return s.network().Scopes(scope) }
+
+// Scopes returns the scope of the network's chain, and before it those of the chains
+// that it continues.
+func (n Network) Scopes(scope croft.Scope) (all []croft.Scope) {
+	for _, chain := range append(slices.Clone(n.Before), scope.Chain) {
 		all = append(all, croft.Scope{Network: scope.Network, Chain: chain})
 	}
 	return all

@@ -100,18 +100,18 @@ func (m *Market) duties(ctx context.Context, now time.Time, claimAll bool) error
 	if err != nil {
 		return err
 	}
-	errs := m.keepWatch(ctx)
+	var errs error
 	for _, id := range all {
 		if m.ended[id] || ctx.Err() != nil {
 			continue
 		}
 		c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(id))
-		if err != nil || !found {
-			return err
+		if found {
+			err = m.duty(ctx, c, now, claimAll)
 		}
-		errs = errors.Join(errs, m.duty(ctx, c, now, claimAll))
+		errs = errors.Join(errs, err)
 	}
-	return errs
+	return errors.Join(errs, m.keepWatch(ctx)) // after its own: others can give it much to do
 }
 
 // Channels returns every channel that this node has a part in: those that its member

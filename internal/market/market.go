@@ -248,6 +248,13 @@ func read[T any](ctx context.Context, m *Market, key string) (record T, found bo
 	return ledger.Decode[T](raw)
 }
 
+// scopes returns the scopes in which what is shown of a channel may be signed: it goes on
+// when a chain succeeds another.
+func (m *Market) scopes(ctx context.Context) ([]croft.Scope, error) {
+	network, _, err := read[ledger.Network](ctx, m, ledger.NetworkKey)
+	return network.Scopes(m.Scope), err
+}
+
 // freeCalls counts calls without payment, by service and member, in a day. Counts
 // are in memory: a restart begins the day anew.
 type freeCalls struct {

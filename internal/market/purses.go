@@ -94,7 +94,7 @@ func (m *Market) Accept(ctx context.Context, id croft.ChannelID) error {
 	switch {
 	case err != nil:
 		return err
-	case !found || c.Terms.Payer != m.Key || c.Terms.Funder == m.Self:
+	case !found || c.Terms.Payer != m.Key || c.Terms.Funder == m.Self || c.Terms.Payee == m.Self:
 		return croft.E(croft.ErrTxUnknown, "channel that somebody else opened for this node's payment key", id.Short())
 	case c.Status == ledger.ChannelClosing || c.Status == ledger.ChannelClosed:
 		return croft.E(croft.ErrChannelClosed)
@@ -288,7 +288,16 @@ func (m *Market) askState(ctx context.Context, c croft.Channel) (credit pay.Rece
 		return credit, nil, err
 	}
 	if a.Best != nil {
-		v, err := pay.CheckVoucher(m.Scope, c, a.Best)
+		scopes, err := m.scopes(ctx)
+		if err != nil {
+			return credit, nil, err
+		}
+		var v pay.Voucher
+		for _, scope := range slices.Backward(scopes) {
+			if v, err = pay.CheckVoucher(scope, c, a.Best); err == nil {
+				break
+			}
+		}
 		if err != nil {
 			return credit, nil, err
 		}

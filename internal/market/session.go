@@ -124,7 +124,7 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 	//   Crash: the till has charged the call, and at most its price is lost.
 	begun := time.Now()
 	raw, err := m.Peers.Ask(ctx, u.Service.Provider, croft.Encode(a), collect)
-	if p == nil && u.Service.Price.Most > 0 && errors.Is(err, croft.ErrNoChannel) {
+	if free && errors.Is(err, croft.ErrNoChannel) {
 		m.taken.exhaust(a.Service, m.Self, u.Service.Price.Free) // its provider counted more: from here on they are paid
 		return m.Call(ctx, u)
 	}

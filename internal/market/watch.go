@@ -3,20 +3,20 @@ package market
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"croft"
 	"croft/internal/ledger"
-	"croft/internal/pay"
 )
 
 // A node that is off cannot object when the other end of a channel shows an old number.
 // So it hands what speaks for it to others while it is on: its watchers, whom its owner
 // chose. They show it to the ledger when somebody asks to settle with less. What they
-// hold is signed by the other end and only ever counts for its owner; they learn amounts
-// and hashes, no request and no answer.
+// hold is signed, for one channel, and takes nobody's number back; they learn amounts and
+// hashes, no request and no answer.
 
 // watching is both sides of that.
 type watching struct {
@@ -52,10 +52,11 @@ func shownBy(at ledger.Position) (s shown) {
 func (s shown) beyond(o shown) bool { return s.owed > o.owed || s.credited > o.credited }
 
 // maxWatched is for how many channels of others a node holds something; tellAll after
-// how long a watcher is told all again.
+// how long a watcher is told all again; lastTelling what a node that ends may take for it.
 const (
-	maxWatched = 4096
-	tellAll    = time.Hour
+	maxWatched  = 4096
+	tellAll     = time.Hour
+	lastTelling = 3 * time.Second
 )
 
 // The documents: one with the watchers, and one for each channel that is watched.
@@ -134,7 +135,10 @@ func (m *Market) keepTelling(ctx context.Context) error {
 	for {
 		m.tellWatchers(ctx)
 		select {
-		case <-ctx.Done():
+		case <-ctx.Done(): // what is not told now, is not while this node is off
+			within, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTelling)
+			defer cancel()
+			m.tellWatchers(within)
 			return nil
 		case <-time.After(saveEvery):
 		}
@@ -170,18 +174,24 @@ func (m *Market) tellWatchers(ctx context.Context) {
 func (m *Market) tell(ctx context.Context, who croft.MemberID, t *told) error {
 	within, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	news := m.speaks(t.channels)
+	news, refused := m.speaks(t.channels), error(nil)
 	for first := t.at.IsZero(); first || len(news) > 0; first = false {
 		some := news[:min(len(news), maxShown)]
 		news = news[len(some):]
-		if _, err := m.Peers.Ask(within, who, croft.Encode(ask{Kind: askWatch, Shown: some}), nil); err != nil {
+		_, err := m.Peers.Ask(within, who, croft.Encode(ask{Kind: askWatch, Shown: some}), nil)
+		switch croft.CodeOf(err) {
+		case croft.ErrTxUnknown, croft.ErrVoucher, croft.ErrBusy: // it does not hold one of them; the others are not to suffer
+			refused = err
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		for _, at := range some {
 			t.channels[at.Channel] = shownBy(at)
 		}
 	}
-	return nil
+	return refused
 }
 
 // speaks returns what speaks for this node's ends of channels, where it is more than a
@@ -205,33 +215,31 @@ func (m *Market) speaks(known map[croft.ChannelID]shown) (out []ledger.Position)
 			out = append(out, at)
 		}
 	}
-	slices.SortFunc(out, func(a, b ledger.Position) int { return a.Channel.Compare(b.Channel) })
+	slices.SortFunc(out, byChannel)
 	return out
 }
+
+func byChannel(a, b ledger.Position) int { return a.Channel.Compare(b.Channel) }
 
 // watch holds what a member or guest asks this node to hold: what speaks for its end of
 // channels that have not ended, if it is genuine and more than was held. It is durable
 // when watch returns.
 func (m *Market) watch(ctx context.Context, from croft.MemberID, news []ledger.Position) error {
+	scopes, errs := m.scopes(ctx)
 	for _, at := range news {
 		c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(at.Channel))
-		if err != nil {
-			return err
+		switch {
+		case err != nil:
+		case !found || c.Terms.Funder != from && c.Terms.Payee != from:
+			err = croft.E(croft.ErrTxUnknown, "channel of this member", at.Channel.Short())
+		case !at.Genuine(c.Terms, scopes):
+			err = croft.E(croft.ErrVoucher, "the channel's payer or till did not sign it for this channel and network")
+		case c.Status != ledger.ChannelClosed:
+			err = m.hold(at)
 		}
-		if !found || c.Terms.Funder != from && c.Terms.Payee != from {
-			return croft.E(croft.ErrTxUnknown, "channel of this member", at.Channel.Short())
-		}
-		if at.Voucher != nil && !pay.VerifyVoucher(m.Scope, c.Terms, *at.Voucher) || at.Receipt != nil && !pay.VerifyReceipt(m.Scope, c.Terms, *at.Receipt) {
-			return croft.E(croft.ErrVoucher, "the channel's payer or till did not sign it for this channel and network")
-		}
-		if c.Status == ledger.ChannelClosed {
-			continue
-		}
-		if err := m.hold(at); err != nil {
-			return err
-		}
+		errs = errors.Join(errs, err) // the others are held all the same
 	}
-	return nil
+	return errs
 }
 
 // hold keeps the higher of each number that was shown of a channel, by either end.
@@ -266,11 +274,9 @@ func (m *Market) hold(at ledger.Position) error {
 func (m *Market) keepWatch(ctx context.Context) (errs error) {
 	w := &m.watching
 	w.mu.Lock()
-	held := make([]ledger.Position, 0, len(w.held))
-	for _, at := range w.held {
-		held = append(held, at)
-	}
+	held := slices.SortedFunc(maps.Values(w.held), byChannel)
 	w.mu.Unlock()
+	var show []ledger.Position
 	for _, at := range held {
 		c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(at.Channel))
 		switch {
@@ -282,9 +288,12 @@ func (m *Market) keepWatch(ctx context.Context) (errs error) {
 			err = m.Docs.Delete(watchedKind, at.Channel.String())
 		case contested(c) && shownBy(at).beyond(shown{c.Owed, c.Credited}):
 			m.Log.Info("show", "channel", at.Channel.Short(), "status", c.Status.String(), "for", "others")
-			err = m.Submit(ctx, 0, &ledger.Post{Positions: []ledger.Position{at}})
+			show = append(show, at)
 		}
 		errs = errors.Join(errs, err)
+	}
+	for some := range slices.Chunk(show, maxShown) {
+		errs = errors.Join(errs, m.Submit(ctx, 0, &ledger.Post{Positions: some}))
 	}
 	return errs
 }

@@ -520,7 +520,7 @@ func (f *forest) poll(c *costs, row []float64, vote func(vote)) error {
 				at = t.yes
 			}
 		}
-		if c.work -= int(t.to - t.from); c.work < 0 {
+		if c.work -= treeStep + int(t.to-t.from); c.work < 0 {
 			return errors.New("its trees are too large here")
 		}
 		for _, v := range f.votes[t.from:t.to] {

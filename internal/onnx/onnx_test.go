@@ -563,7 +563,7 @@ func TestTreesAreTrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := deep * many * treeStep
+	steps := (deep + 1) * many * treeStep // the leaf too
 	if _, err := p.steps[0](&costs{maxMade, steps}, in); err != nil {
 		t.Error(err)
 	}

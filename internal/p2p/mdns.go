@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/zeroconf/v2"
 	"github.com/multiformats/go-multiaddr"
@@ -145,12 +146,17 @@ func (h *Host) heard(texts []string) {
 	if err != nil {
 		return
 	}
+	for id, addrs := range peers {
+		if id != h.host.ID() && h.allow(PeerID(id.String())) {
+			h.isNear(id, addrs)
+		}
+	}
+}
+
+func (h *Host) isNear(id peer.ID, addrs []multiaddr.Multiaddr) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for id, addrs := range peers {
-		if id == h.host.ID() || !h.allow(PeerID(id.String())) || slices.EqualFunc(h.near[id], addrs, multiaddr.Multiaddr.Equal) {
-			continue
-		}
+	if !slices.EqualFunc(h.near[id], addrs, multiaddr.Multiaddr.Equal) {
 		h.near[id] = addrs
 		h.host.Peerstore().AddAddrs(id, addrs, peerstore.PermanentAddrTTL)
 		h.swarm.Backoff().Clear(id)

@@ -140,3 +140,43 @@ func TestOpenGraphRefuses(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What scikit-learn exports is served: a list of maps as the table that it is made from.
+func TestGraphOfScikitLearn(t *testing.T) {
+	text, err := os.ReadFile("../onnx/testdata/scikit-learn.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Models []struct {
+			Name  string
+			Model []byte
+		}
+	}
+	if err := json.Unmarshal(text, &golden); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, m := range golden.Models {
+		path := filepath.Join(dir, "m.onnx")
+		if err := os.WriteFile(path, m.Model, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		g, err := OpenGraph(path)
+		if err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+			continue
+		}
+		if m.Name != "logistic, zipped" {
+			continue
+		}
+		answer, err := g.Infer(t.Context(), Request{Task: Predict, Body: []byte(`{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]}`)}, nil)
+		var out infer
+		if err := errors.Join(err, json.Unmarshal(answer.Body, &out)); err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Outputs) != 2 || out.Outputs[0].Datatype != "INT64" || out.Outputs[1].Datatype != "FP32" || !reflect.DeepEqual(out.Outputs[1].Shape, []int{1, 2}) {
+			t.Errorf("%s", answer.Body)
+		}
+	}
+}

@@ -132,7 +132,8 @@ func (n *town) refuse() {
 	n.Logf("%-14s %-14s killed, started again, refused, %.1f s", "refuse", "site and seat", time.Since(begun).Seconds())
 }
 
-// kills is how many processes TestRandomKills kills: $CROFT_KILLS, or 30.
+// kills is how many processes TestRandomKills kills: $CROFT_KILLS, or 30. Some four
+// seconds go by for each: many want more than go test's own -timeout.
 func kills(t *testing.T) int {
 	text := cmp.Or(os.Getenv("CROFT_KILLS"), "30")
 	n, err := strconv.Atoi(text)
@@ -195,7 +196,12 @@ func TestRandomKills(t *testing.T) {
 		killer.Wait()
 	}
 	slices.Sort(delays)
-	at := func(p int) time.Duration { return delays[(len(delays)-1)*p/100].Round(time.Millisecond) }
+	at := func(p int) (d time.Duration) {
+		if len(delays) > 0 {
+			d = delays[(len(delays)-1)*p/100].Round(time.Millisecond)
+		}
+		return d
+	}
 	t.Logf("%d kills in %d studies, each with the same model; restart to the next height: p50 %v, p95 %v, max %v (of %d)", kills, studies, at(50), at(95), at(100), len(delays))
 	n.inventory()
 }

@@ -125,7 +125,10 @@ func shortDir(t *testing.T) string {
 // patient is a context that ends before the test binary's patience does, so that
 // what stalls is named. It outlives t.Context: nodes are ended kindly at the end.
 func patient(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
+	ctx, cancel := context.WithCancel(context.Background())
+	if end, bounded := t.Deadline(); bounded { // go test -timeout
+		ctx, cancel = context.WithDeadline(context.Background(), end.Add(-time.Minute))
+	}
 	t.Cleanup(cancel)
 	return ctx
 }
