@@ -252,6 +252,7 @@ func TestGuestByCommands(t *testing.T) {
 		says string
 	}{
 		{b, []string{"wallet", "send", "Clinic A", "--amount", "0.25", "--yes", "--number", "1"}, 1, "on the ledger already"},
+		{b, []string{"wallet", "send", "Clinic A", "--amount", "0.25", "--yes", "--number", "3"}, 2, "your next transfer has the number 2"},
 		{b, []string{"wallet", "send", "Clinic A", "--amount", "6", "--yes"}, 7, "Lab has 5 credits free, 6 are needed"},
 		{b, []string{"wallet", "send", "Clinic Z", "--amount", "1", "--yes"}, 3, "no member called Clinic Z"},
 		{b, []string{"wallet", "send", "Clinic A"}, 2, "names an amount"},

@@ -132,7 +132,7 @@ and the answer is JSON such as {"credits": 0.25}. The caller agrees to that, or 
 
 	"service.show.short": "show a service, and how programs call it",
 	"service.show.long": `Show tells what a service takes and gives, what it costs, where a call is answered, and
-prints programs that call it: curl, Python, JavaScript.`,
+prints programs that call it: curl, Python, JavaScript, and for models grpcurl.`,
 	"service.show.example":     `  croft service show heart`,
 	"service.show.title":       "{0}, by {1} ({2})",
 	"service.show.description": "  {0}",
@@ -296,14 +296,15 @@ whether it counts, give its number: it is never sent twice.`,
 	"wallet.send.ask":         "Send {0} of your {1} free {1|credit|credits} to {2}? [y/N]",
 	"wallet.send.done":        "✓ {0} {0|credit was|credits were} sent to {1}; {2} are free",
 	"wallet.send.counted":     "your transfer number {0} is on the ledger already; nothing is sent twice",
+	"wallet.send.early":       "your next transfer has the number {1}; {0} is not its turn",
 	"wallet.send.again":       "Whether it counts is not known yet. This says the same again, and never sends twice: croft wallet send {0} --amount {1} --number {2}",
 
 	"wallet.watch.short": "choose who objects for you while your node is off",
 	"wallet.watch.long": `When the other end of a channel asks the ledger to settle with an old number, your node shows the
 newer one, as long as it is on before the window ends. Watch hands what speaks for you to other
-members' nodes, now and every ten seconds: while yours is off, they show it.
+members' nodes, now, every ten seconds and when yours stops: while it is off, they show it.
 
-They see amounts and hashes, no request and no answer; and what they hold counts for you alone.
+They see amounts and hashes, no request and no answer, and can change nothing of what they hold.
 Choose members that are not at the other end of your channels. The names replace those before.`,
 	"wallet.watch.example":   `  croft wallet watch "Clinic A"`,
 	"wallet.watch.flag.none": "nobody watches any more",
@@ -323,7 +324,8 @@ majority of the members has cast the same vote: same member, same amount.`,
 	"wallet.mint.ask":         "Vote for {0} new {0|credit|credits} for {1}? [y/N]",
 	"wallet.mint.done":        "✓ {0} {0|credit was|credits were} issued to {1}",
 	"wallet.mint.waits":       "✓ Your vote for {0} {0|credit|credits} for {1} is cast; {2} still needed. The others say the same: croft wallet mint {3} --amount {0}",
-	"wallet.mint.asked":       "{0} new {0|credit|credits} for {1}, asked for by {2}: {3} of {4} votes. To agree: croft wallet mint {5} --amount {0}",
+	"wallet.mint.asked":       "{0} new {0|credit|credits} for {1}, asked for by {2}: {3} of {4} votes.",
+	"wallet.mint.agree":       "To agree: croft wallet mint {1} --amount {0}",
 
 	"wallet.burn.short": "vote to take credits back",
 	"wallet.burn.long": `Burn casts this member's vote that credits go from somebody's account, and from the network. They
@@ -335,7 +337,8 @@ aside in channels stays.`,
 	"wallet.burn.ask":         "Vote that {0} {0|credit|credits} of {1} {0|goes|go}? [y/N]",
 	"wallet.burn.done":        "✓ {0} {0|credit|credits} of {1} {0|is|are} gone",
 	"wallet.burn.waits":       "✓ Your vote that {0} {0|credit|credits} of {1} {0|goes|go} is cast; {2} still needed. The others say the same: croft wallet burn {3} --amount {0}",
-	"wallet.burn.asked":       "{0} {0|credit|credits} of {1} {0|is|are} to go, asked for by {2}: {3} of {4} votes. To agree: croft wallet burn {5} --amount {0}",
+	"wallet.burn.asked":       "{0} {0|credit|credits} of {1} {0|is|are} to go, asked for by {2}: {3} of {4} votes.",
+	"wallet.burn.agree":       "To agree: croft wallet burn {1} --amount {0}",
 
 	"wallet.several":     "several channels are called {0}",
 	"wallet.several.fix": "name the one you mean by its id: croft wallet show",

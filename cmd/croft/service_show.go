@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -74,7 +75,10 @@ func (c *cli) serviceShow(ctx context.Context, ref string) error {
 				fmt.Fprintln(w, say("service.show.output", t.Name, t.Datatype))
 			}
 		}
-		for _, language := range []string{"curl", "python", "javascript"} {
+		for _, language := range []string{"curl", "grpcurl", "python", "javascript"} {
+			if r.Snippets[language] == "" {
+				continue // gRPC is for models
+			}
 			fmt.Fprintf(w, "\n%s\n", say("service.show.snippet", language))
 			for line := range strings.Lines(r.Snippets[language]) {
 				fmt.Fprint(w, "  ", line)
@@ -144,7 +148,13 @@ func snippets(l market.Listing, name, base string) map[string]string {
 	}
 	body := example(l.Schema)
 	path := base + "/v2/models/" + url.PathEscape(name) + "/infer"
+	message, err := serve.GRPC(name, []byte(body))
+	if err != nil {
+		message = []byte("{}") // an example is always a request
+	}
 	return map[string]string{
+		"grpcurl": fmt.Sprintf("grpcurl -plaintext -H \"authorization: Bearer $CROFT_API_KEY\" \\\n  -d '%s' \\\n  %s inference.GRPCInferenceService/ModelInfer",
+			strings.ReplaceAll(string(message), "'", `'\''`), strings.TrimPrefix(base, "http://")),
 		"curl": fmt.Sprintf("curl '%s' -H \"Authorization: Bearer $CROFT_API_KEY\" \\\n  -H 'Content-Type: application/json' \\\n  -d '%s'", path, strings.ReplaceAll(body, "'", `'\''`)),
 		"python": fmt.Sprintf("import json, os, urllib.request\nbody = %s\nrequest = urllib.request.Request(\"%s\", json.dumps(body).encode(),\n  {\"Authorization\": \"Bearer \" + os.environ[\"CROFT_API_KEY\"], \"Content-Type\": \"application/json\"})\nprint(json.load(urllib.request.urlopen(request))[\"outputs\"])",
 			body, path),
@@ -164,7 +174,7 @@ func example(s *serve.Schema) string {
 		if t.Levels != nil {
 			row = append(row, t.Levels[0])
 		} else {
-			row = append(row, t.Low)
+			row = append(row, cmp.Or(t.Low, "0"))
 		}
 	}
 	body, err := serve.Rows(*s, header, [][]string{row})

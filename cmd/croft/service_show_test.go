@@ -21,10 +21,16 @@ func TestSnippetsRunNothing(t *testing.T) {
 	const evil = "a'$(echo ran)`echo ran`;&echo ran\"\\"
 	for _, task := range []string{serve.Chat, serve.Embed, serve.Predict} {
 		l := market.Listing{Service: croft.Service{Name: evil, Task: task}, ProviderName: "Ada"}
-		line := snippets(l, programName(api.Offered{Services: []market.Listing{l}}, l), "http://127.0.0.1:1")["curl"]
-		out, err := exec.CommandContext(t.Context(), sh, "-c", "curl() { printf '%s\\n' \"$@\"; }; "+line).CombinedOutput()
-		if err != nil || strings.Contains("\n"+string(out), "\nran") || !strings.Contains(string(out), "echo") {
-			t.Errorf("%s: %v\n%s\n%s", task, err, line, out)
+		lines := snippets(l, programName(api.Offered{Services: []market.Listing{l}}, l), "http://127.0.0.1:1")
+		for _, program := range []string{"curl", "grpcurl"} {
+			line := lines[program]
+			if line == "" && task != serve.Predict {
+				continue
+			}
+			out, err := exec.CommandContext(t.Context(), sh, "-c", program+"() { printf '%s\\n' \"$@\"; }; "+line).CombinedOutput()
+			if err != nil || strings.Contains("\n"+string(out), "\nran") || !strings.Contains(string(out), "echo") {
+				t.Errorf("%s: %v\n%s\n%s", task, err, line, out)
+			}
 		}
 	}
 	one, two := market.Listing{Service: croft.Service{Name: "echo"}, ProviderName: "Ada"}, market.Listing{Service: croft.Service{Name: "echo"}, ProviderName: "Ben", ID: croft.ServiceID{1}}

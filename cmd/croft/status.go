@@ -21,6 +21,7 @@ type statusResult struct {
 	api.Status
 	Nodes      []api.Peer        `json:"peers"`
 	Checkpoint *audit.Checkpoint `json:"checkpoint,omitempty"` // for another member to compare; none before the first block
+	Voter      bool              `json:"voter"`                // this node's owner has a vote: it is neither a guest nor revoked
 	Supply     []api.Supply      `json:"supply"`               // what is asked about credits
 	Stop       []api.Party       `json:"stop"`                 // who wants the emergency stop
 	Resume     []api.Party       `json:"resume"`               // who wants it to end
@@ -48,7 +49,7 @@ func (c *cli) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := statusResult{Status: s, Nodes: peers, Supply: council.Supply, Stop: council.Stop, Resume: council.Resume}
+	r := statusResult{Status: s, Nodes: peers, Voter: council.Voter, Supply: council.Supply, Stop: council.Stop, Resume: council.Resume}
 	if s.Height > 0 {
 		r.Checkpoint = &audit.Checkpoint{Network: croft.NetworkID(g.Hash()), Height: s.Height, AppHash: s.AppHash}
 	}
@@ -121,6 +122,7 @@ func (r statusResult) ledger() string {
 func (c *cli) waits(r statusResult, needed int) (lines []string) {
 	self := r.Member.ID
 	switch {
+	case !r.Voter:
 	case !r.Stopped && len(r.Stop) > 0 && !votes(r.Stop, self):
 		lines = append(lines, c.here("status.stop", names(r.Stop), len(r.Stop), needed))
 	case r.Stopped && !votes(r.Resume, self):
@@ -130,8 +132,8 @@ func (c *cli) waits(r statusResult, needed int) (lines []string) {
 		lines = append(lines, c.here("status.newcomer", name))
 	}
 	for _, q := range r.Supply {
-		if !votes(q.Yes, self) {
-			lines = append(lines, c.onSupply(q, needed))
+		if r.Voter && !votes(q.Yes, self) {
+			lines = append(lines, c.onSupply(q, needed, true))
 		}
 	}
 	for _, st := range r.Waiting {

@@ -82,13 +82,17 @@ func (c *cli) voteOnSupply(ctx context.Context, key string, action ledger.Action
 	})
 }
 
-// onSupply says what is asked about credits, and how to agree.
-func (c *cli) onSupply(q api.Supply, needed int) string {
-	key := "wallet.mint.asked"
+// onSupply says what is asked about credits, and, to who has a vote, how to agree.
+func (c *cli) onSupply(q api.Supply, needed int, voter bool) string {
+	key := "wallet.mint."
 	if q.Burn {
-		key = "wallet.burn.asked"
+		key = "wallet.burn."
 	}
-	return c.here(key, q.Amount, q.Account.Name, names(q.Yes), len(q.Yes), needed, api.Quote(q.Account.Name))
+	text := say(key+"asked", q.Amount, q.Account.Name, names(q.Yes), len(q.Yes), needed)
+	if voter {
+		text += " " + c.here(key+"agree", q.Amount, api.Quote(q.Account.Name))
+	}
+	return text
 }
 
 // somebody returns the member or guest that a person means.

@@ -66,8 +66,11 @@ func (c *cli) walletSend(ctx context.Context, o walletSendOptions) error {
 		return croft.E(croft.ErrTxCredits, wallet.Self.Name, wallet.Free, amount)
 	}
 	number := cmp.Or(o.number, wallet.Next)
-	if number < wallet.Next {
+	switch {
+	case number < wallet.Next:
 		return croft.E(croft.ErrConflict, say("wallet.send.counted", number), "croft wallet show")
+	case number > wallet.Next: // nor this: it would be refused now, and anybody could show it when its number has come
+		return croft.E(croft.ErrUsage, say("wallet.send.early", number, wallet.Next), say("wallet.send.fix"))
 	}
 	yes, err := c.confirm(ctx, "wallet.send.ask", amount, wallet.Free, who.Name)
 	if err != nil {

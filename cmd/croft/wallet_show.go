@@ -75,7 +75,7 @@ func (c *cli) walletShow(ctx context.Context) error {
 			fmt.Fprintln(w, say("wallet.show.watching", count(r.Watching, "channel", "channels")))
 		}
 		for _, q := range council.Supply {
-			fmt.Fprintln(w, c.onSupply(q, council.Needed))
+			fmt.Fprintln(w, c.onSupply(q, council.Needed, council.Voter))
 		}
 	})
 }

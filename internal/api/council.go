@@ -15,6 +15,7 @@ import (
 type Council struct {
 	Next         uint64          `json:"next"`   // the number of this member's next vote
 	Needed       int             `json:"needed"` // votes that decide a question
+	Voter        bool            `json:"voter"`  // this node's owner has one: guests and who was revoked do not
 	Node         croft.PublicKey `json:"node"`   // this node's key: an invite names it
 	Addrs        []string        `json:"addrs"`  // where others reach this node
 	Applications []Application   `json:"applications"`
@@ -91,7 +92,7 @@ func (s Services) council(r *http.Request) (Council, error) {
 			out.Needed++
 		}
 	}
-	out.Needed = ledger.Majority(out.Needed)
+	out.Needed, out.Voter = ledger.Majority(out.Needed), voters[s.Self]
 	var unread error // the first ballot that could not be read
 	yes := func(v ledger.Vote) []Party {
 		ballot, _, err := record[ledger.Ballot](ctx, s, ledger.BallotKey(v))

@@ -93,7 +93,7 @@ func (s Services) status(r *http.Request) (Status, error) {
 		return Status{}, err
 	}
 	for _, a := range council.Applications {
-		if a.Standing == ledger.Pending.String() && !slices.Contains(a.Yes, out.Member) {
+		if council.Voter && a.Standing == ledger.Pending.String() && !slices.Contains(a.Yes, out.Member) {
 			out.Newcomers = append(out.Newcomers, a.Newcomer.Name)
 		}
 	}

@@ -179,7 +179,9 @@ func TestHostileParquet(t *testing.T) {
 		says  string
 	}
 	cases := map[string]hostile{
-		"zstd, honest size":         {chunkOf{codec: 6, data: packed(maxPage+1, z.Bytes())}, 2, "a page has more than 67108864 bytes"},
+		"zstd, honest size": {chunkOf{codec: 6, data: packed(maxPage+1, z.Bytes())}, 2, "a page has more than 67108864 bytes"},
+		// A frame with a window of 1 KB says that it is 4 GB long, and has an empty block.
+		"zstd, huge size":           {chunkOf{codec: 6, data: packed(16, []byte{0x28, 0xb5, 0x2f, 0xfd, 0xc0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0})}, 2, "a page does not have the length"},
 		"zstd, wrong size":          {chunkOf{codec: 6, data: packed(16, z.Bytes())}, 2, "a page does not have the length"},
 		"zstd without a size":       {chunkOf{codec: 6, data: packed(1<<20, zNoSize.Bytes())}, 2, "a page does not have the length"},
 		"gzip":                      {chunkOf{codec: 2, data: packed(1<<20, gz.Bytes())}, 2, "a page does not have the length"},

@@ -107,6 +107,21 @@ func TestQuotesAreHeldTo(t *testing.T) {
 	})
 }
 
+// A provider that quotes nothing, and then wants to be paid all the same, is asked once.
+func TestNothingQuotedIsNothingOwed(t *testing.T) {
+	w := quoted(t, 5*croft.Credit)
+	asked := 0
+	w.caller.market.Peers = bargainer{w.caller, func(a *ask) {
+		if asked++; asked == 3 {
+			w.off(w.provider)
+		}
+		a.Quote = nil
+	}, nil}
+	if _, _, err := w.call(""); !errors.Is(err, croft.ErrNoChannel) || asked != 1 {
+		t.Fatalf("asked %d times: %v", asked, err)
+	}
+}
+
 // bargainer changes what passes between quote and call.
 type bargainer struct {
 	*person

@@ -231,6 +231,135 @@ func TestWhatAWatcherHolds(t *testing.T) {
 	}
 }
 
+// One channel that a watcher does not hold keeps it from holding none of the others, in
+// the same message or after it.
+func TestOneRefusedIsOneNotWatched(t *testing.T) {
+	w := newWorld(t, price)
+	for n := range croft.Credits(maxShown + 1) {
+		w.open(10*croft.Credit + n) // of two alike there would be one
+	}
+	for range maxShown + 1 { // each is paid from the channel with the most left
+		if _, _, err := w.call("a call"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.provider.market.Peers = spoiler{w.provider}
+	if err := w.provider.market.WatchedBy(t.Context(), []croft.MemberID{w.people[2].id}); err != nil {
+		t.Fatal(err)
+	}
+	if _, n := w.people[2].market.Watchers(); n != maxShown {
+		t.Errorf("%d of %d are held", n, maxShown)
+	}
+	if by, _ := w.provider.market.Watchers(); !by[0].Told.IsZero() {
+		t.Error("it is said to have everything")
+	}
+}
+
+// spoiler makes the first position of a full message one of no channel.
+type spoiler struct{ *person }
+
+func (s spoiler) Ask(ctx context.Context, to croft.MemberID, request []byte, part func([]byte) error) ([]byte, error) {
+	var q ask
+	if err := croft.Decode(request, &q); err != nil {
+		return nil, err
+	}
+	if len(q.Shown) == maxShown {
+		q.Shown[0].Channel[0]++
+	}
+	return s.person.Ask(ctx, to, croft.Encode(q), part)
+}
+
+// What a watcher shows in one transaction is small enough for the ledger, whatever it is.
+func TestWhatIsShownFits(t *testing.T) {
+	const most = croft.Credits(1<<64 - 1)
+	at := ledger.Position{Voucher: &croft.SignedVoucher{Voucher: croft.Voucher{Number: 1<<64 - 1, Price: most, Owed: most}},
+		Receipt: &croft.SignedReceipt{Receipt: croft.Receipt{Number: 1<<64 - 1, Request: croft.Hash{1}, Result: croft.Hash{1}, Outcome: 255,
+			Meter: croft.Meter{Input: 1<<64 - 1, Output: 1<<64 - 1, Micros: 1<<64 - 1}, Price: most, Credited: most}}}
+	w := newWorld(t, price)
+	raw := ledger.Seal(w.genesis.Scope(), w.caller.id, 0, &ledger.Post{Positions: slices.Repeat([]ledger.Position{at}, maxShown)}, w.caller.sign)
+	if _, _, err := ledger.Parse(raw); err != nil {
+		t.Errorf("%d bytes: %v", len(raw), err)
+	}
+}
+
+// A node that ends tells its watchers what happened since it last did.
+func TestLastTelling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, price)
+		id := w.open(10 * croft.Credit)
+		provider, watcher := w.provider.market, w.people[2]
+		if err := provider.WatchedBy(t.Context(), []croft.MemberID{watcher.id}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- provider.Run(ctx) }()
+		synctest.Wait()
+		if _, _, err := w.call("a call"); err != nil {
+			t.Fatal(err)
+		}
+		end()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if at := watcher.market.watching.held[id]; shownBy(at).owed != croft.Credit {
+			t.Errorf("%+v", shownBy(at))
+		}
+	})
+}
+
+// A channel goes on when a chain succeeds another: what was signed on the one before is
+// shown, handed over and gone on from; no call is paid with it.
+func TestChannelsGoOnOnTheNextChain(t *testing.T) {
+	w := newWorld(t, price)
+	id := w.open(10 * croft.Credit)
+	if _, _, err := w.call("a call"); err != nil {
+		t.Fatal(err)
+	}
+	old := w.genesis.Scope()
+	for _, p := range w.people {
+		if err := p.market.save(); err != nil {
+			t.Fatal(err)
+		}
+		p.start()
+		p.market.Scope.Chain, p.market.Ledger = "next", succeeded{&p.reads, old.Chain}
+	}
+	w.look()
+	watcher := w.people[2]
+	if err := w.provider.market.WatchedBy(t.Context(), []croft.MemberID{watcher.id}); err != nil {
+		t.Fatal(err)
+	}
+	if at := watcher.market.watching.held[id]; shownBy(at).owed != croft.Credit {
+		t.Errorf("%+v", at)
+	}
+	if _, _, err := w.call("another"); err != nil {
+		t.Fatal(err)
+	}
+	if b := w.caller.market.Balances()[0]; b.Bought != 2*croft.Credit || b.Lost > 0 {
+		t.Errorf("%+v", b)
+	}
+	w.caller.market.Scope = old
+	if _, _, err := w.call("an old promise"); !errors.Is(err, croft.ErrVoucher) {
+		t.Error(err)
+	}
+}
+
+// succeeded is the ledger of a chain that continues another.
+type succeeded struct {
+	*reads
+	before string
+}
+
+func (s succeeded) Read(ctx context.Context, key string) ([]byte, error) {
+	raw, err := s.reads.Read(ctx, key)
+	if key != ledger.NetworkKey || err != nil {
+		return raw, err
+	}
+	n, _, err := ledger.Decode[ledger.Network](raw)
+	n.Before = append(n.Before, s.before)
+	return append(raw[:1:1], croft.Encode(n)...), err
+}
+
 // counter counts what a node asks of others.
 type counter struct {
 	*person

@@ -14,7 +14,7 @@ import (
 const (
 	maxTreeNodes = 1 << 20 // of an ensemble
 	maxClasses   = 1 << 12
-	treeStep     = 8 // multiplications that a step through a tree takes as long as
+	treeStep     = 8 // multiplications that a step through a tree, or a tree of none, takes as long as
 )
 
 // rows is a table of numbers to compute with.

@@ -570,6 +570,16 @@ func TestTreesAreTrees(t *testing.T) {
 	if _, err := p.steps[0](&costs{maxMade, steps - 1}, in); err == nil || !strings.Contains(err.Error(), "too large here") {
 		t.Errorf("a long walk: %v", err)
 	}
+	// As many trees, each one leaf that votes for nothing.
+	modes = slices.Repeat([]string{"LEAF"}, len(ids))
+	p, err = load("TreeEnsembleRegressor", []Attr{{"nodes_treeids", ids}, {"nodes_nodeids", zeros}, {"nodes_featureids", zeros}, {"nodes_values", make([]float32, len(ids))},
+		{"nodes_modes", modes}, {"nodes_truenodeids", zeros}, {"nodes_falsenodeids", zeros}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.steps[0](&costs{maxMade, len(ids)*many*treeStep - 1}, in); err == nil || !strings.Contains(err.Error(), "too large here") {
+		t.Errorf("many empty trees: %v", err)
+	}
 }
 
 // Whatever the bytes, reading them ends, and what was read runs or says why not.

@@ -67,21 +67,13 @@ func writeAnswer(a infer, raw bool) (*oip.ModelInferResponse, error) {
 	out := &oip.ModelInferResponse{ModelName: a.ModelName, ModelVersion: a.ModelVersion, Id: a.ID}
 	for _, v := range a.Outputs {
 		t := &oip.ModelInferResponse_InferOutputTensor{Name: v.Name, Datatype: v.Datatype, Shape: shape64(v.Shape)}
-		n, fits := size(v.Shape, MaxBody/2) // each is a digit and a comma
-		if !fits {
-			return nil, croft.E(croft.ErrEngineFailed, a.ModelName, fmt.Sprintf("the shape %v of an output is none", v.Shape))
-		}
-		cells, err := texts(v, n, len(v.Shape))
-		if err != nil {
-			return nil, croft.E(croft.ErrEngineFailed, a.ModelName, "an output is not one")
-		}
 		width := typedWidth(v.Datatype)
 		if raw {
 			width = widths[v.Datatype]
 		}
-		contents, err := fromTexts(v.Datatype, width, cells)
+		n, contents, err := fromJSON(v, width)
 		if err != nil {
-			return nil, croft.E(croft.ErrEngineFailed, a.ModelName, "an output is not what its datatype says")
+			return nil, croft.E(croft.ErrEngineFailed, a.ModelName, "an output is not what its shape and datatype say")
 		}
 		if raw {
 			out.RawOutputContents = append(out.RawOutputContents, contents)
@@ -91,6 +83,25 @@ func writeAnswer(a infer, raw bool) (*oip.ModelInferResponse, error) {
 		out.Outputs = append(out.Outputs, t)
 	}
 	return out, nil
+}
+
+// GRPC makes of the body of a request to a model the message of gRPC that says the same,
+// in the JSON that grpcurl reads. It fails with croft.ErrRequest.
+func GRPC(model string, body []byte) ([]byte, error) {
+	var in infer
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, croft.E(croft.ErrRequest, err)
+	}
+	out := &oip.ModelInferRequest{ModelName: model}
+	for _, v := range in.Inputs {
+		n, contents, err := fromJSON(v, typedWidth(v.Datatype))
+		if err != nil {
+			return nil, croft.E(croft.ErrRequest, err)
+		}
+		out.Inputs = append(out.Inputs, &oip.ModelInferRequest_InferInputTensor{Name: v.Name, Datatype: v.Datatype, Shape: shape64(v.Shape),
+			Contents: unpacked(v.Datatype, n, contents)})
+	}
+	return json.Marshal(out)
 }
 
 // toJSON returns contents of so many bytes an element as a list of JSON, of at most so
@@ -157,7 +168,20 @@ func toJSON(v values, width int, contents []byte, most int) (json.RawMessage, er
 	return append(out, ']'), nil
 }
 
-// fromTexts is the way back: contents of elements as function texts returns them.
+// fromJSON is the way back: n elements, and their contents.
+func fromJSON(v values, width int) (n int, contents []byte, err error) {
+	n, fits := size(v.Shape, MaxBody/2) // each is a digit and a comma
+	if !fits {
+		return 0, nil, croft.E(croft.ErrRequest, fmt.Sprintf("the shape %v is none", v.Shape))
+	}
+	cells, err := texts(v, n, len(v.Shape))
+	if err == nil {
+		contents, err = fromTexts(v.Datatype, width, cells)
+	}
+	return n, contents, err
+}
+
+// fromTexts does so of elements as function texts returns them.
 func fromTexts(datatype string, width int, cells []string) (out []byte, err error) {
 	if datatype != "BYTES" {
 		out = make([]byte, 0, width*len(cells))

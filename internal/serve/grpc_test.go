@@ -24,6 +24,7 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip" // what the server does not take
 	rpcmeta "google.golang.org/grpc/metadata"
 	rpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"croft"
@@ -252,6 +253,26 @@ func TestOnlyGRPC(t *testing.T) {
 		if a, err := http.DefaultClient.Do(r); err != nil || a.StatusCode != http.StatusUnsupportedMediaType {
 			t.Error(kind, a, err)
 		}
+	}
+}
+
+// What service show gives to grpcurl says what it gives to curl.
+func TestGRPCOfAnExample(t *testing.T) {
+	const body = `{"inputs":[{"name":"age","shape":[1],"datatype":"FP64","data":[50.5]},{"name":"sex","shape":[1],"datatype":"BYTES","data":["f'\""]},{"name":"n","shape":[2],"datatype":"INT64","data":[-1,9007199254740993]},{"name":"on","shape":[1],"datatype":"BOOL","data":[true]}]}`
+	raw, err := GRPC("a'\"", []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m oip.ModelInferRequest
+	if err := protojson.Unmarshal(raw, &m); err != nil {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	in, err := readRequest(&m)
+	if again, _ := json.Marshal(in); err != nil || string(again) != body || m.ModelName != "a'\"" {
+		t.Errorf("%s, %v", again, err)
+	}
+	if _, err := GRPC("m", []byte(`{"inputs":[{"name":"x","shape":[2],"datatype":"FP64","data":[1]}]}`)); !errors.Is(err, croft.ErrRequest) {
+		t.Error(err)
 	}
 }
 
