@@ -278,6 +278,23 @@ func TestGuestByCommands(t *testing.T) {
 	}
 }
 
+// Who has no vote is not told that one waits for it; what is asked about credits it may
+// read all the same.
+func TestOnlyVotersAreAskedToVote(t *testing.T) {
+	r := statusResult{Supply: []api.Supply{{Account: api.Party{Name: "Lab"}, Amount: croft.Credit}}, Stop: []api.Party{{Name: "Clinic A"}}}
+	c := new(cli)
+	if lines := c.waits(r, 2); lines != nil {
+		t.Errorf("a guest is told %q", lines)
+	}
+	if line := c.onSupply(r.Supply[0], 2, false); strings.Contains(line, "To agree") || !strings.Contains(line, "1 new credit for Lab") {
+		t.Error(line)
+	}
+	r.Voter, r.Member.ID = true, croft.MemberID{1}
+	if lines := strings.Join(c.waits(r, 2), "\n"); !strings.Contains(lines, "network stop") || !strings.Contains(lines, "wallet mint Lab --amount 1") {
+		t.Error(lines)
+	}
+}
+
 // Members join and meet over IPv6 where there is nothing else.
 func TestIPv6Alone(t *testing.T) {
 	t.Parallel()

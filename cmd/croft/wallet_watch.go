@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +51,9 @@ func (c *cli) walletWatch(ctx context.Context, refs []string, none bool) error {
 		if who.ID == wallet.Self.ID {
 			return croft.E(croft.ErrUsage, say("wallet.watch.self"), say("wallet.watch.fix"))
 		}
-		ids = append(ids, who.ID)
+		if !slices.Contains(ids, who.ID) {
+			ids = append(ids, who.ID)
+		}
 	}
 	if err := client.SetWatchers(ctx, ids); err != nil {
 		return err

@@ -112,7 +112,7 @@ func (describe) fits(p *Plan, rows Rows) error {
 func (describe) layout(p *Plan, s State, _ int) tensor.Layout {
 	rows := float64(max(s.Rows, 1))
 	exact := func(name string, n int, bound, row float64) tensor.Layout {
-		return tensor.Layout{{Name: name, Len: n, Exp: exponent(bound), Row: row, Limbs: 2}}
+		return tensor.Layout{{Name: name, Len: n, Exp: exponent(bound), Row: row, Limbs: 3}}
 	}
 	column, feature := math.Sqrt(float64(len(p.columns))), math.Sqrt(float64(len(p.model.Features)))
 	switch s.Word {

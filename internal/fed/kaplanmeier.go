@@ -91,9 +91,9 @@ func (kaplanMeier) layout(p *Plan, s State, _ int) tensor.Layout {
 	}
 	exp, k := exponent(float64(max(s.Rows, 1))), p.groups()
 	return tensor.Layout{
-		{Name: "events by time", Len: k * p.cells(), Exp: exp, Row: 1, Limbs: 2}, {Name: "censored by time", Len: k * p.cells(), Exp: exp, Row: 1, Limbs: 2},
-		{Name: "rows", Len: k, Exp: exp, Row: 1, Limbs: 2}, {Name: "observed and expected", Len: 2 * k, Exp: exp + 1, Row: 2, Limbs: 2},
-		{Name: "covariance", Len: k * (k + 1) / 2, Exp: exp, Row: 1, Limbs: 2},
+		{Name: "events by time", Len: k * p.cells(), Exp: exp, Row: 1, Limbs: 3}, {Name: "censored by time", Len: k * p.cells(), Exp: exp, Row: 1, Limbs: 3},
+		{Name: "rows", Len: k, Exp: exp, Row: 1, Limbs: 3}, {Name: "observed and expected", Len: 2 * k, Exp: exp + 1, Row: 2, Limbs: 3},
+		{Name: "covariance", Len: k * (k + 1) / 2, Exp: exp, Row: 1, Limbs: 3},
 	}
 }
 

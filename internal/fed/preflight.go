@@ -40,7 +40,7 @@ func (preflight) layout(p *Plan, s State, _ int) tensor.Layout {
 		return countLayout(s)
 	}
 	row := float64(2 * math.Sqrt(float64(len(p.model.Columns()))))
-	return tensor.Layout{{Name: "tally", Len: int(p.model.Cells), Exp: exponent(float64(float64(max(s.Rows, 1)) * row)), Row: row, Limbs: 2}}
+	return tensor.Layout{{Name: "tally", Len: int(p.model.Cells), Exp: exponent(float64(float64(max(s.Rows, 1)) * row)), Row: row, Limbs: 3}}
 }
 
 func (preflight) compute(_ *Plan, s State, _, _ int, train, _ Rows) []float64 {

@@ -138,7 +138,7 @@ func (g regression) layout(p *Plan, s State, sites int) tensor.Layout {
 	k, d := p.standardises(), p.params()
 	var l tensor.Layout
 	exact := func(name string, length int, bound, row float64) {
-		l = append(l, tensor.Block{Name: name, Len: length, Exp: exponent(bound), Row: row, Limbs: 2})
+		l = append(l, tensor.Block{Name: name, Len: length, Exp: exponent(bound), Row: row, Limbs: 3})
 	}
 	weight := 1.0
 	if p.model.Weight != "" {
@@ -214,7 +214,7 @@ func countLayout(s State) tensor.Layout {
 	if s.Rows > 0 {
 		most = min(most, float64(s.Rows))
 	}
-	return tensor.Layout{{Name: "count", Len: 4, Exp: exponent(float64(2 * most)), Row: 2, Limbs: 2}}
+	return tensor.Layout{{Name: "count", Len: 4, Exp: exponent(float64(2 * most)), Row: 2, Limbs: 3}}
 }
 
 // extras are the blocks that go with the scores: those of the likelihood, and of

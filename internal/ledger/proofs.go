@@ -102,7 +102,7 @@ func (r Round) key() croft.Hash {
 
 // maxBound is that of every vector (tensor.NormBits), maxRows that of a network's rows.
 const (
-	maxBound = 1 << 31
+	maxBound = 1 << 26
 	maxRows  = 1 << 21
 )
 

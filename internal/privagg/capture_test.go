@@ -35,7 +35,10 @@ func forms(secret []byte) map[string][]byte {
 
 // formsOfInt adds the encodings of a number; formsOfFloat those of a cell.
 func formsOfInt(v int64) map[string][]byte {
-	out := map[string][]byte{"decimal": strconv.AppendInt(nil, v, 10)}
+	out := map[string][]byte{}
+	if text := strconv.AppendInt(nil, v, 10); len(text) > 5 { // shorter ones stand anywhere by chance
+		out["decimal"] = text
+	}
 	for name, word := range map[string]uint64{"int": uint64(v), "residue": vdaf.Residue(v)} {
 		for k, f := range forms(binary.LittleEndian.AppendUint64(nil, word)) {
 			out[name+" LE "+k] = f
@@ -75,7 +78,7 @@ func found(secrets map[string]map[string][]byte, captured ...[]byte) (names []st
 func TestCapturedBytesHoldNoCellLimbOrSeed(t *testing.T) {
 	p, _ := Majority(5)
 	n := newNetwork(p, 3, 1, 20)
-	layout := tensor.Layout{{Name: "grams", Len: 4, Exp: 12, Limbs: 2}}
+	layout := tensor.Layout{{Name: "grams", Len: 4, Exp: 12, Limbs: 3}}
 	n.context.Length = uint32(layout.Elems())
 	n.vectors, n.sum = nil, nil
 	secrets := map[string]map[string][]byte{}

@@ -50,7 +50,7 @@ func readGolden(t *testing.T, name string) []byte {
 func TestGoldenMessages(t *testing.T) {
 	p, _ := Majority(4)
 	n := newNetwork(p, 1, 5, 1)
-	n.vectors[0] = []int64{0, 1, -1, 1 << 30, -1 << 30}
+	n.vectors[0] = []int64{0, 1, -1, 1 << 25, -1 << 25}
 	r, in := n.deal(t, 0)
 	golden(t, "head", r.Head)
 	golden(t, "blob", r.Blob)

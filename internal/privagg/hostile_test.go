@@ -355,11 +355,11 @@ func TestDealRefuses(t *testing.T) {
 		"long":          {Context{Profile: n.profile, Length: MaxLength + 1}, nil, pipes, croft.ErrShape},
 		"profile":       {Context{Profile: Profile{5, 4}, Length: 2}, []int64{1, 2}, pipes, croft.ErrProfile},
 		"no profile":    {Context{Length: 2}, []int64{1, 2}, pipes, croft.ErrProfile},
-		"value":         {good, []int64{0, 1 << 31}, pipes, croft.ErrOverflow},
-		"negative":      {good, []int64{-1 << 31, 0}, pipes, croft.ErrOverflow},
+		"value":         {good, []int64{0, 1 << 26}, pipes, croft.ErrOverflow},
+		"negative":      {good, []int64{-1 << 26, 0}, pipes, croft.ErrOverflow},
 		"smallest":      {good, []int64{-1 << 63, 0}, pipes, croft.ErrOverflow},
-		"norm":          {good, []int64{1<<31 - 1, 1 << 17}, pipes, croft.ErrOverflow},
-		"just in bound": {good, []int64{1<<31 - 1, 1<<16 - 1}, pipes, 0},
+		"norm":          {good, []int64{1<<26 - 1, 1 << 14}, pipes, croft.ErrOverflow},
+		"just in bound": {good, []int64{1<<26 - 1, 1 << 13}, pipes, 0},
 	} {
 		_, err := Deal(c.context, c.vector, c.pipes, n.rand, vdaf.Serial)
 		if c.code == 0 && err != nil || c.code != 0 && !errors.Is(err, c.code) {
@@ -424,14 +424,14 @@ func TestOpenRefuses(t *testing.T) {
 		"minus sites":   {p, -1, shares, croft.ErrShape},
 		"length":        {p, 1, [][]uint64{shares[0], shares[1][1:], shares[2], nil, nil}, croft.ErrShape},
 		"none":          {p, 1, make([][]uint64, 5), croft.ErrTooFewShares},
-		"out of bounds": {p, 1, [][]uint64{{1 << 31}, {1 << 31}, {1 << 31}, {1 << 31}, nil}, croft.ErrSumBound},
-		"negative":      {p, 1, [][]uint64{{vdaf.Modulus - 1<<31}, {vdaf.Modulus - 1<<31}, {vdaf.Modulus - 1<<31}, nil, nil}, croft.ErrSumBound},
+		"out of bounds": {p, 1, [][]uint64{{1 << 26}, {1 << 26}, {1 << 26}, {1 << 26}, nil}, croft.ErrSumBound},
+		"negative":      {p, 1, [][]uint64{{vdaf.Modulus - 1<<26}, {vdaf.Modulus - 1<<26}, {vdaf.Modulus - 1<<26}, nil, nil}, croft.ErrSumBound},
 	} {
 		if _, err := Open(c.profile, c.sites, c.shares); !errors.Is(err, c.code) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if o, err := Open(p, 1, [][]uint64{{vdaf.Modulus - 1<<31 + 1}, {vdaf.Modulus - 1<<31 + 1}, {vdaf.Modulus - 1<<31 + 1}, nil, nil}); err != nil || o.Sum[0] != -1<<31+1 {
+	if o, err := Open(p, 1, [][]uint64{{vdaf.Modulus - 1<<26 + 1}, {vdaf.Modulus - 1<<26 + 1}, {vdaf.Modulus - 1<<26 + 1}, nil, nil}); err != nil || o.Sum[0] != -1<<26+1 {
 		t.Errorf("the smallest sum: %v, %v", o, err)
 	}
 	if _, err := Aggregate(); !errors.Is(err, croft.ErrShape) {

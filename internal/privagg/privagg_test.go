@@ -80,7 +80,7 @@ func newNetwork(p Profile, sites, length int, seed uint64) *network {
 	for range sites {
 		v := make([]int64, length)
 		for k := range v {
-			v[k] = r.Int64N(1<<28) - 1<<27 // up to 20 of them stay below the norm bound
+			v[k] = r.Int64N(1<<24) - 1<<23 // up to 20 of them stay below the norm bound
 			n.sum[k] += v[k]
 		}
 		n.vectors = append(n.vectors, v)

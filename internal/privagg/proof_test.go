@@ -318,7 +318,7 @@ func TestUploadIsLittleMoreThanTheVector(t *testing.T) {
 		for seat := range p.Seats {
 			head += nodeSize * len(p.tops(seat))
 		}
-		for _, bits := range []int{8, 20, 31} {
+		for _, bits := range []int{8, 20, 26} {
 			c := Context{Profile: p, Length: d, Bound: 1 << bits}
 			blob, err := c.BlobSize()
 			if err != nil {

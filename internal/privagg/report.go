@@ -32,7 +32,7 @@ type Context struct {
 	Site    croft.MemberID `cbor:"7,keyasint"` // whose report it is; zero for a share of the sum
 	Set     croft.Hash     `cbor:"8,keyasint"` // of the accepted set, for a share of the sum; zero for a report
 	// Bound of the vector's Euclidean norm, which the report proves. Zero: no proof,
-	// and the site's word that it is below 2^31.
+	// and the site's word that it is below 2^26.
 	Bound uint64 `cbor:"9,keyasint,omitempty"`
 	Gates *Gates `cbor:"10,keyasint,omitempty"` // bounds of products, proved too; nil: none. They need a Bound
 }
@@ -93,7 +93,7 @@ type wireHead struct {
 // a proof.
 //
 // It refuses a vector that is not of c.Length elements (ErrShape), and one whose
-// Euclidean norm is not below 2^31 (ErrOverflow): sums of such vectors cannot wrap
+// Euclidean norm is not below 2^26 (ErrOverflow): sums of such vectors cannot wrap
 // around the field.
 func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader, run vdaf.Workers) (*Report, error) {
 	if err := c.check(); err != nil {

@@ -92,7 +92,7 @@ func shareBinding(c Context, seat int) []byte {
 	return croft.Encode(binding{Label: "share", Context: croft.HashOf(c), From: uint8(seat)})
 }
 
-// maxSites bounds the reports in a sum: maxSites·2^31 is far below p/2, so no sum
+// maxSites bounds the reports in a sum: maxSites·2^26 is far below p/2, so no sum
 // of vectors within the norm bound wraps around the field.
 const maxSites = 1 << 20
 

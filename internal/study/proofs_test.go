@@ -38,8 +38,8 @@ func TestBounds(t *testing.T) {
 	sites := []croft.MemberID{{1}, {2}, {3}}
 	for _, l := range []tensor.Layout{
 		{{Name: "counts", Len: 4, Exp: 12, Row: 2, Limbs: 1}},
-		{{Name: "counts", Len: 4, Exp: 12, Row: 2, Limbs: 2}},
-		{{Name: "a", Len: 40, Exp: 20, Row: 0.25, Limbs: 2}, {Name: "b", Len: 1000, Exp: -3, Limbs: 2}},
+		{{Name: "counts", Len: 4, Exp: 12, Row: 2, Limbs: 3}},
+		{{Name: "a", Len: 40, Exp: 20, Row: 0.25, Limbs: 3}, {Name: "b", Len: 1000, Exp: -3, Limbs: 2}},
 	} {
 		got := boundsOf(l, st, sites)
 		for i, b := range got {
@@ -636,7 +636,7 @@ func TestReportSize(t *testing.T) {
 		for _, length := range []uint32{250, 2*496 + saltLen, 2000} {
 			a, b := size(length, 1<<20, later), size(length, 1<<tensor.NormBits, later)
 			most := size(length, 1<<tensor.NormBits, first)
-			t.Logf("%d seats, threshold %d, %d elements: %d bytes with a bound of 2^20, %d with 2^31, %d the first time, %d without a proof", p.Seats, p.Threshold, length, a, b, most, size(length, 0, later))
+			t.Logf("%d seats, threshold %d, %d elements: %d bytes with a bound of 2^20, %d with 2^26, %d the first time, %d without a proof", p.Seats, p.Threshold, length, a, b, most, size(length, 0, later))
 			if b > 45_000 || most > 45_000 && p.Seats < 9 {
 				t.Errorf("%d seats, threshold %d: %d bytes, %d the first time", p.Seats, p.Threshold, b, most)
 			}

@@ -67,7 +67,7 @@ func (n *Norm) Claim(x []int64, run Workers) (*Claim, error) {
 }
 
 // Test makes the wraparound tests with these coins and adds their digits.
-// ErrProof: a test failed, which happens to one honest vector in 10^30 and is
+// ErrProof: a test failed, which happens to one honest vector in 10^21 and is
 // cured by other coins.
 func (c *Claim) Test(coins *XOF, run Workers) error {
 	c.products = wrapTests(c.norm.f, coins, c.vector, c.norm.length, c.norm.tests, run)

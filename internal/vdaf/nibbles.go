@@ -20,7 +20,8 @@ import (
 //
 // Digits of a range may say up to 14 more than its largest number (span). Where that
 // matters there are two of them, v and u, with a sum that is fixed: neither is negative,
-// so neither is larger than that sum.
+// so neither is larger than that sum. A test may succeed with a product of W + 14, which
+// the condition on W counts.
 type nibbles[E comparable] struct {
 	*norm[E]
 	square, test span

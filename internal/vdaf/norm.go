@@ -20,7 +20,7 @@ type norm[E comparable] struct {
 	length int
 	bound  uint64
 	tests  int
-	wrap   uint64 // W: a test succeeds with a product from −W + 1 to W
+	wrap   uint64 // W: a test succeeds with a product from −W + 1 to W, or up to 14 more
 	gates  []Gate
 	form   form[E]
 
@@ -81,9 +81,11 @@ func newNorm[E comparable](f field[E], modulus uint64, p Params, gates []Gate, d
 }
 
 // digitsOf returns a norm without its proof systems. It checks the conditions under
-// which the proof is sound (PINE lemma 3.3 and figure 1): p > 3·bound² + 2,
-// p ≥ 2600·W and W² ≤ 4000·p, and for a gate, whose product is an integer of at most
-// bound·‖direction‖ (Cauchy and Schwarz), that such integers differ modulo p.
+// which the proof is sound: p > 3·bound² + 2 (PINE figure 1), and p ≥ 74·(W + 14)², as
+// docs/proofs.md shows. PINE's own are weaker, p ≥ 2600·W and W² ≤ 4000·p, and do not
+// suffice: the bound 2^15 in Field32 lets 2^16 pass for nothing. They hold for its
+// vectors only. For a gate, whose product is an integer of at most bound·‖direction‖
+// (Cauchy and Schwarz), such integers have to differ modulo p.
 func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate, draft bool) (*norm[E], error) {
 	for _, c := range []struct {
 		what       string
@@ -101,16 +103,17 @@ func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate, 
 		}
 	}
 	n := &norm[E]{f: f, length: p.Length, bound: p.Bound, tests: p.Tests, chunk: p.Chunk, equalities: p.NormProofs, others: p.Proofs}
+	fits := false
 	if p.Bound >= 1 && p.Bound < 1<<32 {
-		n.wrap = 1 << bits.Len64((87*p.Bound+9)/10) // the power of two from ⌈8.7·bound⌉ + 1
-		for !draft && bits.TrailingZeros64(2*n.wrap)%nibbleBits != 0 {
-			n.wrap *= 2 // so that 2W is a power of sixteen
+		if draft {
+			n.wrap = 1 << bits.Len64((87*p.Bound+9)/10) // the power of two from ⌈8.7·bound⌉ + 1
+			fits = n.wrap <= modulus/2600 && squareAtMost(n.wrap, 4000, modulus)
+		} else {
+			n.wrap = (74*p.Bound+9)/10 + 1 // ⌈7.4·bound⌉ + 1
+			fits = squareAtMost(n.wrap+nibbleBase-2, 1, modulus/74)
 		}
 	}
-	square, squares := p.Bound*p.Bound, modulus/3
-	above, below := bits.Mul64(n.wrap, n.wrap)
-	limit, rest := bits.Mul64(4000, modulus)
-	if n.wrap == 0 || square >= squares || n.wrap > modulus/2600 || above > limit || above == limit && below > rest {
+	if !fits || p.Bound*p.Bound >= modulus/3 {
 		return nil, croft.E(croft.ErrShape, "the bound of the norm", p.Bound, "a bound that the field has room for")
 	}
 	if len(gates) > maxGates {
@@ -133,6 +136,13 @@ func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate, 
 		n.form = newNibbles(n)
 	}
 	return n, nil
+}
+
+// squareAtMost tells whether x² ≤ times·limit.
+func squareAtMost(x, times, limit uint64) bool {
+	above, below := bits.Mul64(x, x)
+	most, rest := bits.Mul64(times, limit)
+	return above < most || above == most && below <= rest
 }
 
 const maxGates = 16
@@ -230,7 +240,7 @@ func (n *norm[E]) along(x source[E], run Workers) []E {
 }
 
 // putWrap writes the digits of the wraparound tests from their products. Of an
-// honest vector a product is out of range with a chance of e^−75.
+// honest vector a product is out of range with a chance of 2·e^−54 (Hoeffding).
 func (n *norm[E]) putWrap(digits []E, products []E) error {
 	for i, product := range products {
 		v := n.f.number(n.f.add(product, n.f.of(n.wrap-1)))

@@ -8,7 +8,7 @@ import (
 
 // A wraparound test (PINE §4.2.4; arXiv 2311.10237, section 4) is the product of
 // the vector with random coins: −1 and 1 with probability 1/4 each, else 0. Of a
-// vector within its bound the products are small but for a chance of e^−75; of one
+// vector within its bound the products are small but for a chance of 2·e^−54; of one
 // whose squares only seem to add up to little, because they wrapped around the
 // prime, each is small with probability at most 1/2.
 
