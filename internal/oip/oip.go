@@ -10,10 +10,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// maxMessages bounds the messages inside of one: a client that has more inputs,
-// outputs and parameters than this is none of ours. An empty one takes two bytes of a
-// request and some 150 of memory.
-const maxMessages = 4096
+// What may stand inside of a message: inputs, outputs and parameters, and texts in lists
+// of bytes. An empty one takes two bytes of a request, and of memory a message takes
+// some 150 and a text 24. A message counts for as many texts as messageTexts.
+const (
+	maxMessages  = 4096
+	messageTexts = 64
+	maxTexts     = maxMessages * messageTexts
+)
 
 // Codec reads and writes messages for a server of gRPC, under the name that it gives
 // to protocol buffers.
@@ -25,20 +29,20 @@ func (Codec) Name() string { return "proto" }
 // Marshal writes a proto.Message.
 func (Codec) Marshal(message any) ([]byte, error) { return proto.Marshal(message.(proto.Message)) }
 
-// Unmarshal reads a proto.Message, once it is known how many others are in it: what it
-// allocates is a few times the bytes that are there. Fields that nobody knows are
-// skipped.
+// Unmarshal reads a proto.Message, once it is known how much stands inside of it: beside
+// the bytes that are there it allocates some megabytes at the most. Fields that nobody
+// knows are skipped.
 func (Codec) Unmarshal(b []byte, message any) error {
 	m := message.(proto.Message)
-	if messages(b, m.ProtoReflect().Descriptor(), maxMessages) < 0 {
-		return fmt.Errorf("there are more than %d messages in it", maxMessages)
+	if inside(b, m.ProtoReflect().Descriptor(), maxTexts) < 0 {
+		return fmt.Errorf("there are more than %d messages or %d texts in it", maxMessages, maxTexts)
 	}
 	return proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(b, m)
 }
 
-// messages returns what is left of a number of messages that may be inside of one;
-// below zero there are more. Of bytes that are no message it counts those in front.
-func messages(b []byte, of protoreflect.MessageDescriptor, left int) int {
+// inside returns what is left of a number of texts that may stand in a message; below
+// zero there are more. Of bytes that are no message it counts those in front.
+func inside(b []byte, of protoreflect.MessageDescriptor, left int) int {
 	for len(b) > 0 && left >= 0 {
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
@@ -48,9 +52,13 @@ func messages(b []byte, of protoreflect.MessageDescriptor, left int) int {
 		if n = protowire.ConsumeFieldValue(number, kind, b); n < 0 {
 			break
 		}
-		if field := of.Fields().ByNumber(number); kind == protowire.BytesType && field != nil && field.Message() != nil {
+		switch field := of.Fields().ByNumber(number); {
+		case kind != protowire.BytesType || field == nil:
+		case field.Message() != nil:
 			inner, _ := protowire.ConsumeBytes(b[:n])
-			left = messages(inner, field.Message(), left-1)
+			left = inside(inner, field.Message(), left-messageTexts)
+		case field.IsList() && field.Kind() == protoreflect.BytesKind:
+			left--
 		}
 		b = b[n:]
 	}

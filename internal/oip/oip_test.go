@@ -57,6 +57,12 @@ func TestMessagesAreBounded(t *testing.T) {
 			t.Errorf("%d inputs: %v", n, err)
 		}
 	}
+	for n, good := range map[int]bool{maxTexts: true, maxTexts + 1: false} {
+		err := Codec{}.Unmarshal(bytes.Repeat([]byte{7<<3 | 2, 0}, n), new(ModelInferRequest))
+		if (err == nil) != good {
+			t.Errorf("%d raw contents: %v", n, err)
+		}
+	}
 	many := &ModelInferRequest{Inputs: []*ModelInferRequest_InferInputTensor{{Parameters: map[string]*InferParameter{}}}}
 	for i := range maxMessages {
 		many.Inputs[0].Parameters[string(rune(i))] = &InferParameter{}
