@@ -288,14 +288,16 @@ func (m *Market) askState(ctx context.Context, c croft.Channel) (credit pay.Rece
 		return credit, nil, err
 	}
 	if a.Best != nil {
-		scopes, err := m.scopes(ctx)
-		if err != nil {
-			return credit, nil, err
-		}
-		var v pay.Voucher
-		for _, scope := range slices.Backward(scopes) {
-			if v, err = pay.CheckVoucher(scope, c, a.Best); err == nil {
-				break
+		v, err := pay.CheckVoucher(m.Scope, c, a.Best)
+		if err != nil { // it may be older than this chain: only then is the ledger asked
+			scopes, e := m.scopes(ctx)
+			if e != nil {
+				return credit, nil, e
+			}
+			for _, scope := range slices.Backward(scopes) {
+				if v, err = pay.CheckVoucher(scope, c, a.Best); err == nil {
+					break
+				}
 			}
 		}
 		if err != nil {
