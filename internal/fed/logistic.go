@@ -31,7 +31,7 @@ func (logistic) start(p *Plan, s State) float64 {
 // Σ‖z‖ ≤ n·√d and −loglik at most Σ(log 2 + |η|) ≤ n·(0.7 + ‖β‖·√d). A site's best
 // intercept does no worse than 0, so this covers it too; it is at most
 // log n + max|η|, see solveIntercept. Σz² is n but for the rounding of SD: minSD
-// and two limbs keep this far within a factor 2, which these bounds carry.
+// and the limbs keep this far within a factor 2, which these bounds carry.
 //
 // One row adds at most ‖z‖, ¼·‖z‖² and log 2 + |η|, of which see span and farthest.
 func (logistic) bounds(p *Plan, s State) bounds {

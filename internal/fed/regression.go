@@ -228,7 +228,7 @@ func (p *Plan) extras(s State) []bounded {
 }
 
 // squares bounds Σw·‖z‖² over the rows of the whole network: it is W·d, but for the
-// rounding of SD, which minSD and two limbs keep far within the factor 2.
+// rounding of SD, which minSD and the limbs keep far within the factor 2.
 func (p *Plan) squares(s State) float64 {
 	return float64(float64(2*p.mass(s)) * float64(p.params()))
 }
