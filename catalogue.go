@@ -47,6 +47,7 @@ const (
 	ErrOtherHeader
 	ErrHost
 	ErrFetch
+	ErrNoPerson
 )
 
 // Private sums and plans (tensor, privagg, fed).
@@ -130,6 +131,7 @@ const (
 	ErrLied
 	ErrLight
 	ErrSettings
+	ErrInviter
 )
 
 // Studies at a site.
@@ -190,7 +192,7 @@ var catalogue = map[Code]entry{
 	ErrUsage:       {Usage, "{0}", "{1}"},
 	ErrNotFound:    {NotFound, "there is no {0} called {1}", "see what there is: {2}"},
 	ErrInterrupted: {Interrupted, "stopped on request", "run the same command again"},
-	ErrTimeout:     {Timeout, "not finished after {0}", "what was begun goes on at the node: run the same command again, or wait longer with --timeout"},
+	ErrTimeout:     {Timeout, "not finished after {0}", "run the same command again, which goes on from where this one was; or wait longer with --timeout"},
 	ErrConflict:    {Conflict, "{0}", "{1}"},
 
 	ErrFileOpen:      {Invalid, "cannot read {0}: {1}", "check the path and that you may read the file"},
@@ -205,8 +207,8 @@ var catalogue = map[Code]entry{
 	ErrMissingValue:  {Invalid, "{0}, line {1}, column {2}: no value, and the study has no rule for a missing one", "fill it in, or give the column a missing rule in the study file"},
 	ErrTooManyRows:   {Invalid, "{0} has more than {1} rows", "split the file into datasets of their own"},
 	ErrNoRows:        {Invalid, "{0} has {1} usable rows; at least {2} are needed", "check the missing-value rules and the site's policy"},
-	ErrStudyFile:     {Invalid, "{0}, line {1}, column {2}: {3}", "correct the line; `croft study new --from data.csv` writes a correct file to compare"},
-	ErrStudyValue:    {Invalid, "{0}: {1}: {2}", "correct the value; `croft study new --from data.csv` writes a correct file to compare"},
+	ErrStudyFile:     {Invalid, "{0}, line {1}, column {2}: {3}", "correct the line; croft study new --from data.csv writes a correct file to compare"},
+	ErrStudyValue:    {Invalid, "{0}: {1}: {2}", "correct the value; croft study new --from data.csv writes a correct file to compare"},
 	ErrPublicData:    {NotFound, "{0} is not here: the program does not bring this published data along", "put {1} from {2} into that folder"},
 	ErrFileMissing:   {NotFound, "there is no file {0}", "check the path"},
 	ErrFileWrite:     {Invalid, "cannot write {0}: {1}", "name another file, in a folder that is there and that you may write to"},
@@ -214,16 +216,17 @@ var catalogue = map[Code]entry{
 	ErrResource:      {Invalid, "{0}, line {1}: {2}", "correct the resource or export it again; if the view is at fault, docs/ref/fhir.md says what its paths mean"},
 	ErrHost:          {Denied, "{0} is not an https address of a host that you allowed", "allow the host with --allow-host HOST, if it is yours"},
 	ErrFetch:         {Unavailable, "{0} could not be fetched: {1}", "run the command again: what has arrived is kept, and it goes on from there"},
+	ErrNoPerson:      {Invalid, "{0}, line {1}: column {2} must say whose row it is, and has {3}", "write who it is, or take the row out of the file"},
 	ErrOtherHeader:   {Invalid, "{0} has other columns than {1}, or has them in another order", "the files of one dataset share one header: make them alike, or add them as two datasets"},
 	ErrParquet:       {Invalid, "{0} is not a Parquet file that can be read: {1}", "write it again, or save it as CSV UTF-8"},
 	ErrNotCount:      {Invalid, "{0}, column {1}: {2} is not a whole number, and the study counts it", "correct the value; for a measurement set family = \"linear\""},
 
 	ErrOverflow:      {Invalid, "block {0}, number {1}: {2} does not fit below the bound of {3}", "the vector would exceed its approved bound and nothing was sent; check the data's units and the declared ranges"},
-	ErrShape:         {Invalid, "{0} has {1} elements, expected {2}", "both sides must run the same plan: check their versions with `croft version`"},
+	ErrShape:         {Invalid, "{0} has {1} elements, expected {2}", "both sides must run the same plan: check their versions with croft version"},
 	ErrProfile:       {Invalid, "no profile {0} for {1} seats", "use majority or strict with 3 to 9 seats"},
 	ErrBox:           {Invalid, "seat {0}: the box cannot be opened", "the seat asks the others for its seeds by itself"},
 	ErrCommitment:    {Invalid, "part {0}: the seed does not match its commitment", "the seat asks the others for its seeds by itself"},
-	ErrTooFewShares:  {Unavailable, "{0} shares of the sum are here, {1} are needed", "wait for the seats that are away: `croft study watch`"},
+	ErrTooFewShares:  {Unavailable, "{0} shares of the sum are here, {1} are needed", "wait for the seats that are away: croft study watch STUDY"},
 	ErrShareMismatch: {Corrupt, "the shares of the sum do not lie on one polynomial: at least one seat lies", "wait for one more seat, then the liar is named; nothing is published until then"},
 	ErrOneClass:      {Invalid, "the whole network has only one class of the label {0}", "check the label and its positive level in the study file, or ask sites that have both classes; then propose it anew"},
 	ErrSeparation:    {Invalid, "column {0} separates the classes: its odds ratio has no finite estimate", "remove the column, set family = \"firth\", or set goal = \"prediction\""},
@@ -245,17 +248,17 @@ var catalogue = map[Code]entry{
 	ErrTxSignature: {Denied, "the transaction's signature does not fit its key", "sign it again with the key that the ledger knows"},
 	ErrTxScope:     {Denied, "the transaction is for another network or chain", "check --dir: this folder belongs to another network"},
 	ErrTxTooLarge:  {Invalid, "the transaction has {0} bytes; at most {1} are allowed", "put the content in a blob and its hash on the ledger"},
-	ErrTxRights:    {Denied, "{0} may not do this: {1}", "ask a member who may: `croft status`"},
-	ErrTxOrder:     {Conflict, "too late or too early: {0}", "see where the study stands: `croft study show`"},
+	ErrTxRights:    {Denied, "{0} may not do this: {1}", "see who is a member: croft member ls; ask one who may"},
+	ErrTxOrder:     {Conflict, "too late or too early: {0}", "see where the study stands: croft study show STUDY"},
 	ErrTxStopped:   {Denied, "the network is stopped by vote", "members resume it by vote: croft network resume"},
-	ErrTxUnknown:   {NotFound, "the ledger has no {0} {1}", "check the name: `croft study ls`"},
+	ErrTxUnknown:   {NotFound, "the ledger has no {0} {1}", "check the name: croft study ls"},
 	ErrTxDuplicate: {Conflict, "{0} is on the ledger already, with other content", "the first one counts; nothing was changed"},
-	ErrTxBudget:    {Exhausted, "the owner allowed {0} releases of this data, {1} are used", "ask the owner to raise the cap at `croft data add`"},
+	ErrTxBudget:    {Exhausted, "the owner allowed {0} releases of this data, {1} are used", "ask the owner to raise the cap: croft data add FILE --releases N"},
 	ErrTxCohort:    {Denied, "the set of sites differs from an earlier release by {0}; 0 or at least {1} are allowed", "two sums that differ by one site show that site's numbers: start with the same sites"},
 	ErrTxStudy:     {Invalid, "the study cannot be put on the ledger: {0}", "correct the study file; where members are too few, invite more: croft invite create"},
 	ErrTxQuota:     {Exhausted, "{0} has {1} transactions waiting for the next block; no more are taken", "the node hands them in again by itself"},
 
-	ErrInvite:    {Denied, "the invite cannot be used: {0}", "ask who invited you for a new code: croft invite create; see what became of the old one: croft invite ls"},
+	ErrInvite:    {Denied, "the invite cannot be used: {0}", "ask who invited you for a new code: croft invite create; what became of the old one croft invite ls says there"},
 	ErrTxCredits: {Exhausted, "{0} has {1} {1|credit|credits} free, {2} are needed", "the members issue new ones by vote: croft wallet mint MEMBER --amount 100; or close a channel that is no longer used: croft wallet close; or take less"},
 	ErrTxChannel: {Conflict, "the channel cannot do this: {0}", "look at the channel as the ledger has it; nothing was changed"},
 	ErrTxService: {Invalid, "the service cannot be published: {0}", "correct its description and publish it again"},
@@ -282,7 +285,7 @@ var catalogue = map[Code]entry{
 	ErrBackup:       {Corrupt, "{0} cannot be used as a backup: {1}", "take another one: croft backup ls, then croft backup test FILE"},
 	ErrCopyRuns:     {Conflict, "{0} is connected to another copy of this node: two copies of one key would vote twice", "use that one, or stop it for good and start this one; if it lost its power just now, wait two minutes"},
 	ErrRestored:     {Pending, "the keys in {0} came from a backup or were copied, and the folder has not caught up with the network yet", "start it with croft up: it fetches the ledger from the others first"},
-	ErrNotAdmitted:  {Pending, "{0} is not admitted to the network yet: {1}", "the members vote with croft member approve; run croft join with your code again: it waits for them"},
+	ErrNotAdmitted:  {Pending, "{0} is not admitted to the network yet: {1}", "ask the members to vote: croft member approve; to wait for them, run croft join with your code again"},
 	ErrGenesis:      {Corrupt, "the genesis of the inviter's node is not that of the network in the code", "do not join: somebody else answers there; ask who invited you, by telephone, for a new code: croft invite create"},
 	ErrUnwell:       {Invalid, "doctor found what has to be mended, in {0} of its checks", "do what stands after each arrow, then croft doctor again"},
 	ErrRescue:       {Denied, "the network cannot be rescued like this: {0}", "{1}"},
@@ -292,10 +295,12 @@ var catalogue = map[Code]entry{
 	ErrLight:        {Denied, "this node is light: {0}", "{1}"},
 	ErrSettings:     {Invalid, "{0} is not as croft up wrote it: {1}", "mend it, or forget all of it: croft settings unset all"},
 
-	ErrNotApproved: {Pending, "{0} has not approved study {1}", "a person decides: croft study show, then croft study approve or decline"},
+	ErrInviter: {Unavailable, "cannot reach the node of who invited you: {0}", "ask who invited you to start it, or what croft doctor says there; then the same croft join again, or with a new code if its address has changed"},
+
+	ErrNotApproved: {Pending, "{0} has not approved study {1}", "a person decides: croft study show STUDY, then croft study approve STUDY or croft study decline STUDY"},
 	ErrDiffers:     {Denied, "the study differs from what was approved: {0}", "read it again: croft study show; approve it again if you agree"},
 	ErrExpired:     {Denied, "the approval of {0} expired at {1}", "approve it again if you still agree"},
-	ErrPolicy:      {Denied, "this site's policy refuses: {0}", "nothing was sent; the owner's rules for registered data stand in `croft data card NAME`"},
+	ErrPolicy:      {Denied, "this site's policy refuses: {0}", "nothing was sent; the owner's rules for registered data stand in croft data card NAME"},
 	ErrDataChanged: {Denied, "the file {0} changed since it was registered", "register the new version: croft data add; the study must be approved again"},
 	ErrWithheld:    {Denied, "withheld: {0}", "the site has too few people for this study; nothing was sent"},
 	ErrUse:         {Denied, "the study allows its result for {0}, not for {1}", "its sites would have to agree: {2}"},
@@ -324,7 +329,7 @@ var catalogue = map[Code]entry{
 	ErrAnswered:      {Conflict, "call {0} was made before, and its answer is not kept", "make a new call"},
 	ErrRemote:        {Denied, "this would send {0} to {1}", "{2}"},
 	ErrAPIKey:        {Denied, "this API key cannot be used: {0}", "make one: croft apikey create NAME"},
-	ErrSpendCap:      {Exhausted, "the API key may spend {0} {0|credit|credits}, {1} are left", "make a key with a higher cap: croft apikey create NAME --cap 50"},
+	ErrSpendCap:      {Exhausted, "a call of {2} may cost {3} {3|credit|credits}; of the {0} that the API key may spend {1} are left", "make a key with a higher cap: croft apikey create NAME --cap 50"},
 	ErrNotServed:     {Unavailable, "{0} is on the ledger and its provider's node does not serve it: {1}", "ask the provider: it starts it with croft service publish"},
 	ErrUnproven:      {Invalid, "no answer of {0} holds: {1}", "see what each provider said; what was paid is not returned"},
 	ErrQuote:         {Conflict, "the quote cannot be used: {0}", "ask again: the price may have changed; nothing was paid"},

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Invite is what an invite code says: all that a newcomer needs to find a network
@@ -81,7 +82,7 @@ func (v Invite) Code() (string, error) {
 	return code, nil
 }
 
-// ParseInvite reads a code as people paste it: white space does not count, nor
+// ParseInvite reads a code as people paste it: white space and quotes do not count, nor
 // whether all of it is in capitals. Any other slip is found by the checksum: up to
 // three wrong characters for certain, more with a chance of a billion to one. It
 // fails with ErrInviteCode.
@@ -90,7 +91,7 @@ func ParseInvite(text string) (v Invite, err error) {
 	if len(text) > 4*MaxInvite {
 		return bad("it is too long")
 	}
-	text = strings.Join(strings.Fields(text), "")
+	text = strings.Map(unpasted, text)
 	if text == strings.ToUpper(text) {
 		text = strings.ToLower(text)
 	}
@@ -126,6 +127,15 @@ func ParseInvite(text string) (v Invite, err error) {
 		return bad("it is not in canonical form")
 	}
 	return v, nil
+}
+
+// unpasted drops what mail programs and word processors put around and into a code:
+// spaces, line ends, quotes of any kind, marks that show nothing.
+func unpasted(r rune) rune {
+	if unicode.IsSpace(r) || unicode.In(r, unicode.Quotation_Mark, unicode.Cf) || r == '<' || r == '>' || r == '`' {
+		return -1
+	}
+	return r
 }
 
 // ParseAddr reads the multiaddr that String writes; what follows it (/p2p/…) does

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,20 +39,35 @@ func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := o.resolve(ctx, client); err != nil {
+	if o.study != "" {
+		if _, err := client.Study(ctx, o.study); err != nil {
+			return err
+		}
+	}
+	who, err := o.called(ctx, client)
+	if err != nil {
 		return err
 	}
-	entries := []audit.Entry{}
 	inherited, err := client.Inherited(ctx, g)
 	if err != nil {
 		return err
 	}
+	entries := []audit.Entry{}
 	if _, err := audit.Verify(ctx, g, client.Blocks(ctx), audit.Options{Inherited: inherited, Log: func(e audit.Entry) {
-		if e.Height >= o.from && o.wants(e) {
+		if o.member != "" && named(o.member, e.Name, e.Member) { // a guest who was sent away, say
+			who[e.Member] = true
+		}
+		if e.Height >= o.from && o.about(e) {
 			entries = append(entries, e)
 		}
 	}}); err != nil {
 		return err
+	}
+	if o.member != "" {
+		if len(who) == 0 { // an empty log would look like an answer
+			return croft.E(croft.ErrNotFound, say("member.member"), o.member, "croft member ls")
+		}
+		entries = slices.DeleteFunc(entries, func(e audit.Entry) bool { return !who[e.Member] })
 	}
 	return c.result(entries, func(w io.Writer) {
 		for _, e := range entries {
@@ -63,31 +79,31 @@ func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
 	})
 }
 
-// resolve refuses names that nobody and nothing has: an empty log would look like
-// an answer.
-func (o *auditLogOptions) resolve(ctx context.Context, client *api.Client) error {
-	if o.study != "" {
-		if _, err := client.Study(ctx, o.study); err != nil {
-			return err
-		}
-	}
+// called returns the members and guests of whom the log is to tell.
+func (o auditLogOptions) called(ctx context.Context, client *api.Client) (map[croft.MemberID]bool, error) {
+	who := map[croft.MemberID]bool{}
 	if o.member == "" {
-		return nil
+		return who, nil
 	}
 	members, err := client.Members(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	council, err := client.Council(ctx)
 	for _, m := range members {
 		if named(o.member, m.Name, m.ID) {
-			o.member = m.Name
-			return nil
+			who[m.ID] = true
 		}
 	}
-	return croft.E(croft.ErrNotFound, say("member.member"), o.member, "croft member ls")
+	for _, g := range council.Guests {
+		if named(o.member, g.Name, g.ID) {
+			who[g.ID] = true
+		}
+	}
+	return who, err
 }
 
-func (o auditLogOptions) wants(e audit.Entry) bool {
-	study := o.study == "" || e.Title == o.study || len(o.study) >= 4 && strings.HasPrefix(e.Study.String(), o.study)
-	return study && (o.member == "" || e.Name == o.member)
+// about says whether an entry is of the study, if one is asked for.
+func (o auditLogOptions) about(e audit.Entry) bool {
+	return o.study == "" || e.Title == o.study || len(o.study) >= 4 && strings.HasPrefix(e.Study.String(), o.study)
 }

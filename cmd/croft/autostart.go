@@ -99,19 +99,11 @@ func (c *cli) autostart() (s autostart, err error) {
 
 // autostartName is croft and the folder's own name: croft-harbour.
 func autostartName(dir string) string {
-	slug := strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r - 'A' + 'a'
-		}
-		return '-'
-	}, filepath.Base(dir)), "-")
-	if slug == "" || slug == "croft" {
+	name := slug(filepath.Base(dir))
+	if name == "" || name == "croft" {
 		return "croft"
 	}
-	return "croft-" + slug
+	return "croft-" + name
 }
 
 type autostartResult struct {

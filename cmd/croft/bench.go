@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"croft/internal/bench"
 )
 
 // figures is what an experiment found.
@@ -11,9 +13,9 @@ type figures interface{ Print(io.Writer) error }
 
 // experiment runs one and shows what it found; run is told what runs where, and whom
 // to tell how far it is.
-func (c *cli) experiment(ctx context.Context, run func(machine, commit string, progress func(line string)) (figures, error)) error {
+func (c *cli) experiment(ctx context.Context, run func(where bench.Where, progress func(line string)) (figures, error)) error {
 	b := build()
-	report, err := run(b.System+", "+b.Go, b.Commit, func(line string) { c.progress("bench.progress", line) })
+	report, err := run(bench.Where{Machine: b.System + ", " + b.Go, Commit: b.Commit}, func(line string) { c.progress("bench.progress", line) })
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause

@@ -31,8 +31,8 @@ func (c *cli) benchCompare(ctx context.Context, o bench.ArmsOptions) (err error)
 		return croft.E(croft.ErrFolder, os.TempDir(), err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(o.Network)) }()
-	return c.experiment(ctx, func(machine, commit string, progress func(string)) (figures, error) {
-		o.Machine, o.Commit = machine, commit
+	return c.experiment(ctx, func(where bench.Where, progress func(string)) (figures, error) {
+		o.Where = where
 		return bench.CompareHeart(ctx, o, progress)
 	})
 }

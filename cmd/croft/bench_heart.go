@@ -20,8 +20,8 @@ func (c *cli) benchHeartVerb() *cobra.Command {
 // benchHeart holds federated logistic regression against what four hospitals
 // could have had.
 func (c *cli) benchHeart(ctx context.Context, o bench.HeartOptions) error {
-	return c.experiment(ctx, func(machine, commit string, progress func(string)) (figures, error) {
-		o.Machine, o.Commit = machine, commit
+	return c.experiment(ctx, func(where bench.Where, progress func(string)) (figures, error) {
+		o.Where = where
 		return bench.Heart(ctx, o, progress)
 	})
 }

@@ -20,8 +20,8 @@ func (c *cli) benchMarketVerb() *cobra.Command {
 
 // benchMarket measures what it costs to be paid for a call.
 func (c *cli) benchMarket(ctx context.Context, o bench.MarketOptions) error {
-	return c.experiment(ctx, func(machine, commit string, progress func(string)) (figures, error) {
-		o.Machine, o.Commit = machine, commit
+	return c.experiment(ctx, func(where bench.Where, progress func(string)) (figures, error) {
+		o.Where = where
 		return bench.Market(ctx, o, progress)
 	})
 }

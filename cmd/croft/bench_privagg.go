@@ -21,8 +21,8 @@ func (c *cli) benchPrivaggVerb() *cobra.Command {
 
 // benchPrivagg says what hiding vectors and proving their bounds cost.
 func (c *cli) benchPrivagg(ctx context.Context, o bench.PrivaggOptions) error {
-	return c.experiment(ctx, func(machine, commit string, progress func(string)) (figures, error) {
-		o.Machine, o.Commit = machine, commit
+	return c.experiment(ctx, func(where bench.Where, progress func(string)) (figures, error) {
+		o.Where = where
 		if o.Dim == 0 {
 			return bench.PrivaggTable(ctx, o, progress)
 		}

@@ -103,7 +103,7 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 		return err
 	}
 	return c.result(r, func(w io.Writer) {
-		r.print(w)
+		c.printAdded(w, r)
 		if r.Added && o.views == nil { // a draft is made from rows that a view has not read
 			fmt.Fprintln(w, c.here("data.add.next", api.Quote(o.file)))
 		}
@@ -177,7 +177,8 @@ func (c *cli) register(ctx context.Context, p *person, path string, o dataAddOpt
 	return r, nil
 }
 
-func (r dataAddResult) print(w io.Writer) {
+// printAdded says what was read and registered.
+func (c *cli) printAdded(w io.Writer, r dataAddResult) {
 	fmt.Fprintln(w, say("data.add.read", count(r.Rows, "row", "rows"), count(len(r.Columns), "column", "columns"), count(r.People, "person", "people"), r.Unit))
 	var personal []string
 	for _, column := range r.Columns {
@@ -196,7 +197,7 @@ func (r dataAddResult) print(w io.Writer) {
 	}
 	fmt.Fprintln(w, say("data.add.releases", r.Releases))
 	if r.Added {
-		fmt.Fprintln(w, say("data.add.done", r.Path, r.Name))
+		fmt.Fprintln(w, c.here("data.add.done", r.Path, api.Quote(r.Name)))
 	} else {
 		fmt.Fprintln(w, say("dry"))
 	}

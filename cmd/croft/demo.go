@@ -127,7 +127,7 @@ func (s *demoScreen) show(step bench.DemoStep) {
 			loss = fmt.Sprintf("%.4f", e.Loss)
 		}
 		s.progress("demo.round", fmt.Sprintf("%2d", e.Round+1), fmt.Sprintf("%-8s", e.Text), s.reports[e.Round], loss, s.bytes[e.Round])
-	case "liar", "pause", "refuse", "reject", "fail", "stop", "warn":
+	case "doubt", "liar", "pause", "refuse", "reject", "fail", "stop", "warn":
 		if line := say("demo.trouble", step.Who, e.Word, e.Text); !s.said[line] {
 			s.said[line] = true
 			s.progress("demo.trouble", step.Who, e.Word, e.Text)

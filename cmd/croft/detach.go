@@ -80,7 +80,7 @@ func (c *cli) detach(ctx context.Context, o *upOptions) error {
 		return c.result(r, func(w io.Writer) {
 			fmt.Fprintln(w, c.here("up.detached", r.Name, r.PID))
 			fmt.Fprintln(w, say("up.log", r.Log))
-			r.print(w)
+			c.printUp(w, r)
 		})
 	}
 }

@@ -30,7 +30,7 @@ func (c *cli) doctor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := doctorResult{health.Findings(), health}
+	r := doctorResult{c.findings(health), health}
 	if err := c.result(r, func(w io.Writer) { printFindings(w, r.Findings) }); err != nil {
 		return err
 	}
@@ -55,6 +55,15 @@ func (c *cli) health(ctx context.Context) (api.Health, error) {
 		return api.Health{}, err
 	}
 	return api.Health{At: time.Now().UTC(), Folder: api.Look(c.dir, node.LastBackup(c.dir))}, nil
+}
+
+// findings judges the facts; what it advises is for this folder's node.
+func (c *cli) findings(health api.Health) []api.Finding {
+	found := health.Findings()
+	for i := range found {
+		found[i].Fix = c.pointed(found[i].Fix)
+	}
+	return found
 }
 
 // printFindings writes a line each, and what to do under it.

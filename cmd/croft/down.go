@@ -32,16 +32,31 @@ func (c *cli) downVerb() *cobra.Command {
 
 // down asks the node to stop and waits until its folder is free.
 func (c *cli) down(ctx context.Context) error {
+	done := "down.done"
 	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
+	if errors.Is(err, croft.ErrNodeDown) {
+		done, err = "down.already", c.idle()
+	} else if err == nil {
+		err = c.halt(ctx, client)
 	}
-	if err := c.halt(ctx, client); err != nil {
+	if err != nil {
 		return err
 	}
 	return c.result(struct {
 		Dir string `json:"dir"`
-	}{c.dir}, func(w io.Writer) { fmt.Fprintln(w, say("down.done", c.dir)) })
+	}{c.dir}, func(w io.Writer) { fmt.Fprintln(w, say(done, c.dir)) })
+}
+
+// idle makes sure that no process has the folder: one that starts, or joins, has it
+// before it answers.
+func (c *cli) idle() error {
+	release, err := store.Lock(c.dir)
+	if errors.Is(err, croft.ErrRunning) {
+		return croft.E(croft.ErrConflict, say("down.busy", c.dir), say("down.busy.fix"))
+	} else if err != nil {
+		return err
+	}
+	return release()
 }
 
 // halt stops the node and waits until its folder is free.

@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +16,6 @@ import (
 	"croft/internal/keys"
 	"croft/internal/ledger"
 	"croft/internal/node"
-	"croft/internal/store"
 )
 
 type initOptions struct {
@@ -64,12 +61,12 @@ type initResult struct {
 
 // init makes a member's keys and the genesis of a network of which it is the only
 // member so far.
-//
-//	Crash: what is not finished lies under another name, and the same command
-//	takes it away and begins again.
 func (c *cli) init(o initOptions) (r initResult, err error) {
 	if o.name == "" {
 		return r, croft.E(croft.ErrUsage, say("init.noname"), "croft init --name \"Clinic A\"")
+	}
+	if ledger.CheckName(o.name) != nil {
+		return r, croft.E(croft.ErrUsage, say("init.badname", fmt.Sprintf("%.80q", o.name)), say("init.badname.fix"))
 	}
 	if o.network == "" {
 		o.network = say("init.network", o.name)
@@ -77,66 +74,21 @@ func (c *cli) init(o initOptions) (r initResult, err error) {
 	if err := api.CheckDir(c.dir); err != nil {
 		return r, err
 	}
-	made, err := emptyFolder(c.dir)
-	defer func() {
-		if made && err != nil {
-			os.Remove(filepath.Join(c.dir, "lock")) // as it was before; what else there is stays
-			os.Remove(c.dir)
-		}
-	}()
-	if err != nil {
-		return r, err
-	}
-	release, err := store.Lock(c.dir) // against a second init of the same moment
-	if err != nil {
-		return r, err
-	}
-	defer release()
-
-	stage, err := os.MkdirTemp(c.dir, staging)
-	if err != nil {
-		return r, croft.E(croft.ErrFolder, c.dir, reason(err))
-	}
-	defer os.RemoveAll(stage)
-	k, err := node.Init(stage)
-	if err != nil {
-		return r, err
-	}
-	member := k.Member(o.name, true)
-	member.Ready = true
-	g := croft.Genesis{Version: 1, Name: o.network, Time: time.Now().Unix(), Members: []croft.Member{member}}
-	if _, err := ledger.New(g, ledger.NewMemoryTree()); err != nil { // what the rules would refuse is refused before it is written
-		return r, croft.E(croft.ErrUsage, say("init.badname", fmt.Sprintf("%.80q", o.name)), "croft init --name \"Clinic A\"")
-	}
-	if err := node.Found(stage, g); err != nil {
-		return r, err
-	}
-	if len(o.passphrase) > 0 {
-		if err := keys.SetPassphrase(stage, nil, func() (keys.Passphrase, error) { return o.passphrase, nil }); err != nil {
-			return r, err
-		}
-	}
-	if o.recovery != "" {
-		if err := makeRecovery(stage, o.recovery, o.name, o.network); err != nil {
-			return r, err
-		}
-	}
-	// The keys come last: a folder with keys is a node.
-	entries, err := os.ReadDir(stage)
-	if err != nil {
-		return r, croft.E(croft.ErrFolder, c.dir, reason(err))
-	}
-	for _, last := range []bool{false, true} {
-		for _, e := range entries {
-			if e.IsDir() == last {
-				if err := os.Rename(filepath.Join(stage, e.Name()), filepath.Join(c.dir, e.Name())); err != nil {
-					return r, croft.E(croft.ErrFolder, c.dir, reason(err))
-				}
+	g, err := node.Create(c.dir, o.name, o.network, func(stage string) error {
+		if len(o.passphrase) > 0 {
+			if err := keys.SetPassphrase(stage, nil, func() (keys.Passphrase, error) { return o.passphrase, nil }); err != nil {
+				return err
 			}
 		}
+		if o.recovery != "" {
+			return makeRecovery(stage, o.recovery, o.name, o.network)
+		}
+		return nil
+	})
+	if err != nil {
+		return r, err
 	}
-
-	return initResult{c.dir, o.name, member.ID, g.Network(), o.network, g.Scope().Chain, o.recovery}, nil
+	return initResult{c.dir, o.name, g.Members[0].ID, g.Network(), o.network, g.Scope().Chain, o.recovery}, nil
 }
 
 // printInit says what was made.
@@ -146,41 +98,6 @@ func (c *cli) printInit(w io.Writer, r initResult) {
 	if r.Page != "" {
 		fmt.Fprintln(w, say("init.recovery", r.Page))
 	}
-}
-
-// staging begins the names of folders in which init works.
-const staging = ".init-"
-
-// emptyFolder makes sure that there is an empty folder at dir, but for what an
-// interrupted init left. It says whether it made it.
-func emptyFolder(dir string) (made bool, err error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return false, croft.E(croft.ErrFolder, dir, reason(err))
-		}
-		return true, nil
-	} else if err != nil {
-		return false, croft.E(croft.ErrFolder, dir, reason(err))
-	}
-	if _, err := os.Lstat(filepath.Join(dir, "keys")); err == nil {
-		return false, croft.E(croft.ErrFolderUsed, dir)
-	}
-	for _, e := range entries {
-		switch name := e.Name(); {
-		case strings.HasPrefix(name, staging):
-			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-				return false, croft.E(croft.ErrFolder, dir, reason(err))
-			}
-		case name == "lock", name == "genesis.cbor" && len(entries) <= 3:
-		default:
-			return false, croft.E(croft.ErrFolder, dir, say("init.notempty", name))
-		}
-	}
-	if err := os.Remove(filepath.Join(dir, "genesis.cbor")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, croft.E(croft.ErrFolder, dir, reason(err))
-	}
-	return false, nil
 }
 
 // reason drops the path from an error of the file system: the sentence has it.

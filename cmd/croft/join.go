@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,8 +26,8 @@ type joinOptions struct {
 
 func (c *cli) joinVerb() *cobra.Command {
 	var o joinOptions
-	cmd := c.verb("join", "join CODE", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.code = args[0]
+	cmd := c.verb("join", "join CODE", cobra.MinimumNArgs(1), func(ctx context.Context, args []string) error {
+		o.code = strings.Join(args, "") // pasted with blanks or line ends in it
 		return c.join(ctx, &o)
 	})
 	cmd.Flags().StringVar(&o.up.name, "name", "", say("join.flag.name"))
@@ -88,7 +90,9 @@ func (c *cli) join(ctx context.Context, o *joinOptions) error {
 			}
 		}
 	}())
-	if err != nil {
+	if e, ok := errors.AsType[*croft.Error](err); ok && e.Code == croft.ErrPeer {
+		return croft.E(croft.ErrInviter, e.Args[1])
+	} else if err != nil {
 		return err
 	}
 	done := "join.done"

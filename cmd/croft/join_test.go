@@ -121,7 +121,7 @@ func TestJoiningByCommands(t *testing.T) {
 	waiting, stop := context.WithCancelCause(t.Context())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- execute(waiting, []string{"--dir", b.dir, "join", made.Code, "--name", "Clinic B", "--passphrase", "--passphrase-file", secret}, strings.NewReader(""), io.Discard, io.Discard)
+		ended <- execute(waiting, []string{"--dir", b.dir, "join", made.Code[:60], made.Code[60:], "--name", "Clinic B", "--passphrase", "--passphrase-file", secret}, strings.NewReader(""), io.Discard, io.Discard)
 	}()
 	a.until("Clinic B wants to join", "member", "ls")
 	stop(croft.E(croft.ErrInterrupted))
@@ -272,7 +272,11 @@ func TestGuestByCommands(t *testing.T) {
 	a.must([]string{"service", "publish", "chat", "--upstream", "http://127.0.0.1:9/v1", "--upstream-model", "m"}, "chat is on the ledger")
 	a.must([]string{"service", "stop", "chat"}, "served no longer")
 	a.must([]string{"service", "ls"}, "No service yet")
+	a.must([]string{"audit", "log", "--member", "Lab"}, "asks to join as Lab")
 	a.must([]string{"member", "revoke", "Lab", "--yes"}, "Lab has left")
+	if log := a.must([]string{"audit", "log", "--member", "Lab"}, "asks to join as Lab"); strings.Contains(log, "vote") {
+		t.Errorf("of somebody else:\n%s", log)
+	}
 	if out := a.must([]string{"status"}); strings.Contains(out, "Lab") {
 		t.Errorf("one that was sent away is among the nodes:\n%s", out)
 	}

@@ -39,12 +39,10 @@ func (c *cli) keyRecovery(ctx context.Context, page string) error {
 	if _, found, err := keys.RecoveryOf(c.dir); err != nil {
 		return err
 	} else if found {
-		yes, err := c.confirm(ctx, "key.recovery.ask")
-		if err != nil {
-			return err
-		}
-		if !yes {
+		if err := c.confirm(ctx, "key.recovery.ask"); errors.Is(err, croft.ErrNotSigned) {
 			return croft.E(croft.ErrConflict, say("key.recovery.kept"), say("key.recovery.kept.fix"))
+		} else if err != nil {
+			return err
 		}
 	}
 	if err := makeRecovery(c.dir, page, m.Name, network); err != nil {

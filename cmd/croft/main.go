@@ -58,6 +58,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	if errors.Is(err, croft.ErrInterrupted) && context.Cause(ctx) != nil {
 		f = api.FailureOf(context.Cause(ctx))
 	}
+	f.Next = c.pointed(f.Next)
 	if c.json {
 		text, _ := json.Marshal(f)
 		fmt.Fprintf(out, "%s\n", text)

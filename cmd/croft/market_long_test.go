@@ -57,7 +57,7 @@ func TestAModelIsSoldByCommands(t *testing.T) {
 	d.soon(members[3], []string{"service", "ls"}, "heart")
 	d.soon(members[3], []string{"wallet", "show"}, "Free 100")
 	patients := d.file("patients.csv", "age,sex,note\n25,f,x\n75,m,y\n")
-	if code, _, errs := d.croft("", "service", "call", "heart", patients); code == 0 || !strings.Contains(errs, "croft wallet open heart") {
+	if code, _, errs := d.croft("", "service", "call", "heart", patients); code == 0 || !strings.Contains(errs, "wallet open heart") {
 		t.Errorf("without a channel: %d %s", code, errs)
 	}
 	d.must([]string{"wallet", "open", "heart", "--deposit", "10", "--window", "1h"}, "10 credits are set aside for a")

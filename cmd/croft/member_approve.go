@@ -62,24 +62,24 @@ func (c *cli) memberApprove(ctx context.Context, ref string) error {
 	if a.Guest {
 		question, done, council.Needed = "member.approve.guest.ask", "member.approve.guest.done", 1
 	}
-	yes, err := c.confirm(ctx, question, a.Newcomer.Name)
-	if err != nil {
+	if err := c.confirm(ctx, question, a.Newcomer.Name); err != nil {
 		return err
-	}
-	if !yes {
-		return croft.E(croft.ErrNotSigned)
 	}
 	missing, err := c.vote(ctx, p, council, &ledger.Vote{Action: ledger.Admit, Newcomer: &a.Newcomer}, len(a.Yes))
 	if err != nil {
 		return err
 	}
-	r := voteResult{a.Newcomer.ID, a.Newcomer.Name, missing == 0, missing}
+	return c.voted(voteResult{a.Newcomer.ID, a.Newcomer.Name, missing == 0, missing}, done, "member.approve.waits")
+}
+
+// voted says what a vote did, in the words under one of two keys.
+func (c *cli) voted(r voteResult, done, waits string) error {
 	return c.result(r, func(w io.Writer) {
 		if r.Decided {
 			fmt.Fprintln(w, say(done, r.Name))
 			return
 		}
-		fmt.Fprintln(w, say("member.approve.waits", r.Name, count(missing, "vote is", "votes are")))
+		fmt.Fprintln(w, say(waits, r.Name, count(r.Missing, "vote is", "votes are")))
 	})
 }
 
@@ -88,25 +88,14 @@ func (c *cli) memberReseat(ctx context.Context, p *person, council api.Council, 
 	if votes(m.Yes, p.self) {
 		return croft.E(croft.ErrConflict, say("member.voted"), "croft member ls")
 	}
-	yes, err := c.confirm(ctx, "member.reseat.ask", m.Name)
-	if err != nil {
+	if err := c.confirm(ctx, "member.reseat.ask", m.Name); err != nil {
 		return err
-	}
-	if !yes {
-		return croft.E(croft.ErrNotSigned)
 	}
 	missing, err := c.vote(ctx, p, council, &ledger.Vote{Action: ledger.Seat, Subject: m.ID}, len(m.Yes))
 	if err != nil {
 		return err
 	}
-	r := voteResult{m.ID, m.Name, missing == 0, missing}
-	return c.result(r, func(w io.Writer) {
-		if r.Decided {
-			fmt.Fprintln(w, say("member.reseat.done", r.Name))
-			return
-		}
-		fmt.Fprintln(w, say("member.approve.waits", r.Name, count(missing, "vote is", "votes are")))
-	})
+	return c.voted(voteResult{m.ID, m.Name, missing == 0, missing}, "member.reseat.done", "member.approve.waits")
 }
 
 // vote signs a vote and hands it in. It returns how many more are needed, given

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -23,27 +21,18 @@ func (c *cli) memberRevoke(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	members, err := p.Members(ctx)
-	if err != nil {
-		return err
-	}
 	council, err := p.Council(ctx)
 	if err != nil {
 		return err
 	}
-	var who *api.Member
-	for i, m := range members {
-		if !m.Revoked && named(ref, m.Name, m.ID) && (who == nil || m.Name == ref) {
-			who = &members[i]
-		}
+	who, err := somebody(ctx, p.Client, council, ref)
+	if err != nil {
+		return err
 	}
 	for _, g := range council.Guests {
-		if who == nil && named(ref, g.Name, g.ID) {
+		if g.ID == who.ID {
 			return c.sendAway(ctx, p, g)
 		}
-	}
-	if who == nil {
-		return croft.E(croft.ErrNotFound, say("member.member"), ref, "croft member ls")
 	}
 	before := 0
 	for _, v := range council.Revocations {
@@ -54,25 +43,14 @@ func (c *cli) memberRevoke(ctx context.Context, ref string) error {
 		}
 	}
 	c.progress("member.revoke.means", who.Name)
-	yes, err := c.confirm(ctx, "member.revoke.ask", who.Name)
-	if err != nil {
+	if err := c.confirm(ctx, "member.revoke.ask", who.Name); err != nil {
 		return err
-	}
-	if !yes {
-		return croft.E(croft.ErrNotSigned)
 	}
 	missing, err := c.vote(ctx, p, council, &ledger.Vote{Action: ledger.Revoke, Subject: who.ID}, before)
 	if err != nil {
 		return err
 	}
-	r := voteResult{who.ID, who.Name, missing == 0, missing}
-	return c.result(r, func(w io.Writer) {
-		if r.Decided {
-			fmt.Fprintln(w, say("member.revoke.done", r.Name))
-			return
-		}
-		fmt.Fprintln(w, say("member.revoke.waits", r.Name, count(missing, "vote is", "votes are")))
-	})
+	return c.voted(voteResult{who.ID, who.Name, missing == 0, missing}, "member.revoke.done", "member.revoke.waits")
 }
 
 // sendAway ends a guest's stay, by the word of its host.
@@ -81,12 +59,8 @@ func (c *cli) sendAway(ctx context.Context, p *person, g api.Guest) error {
 		return croft.E(croft.ErrUsage, say("member.revoke.host", g.Name, g.Host.Name), "croft member ls")
 	}
 	c.progress("member.revoke.guest")
-	yes, err := c.confirm(ctx, "member.revoke.ask", g.Name)
-	if err != nil {
+	if err := c.confirm(ctx, "member.revoke.ask", g.Name); err != nil {
 		return err
-	}
-	if !yes {
-		return croft.E(croft.ErrNotSigned)
 	}
 	last := g.Record
 	last.Version, last.Gone = last.Version+1, true
@@ -94,5 +68,5 @@ func (c *cli) sendAway(ctx context.Context, p *person, g api.Guest) error {
 	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
 		return err
 	}
-	return c.result(voteResult{g.ID, g.Name, true, 0}, func(w io.Writer) { fmt.Fprintln(w, say("member.revoke.done", g.Name)) })
+	return c.voted(voteResult{g.ID, g.Name, true, 0}, "member.revoke.done", "")
 }

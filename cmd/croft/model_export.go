@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"croft"
-	"croft/internal/api"
 	"croft/internal/report"
 )
 
@@ -45,11 +45,7 @@ func (c *cli) modelExport(ctx context.Context, o modelExportOptions) error {
 	case o.out != "" && !known:
 		return croft.E(croft.ErrUsage, say("model.export.format", fmt.Sprintf("%.20q", o.format)), say("model.export.format.fix"))
 	}
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	st, err := finished(ctx, client, o.ref)
+	client, st, err := c.finished(ctx, o.ref)
 	if err != nil {
 		return err
 	}
@@ -82,20 +78,29 @@ func (c *cli) modelExport(ctx context.Context, o modelExportOptions) error {
 	return c.files(e, files)
 }
 
-// files writes what a person asked for; "-" is standard output, and then the rest
-// is not written.
+// files writes what a person asked for. One of them may be "-", standard output.
 func (c *cli) files(value any, files []resultFile) error {
-	for _, f := range files {
-		if f.path == "-" {
-			return c.result(value, func(w io.Writer) { w.Write(f.text) })
-		}
+	isOut := func(f resultFile) bool { return f.path == "-" }
+	others := slices.DeleteFunc(slices.Clone(files), isOut)
+	if len(files)-len(others) > 1 {
+		return croft.E(croft.ErrUsage, say("study.result.both"), say("study.result.both.fix"))
+	}
+	for _, f := range others {
 		if err := writeNew(f.path, f.text); err != nil {
 			return err
 		}
 	}
-	return c.result(value, func(w io.Writer) {
-		for _, f := range files {
+	wrote := func(w io.Writer) {
+		for _, f := range others {
 			fmt.Fprintln(w, say("study.result.wrote", f.path))
 		}
-	})
+	}
+	out := slices.IndexFunc(files, isOut)
+	if out < 0 {
+		return c.result(value, wrote)
+	}
+	if !c.quiet {
+		wrote(c.errs)
+	}
+	return c.verbatim(value, files[out].text)
 }

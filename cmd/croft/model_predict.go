@@ -35,11 +35,7 @@ func (c *cli) modelPredict(ctx context.Context, o modelPredictOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	st, err := finished(ctx, client, o.ref)
+	client, st, err := c.finished(ctx, o.ref)
 	if err != nil {
 		return err
 	}
@@ -62,7 +58,7 @@ func (c *cli) modelPredict(ctx context.Context, o modelPredictOptions) error {
 		fmt.Fprintf(&text, "%d,%s\n", i+1, strconv.FormatFloat(p, 'g', 6, 64))
 	}
 	if o.out == "" {
-		return c.result(r, func(w io.Writer) { w.Write(text.Bytes()) })
+		return c.verbatim(r, text.Bytes())
 	}
 	if err := writeNew(o.out, text.Bytes()); err != nil {
 		return err

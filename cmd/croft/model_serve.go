@@ -41,7 +41,7 @@ func (c *cli) modelServe(ctx context.Context, ref, name string) error {
 			return err
 		}
 	} else {
-		st, err := finished(ctx, client, ref)
+		_, st, err := c.finished(ctx, ref)
 		if err != nil {
 			return err
 		}

@@ -28,11 +28,7 @@ type modelShowResult struct {
 // modelShow shows a model's card: what it is for, who may use it, what it came
 // from, what it is worth.
 func (c *cli) modelShow(ctx context.Context, ref string) error {
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	st, err := finished(ctx, client, ref)
+	client, st, err := c.finished(ctx, ref)
 	if err != nil {
 		return err
 	}

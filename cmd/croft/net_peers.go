@@ -64,17 +64,17 @@ func (c *cli) net(ctx context.Context, anew bool) error {
 		r.Lines = append(r.Lines, l)
 	}
 	if anew {
-		r.Findings = slices.DeleteFunc(health.Findings(), func(f api.Finding) bool { return f.Check != "members" && f.Check != "reach" })
+		r.Findings = slices.DeleteFunc(c.findings(health), func(f api.Finding) bool { return f.Check != "members" && f.Check != "reach" })
 	}
-	if err := c.result(r, func(w io.Writer) { printLines(w, r) }); err != nil {
+	if err := c.result(r, func(w io.Writer) { c.printLines(w, r) }); err != nil {
 		return err
 	}
 	return api.Unwell(r.Findings)
 }
 
-func printLines(w io.Writer, r netResult) {
+func (c *cli) printLines(w io.Writer, r netResult) {
 	if len(r.Lines) == 0 {
-		fmt.Fprintln(w, say("net.alone"))
+		fmt.Fprintln(w, c.here("net.alone"))
 		return
 	}
 	fmt.Fprintln(w, say("net.head"))
@@ -103,7 +103,7 @@ func printLines(w io.Writer, r netResult) {
 		fmt.Fprintln(w, say("net.row", l.Name, say(way), answers, behind, reaches))
 	}
 	if r.Asked.IsZero() {
-		fmt.Fprintln(w, say("net.unasked"))
+		fmt.Fprintln(w, c.here("net.unasked"))
 	} else {
 		fmt.Fprintln(w, say("net.asked", day(r.Asked)))
 	}

@@ -59,16 +59,26 @@ func (c *cli) proposeRescue(ctx context.Context, o networkRescueOptions) error {
 	if err != nil {
 		return err
 	}
+	var self croft.MemberID
+	var all []api.Party
+	for _, m := range members {
+		if m.Self {
+			self = m.ID
+		}
+		if !m.Revoked {
+			all = append(all, m.Party)
+		}
+	}
 	var lost []croft.MemberID
 	for _, ref := range o.without {
-		at := slices.IndexFunc(members, func(m api.Member) bool { return !m.Revoked && named(ref, m.Name, m.ID) })
-		if at < 0 {
-			return croft.E(croft.ErrNotFound, say("member.member"), ref, "croft member ls")
+		who, err := whom(all, ref)
+		if err != nil {
+			return err
 		}
-		if members[at].Self {
+		if who.ID == self {
 			return croft.E(croft.ErrUsage, say("network.rescue.self"), "croft member ls")
 		}
-		lost = append(lost, members[at].ID)
+		lost = append(lost, who.ID)
 	}
 	g, err := client.Successor(ctx, lost)
 	if err != nil {
@@ -133,10 +143,8 @@ func (c *cli) confirmRescue(ctx context.Context, code string, o networkRescueOpt
 		return err
 	}
 	c.meansRescue(g)
-	if sure, err := c.confirm(ctx, "network.rescue.follow", g.Name); err != nil {
+	if err := c.confirm(ctx, "network.rescue.follow", g.Name); err != nil {
 		return err
-	} else if !sure {
-		return croft.E(croft.ErrNotSigned)
 	}
 	return c.keepRescue(ctx, g)
 }
@@ -153,12 +161,8 @@ func (c *cli) signRescue(ctx context.Context, g croft.Genesis, o networkRescueOp
 		return err
 	}
 	c.meansRescue(g)
-	sure, err := c.confirm(ctx, "network.rescue.ask", g.Name)
-	if err != nil {
+	if err := c.confirm(ctx, "network.rescue.ask", g.Name); err != nil {
 		return err
-	}
-	if !sure {
-		return croft.E(croft.ErrNotSigned)
 	}
 	k, err := keys.LoadMember(c.dir, c.asker(ctx))
 	if err != nil {

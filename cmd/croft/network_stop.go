@@ -47,12 +47,8 @@ func (c *cli) emergency(ctx context.Context, key string, action ledger.Action, y
 		return croft.E(croft.ErrConflict, say("member.voted"), "croft status")
 	}
 	c.progress(key + "means")
-	sure, err := c.confirm(ctx, key+"ask", status.NetworkName)
-	if err != nil {
+	if err := c.confirm(ctx, key+"ask", status.NetworkName); err != nil {
 		return err
-	}
-	if !sure {
-		return croft.E(croft.ErrNotSigned)
 	}
 	missing, err := c.vote(ctx, p, council, &ledger.Vote{Action: action}, len(voted))
 	if err != nil {
@@ -66,6 +62,6 @@ func (c *cli) emergency(ctx context.Context, key string, action ledger.Action, y
 			fmt.Fprintln(w, say(key+"waits", count(missing, "vote is", "votes are")))
 			return
 		}
-		fmt.Fprintln(w, say(key+"done", status.NetworkName))
+		fmt.Fprintln(w, c.here(key+"done", status.NetworkName))
 	})
 }

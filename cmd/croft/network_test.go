@@ -50,7 +50,7 @@ type desk struct {
 func (d desk) croft(input string, args ...string) (code int, out, errs string) {
 	d.Helper()
 	var stdout, stderr bytes.Buffer
-	args = append([]string{"--dir", d.dir, "--timeout", "1m"}, args...) // whatever stalls is named
+	args = append([]string{"--dir", d.dir, "--timeout", "5m"}, args...) // whatever stalls is named
 	code = execute(d.Context(), args, strings.NewReader(input), &stdout, &stderr)
 	d.Logf("croft %s\n%s%s", strings.Join(args[4:], " "), &stderr, &stdout)
 	for _, m := range keyed.FindAllStringSubmatch(stdout.String(), -1) {
@@ -264,6 +264,14 @@ func TestAStudyByCommands(t *testing.T) {
 	if text, err := os.ReadFile(saved); err != nil || !strings.Contains(string(text), "to try croft") {
 		t.Error(err)
 	}
+	var printed bytes.Buffer // not for the log
+	code = execute(a.Context(), []string{"--dir", a.dir, "model", "export", "anaemia", "-o", "-", "--format", "onnx", "--card", card + "2", "--intended-use", "to try croft"}, nil, &printed, io.Discard)
+	if text, err := os.ReadFile(saved); code != 0 || err != nil || !bytes.Equal(printed.Bytes(), text) {
+		t.Error("standard output is another file than --out:", code, err)
+	}
+	if _, err := os.Stat(card + "2"); err != nil {
+		t.Error(err)
+	}
 	a.must([]string{"model", "export", "anaemia", "--format", "json", "-o", "-"}, `"family": "logistic"`, `"intended_use": "Research use; not a medical device."`)
 	a.must([]string{"model", "serve", saved}, "anaemia answers at")
 	for name, f := range map[string]struct {
@@ -275,6 +283,7 @@ func TestAStudyByCommands(t *testing.T) {
 		"a use that is not allowed":  {d, []string{"model", "predict", "anaemia", patients}, 6},
 		"a file of such a use":       {d, []string{"model", "export", "anaemia", "-o", "-", "--format", "onnx"}, 6},
 		"a file of no format":        {a, []string{"model", "export", "anaemia", "-o", "anaemia.pkl"}, 2},
+		"two files at once":          {a, []string{"study", "result", "anaemia", "--csv", "-", "--html", "-"}, 2},
 		"nothing to write":           {a, []string{"model", "export", "anaemia"}, 2},
 		"over an old file":           {a, []string{"model", "predict", "anaemia", patients, "--out", risks}, 1},
 		"a file without the columns": {a, []string{"model", "predict", "anaemia", draft}, 4},
@@ -330,6 +339,20 @@ func TestAStudyByCommands(t *testing.T) {
 	if code, _, errs := a.croft("", "audit", "verify", export); code != 1 || !strings.Contains(errs, "block") {
 		t.Errorf("a spoiled export: %d %s", code, errs)
 	}
+
+	// Its preflight, and another for when files were corrected.
+	first := []string{"study", "preflight", draft}
+	again := append(slices.Clone(first), "--again")
+	a.must(again, "Proposed anaemia preflight ") // none is done yet: it is the first
+	for i, p := range desks[:3] {
+		p.soon(members[i], []string{"study", "ls"}, "anaemia preflight")
+		p.must([]string{"study", "approve", "anaemia preflight", "--yes"})
+	}
+	a.must([]string{"study", "watch", "anaemia preflight"})
+	a.must([]string{"study", "preflight", "anaemia preflight"}, "Nothing in your rows looks wrong")
+	a.must(first, "on the ledger already", "--again")
+	a.must(again, "Proposed anaemia preflight 2 ")
+	a.must(again, "anaemia preflight 2 ", "on the ledger already")
 }
 
 // What a person stops, and what takes too long, ends in words and leaves the node

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -49,7 +50,7 @@ func (c *cli) printApproval(r studyShowResult, out string) error {
 		return err
 	}
 	if out == "-" {
-		return c.result(printedPage{Page: string(page)}, func(w io.Writer) { w.Write(page) })
+		return c.verbatim(printedPage{Page: string(page)}, page)
 	}
 	if out == "" {
 		out = fileName(r.Name) + ".html"
@@ -147,11 +148,15 @@ func groups(h croft.Hash) string {
 }
 
 // fileName makes a file's name from a text of people.
-func fileName(text string) string {
-	return strings.Map(func(r rune) rune {
+func fileName(text string) string { return cmp.Or(slug(text), "unnamed") }
+
+// slug is what a text has of letters and digits that every system takes, with dashes
+// between; "" if it has none.
+func slug(text string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return '-'
-	}, strings.ToLower(text))
+	}, strings.ToLower(text)), "-") // a leading one would be a flag's
 }

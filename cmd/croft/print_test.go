@@ -94,7 +94,7 @@ func TestApprovalPageSaysAll(t *testing.T) {
 		"region explains one of: north, south & east; these mean a missing value: ? the row is left out", "anaemic is explained one of: no, yes nothing is sent until",
 		"Warning: a level is rare",
 		// what leaves
-		"29 sealed reports", "at most 31 numbers (6120 bytes)", "412 numbers, 173 KB", "12 of the 100 totals", "own accuracy is published", "at least 3 sites", "this site's rows, rounded up, here 1300",
+		"29 sealed reports", "at most 31 numbers (6120 bytes)", "412 numbers, 178 kB", "12 of the 100 totals", "own accuracy is published", "at least 3 sites", "this site's rows, rounded up, here 1300",
 		// who
 		"Proposed by Clinic A", "Clinic A, Clinic B, Clinic C. It starts with 3", "Not without Clinic B", "Clinic A, Clinic B, Clinic C, Town hall. They add up", "Town hall. They read the totals",
 		// who would learn what

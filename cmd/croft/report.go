@@ -62,7 +62,7 @@ func (c *cli) report(ctx context.Context, o reportOptions) error {
 		return err
 	}
 	if o.out == "-" {
-		return c.result(r, func(w io.Writer) { w.Write(text.Bytes()) })
+		return c.verbatim(r, text.Bytes())
 	}
 	if err := writeNew(o.out, text.Bytes()); err != nil {
 		return err

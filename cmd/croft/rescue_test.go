@@ -24,7 +24,7 @@ func TestRescueByCommands(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(root) })
 	run := func(at string, args ...string) (code int, out, errs string) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "croft", append(slices.Clip(args), "--dir", filepath.Join(root, at), "--timeout", "2m")...)
+		cmd := exec.CommandContext(t.Context(), "croft", append(slices.Clip(args), "--dir", filepath.Join(root, at), "--timeout", "5m")...)
 		var stdout, stderr strings.Builder
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		err := cmd.Run()

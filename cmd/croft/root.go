@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -191,6 +192,15 @@ func (c *cli) result(value any, text func(w io.Writer)) error {
 	return columns(c.out, text)
 }
 
+// verbatim writes a file's text to standard output, to the byte; or, as JSON, value.
+func (c *cli) verbatim(value any, text []byte) error {
+	if c.json {
+		return c.result(value, nil)
+	}
+	_, err := c.out.Write(text)
+	return err
+}
+
 // columns writes text in which tabs part columns.
 func columns(out io.Writer, text func(w io.Writer)) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -205,13 +215,17 @@ func (c *cli) progress(key string, args ...any) {
 	}
 }
 
-// confirm asks a yes-or-no question; anything but a yes is a no.
-func (c *cli) confirm(ctx context.Context, key string, args ...any) (bool, error) {
+// confirm asks a yes-or-no question. It fails with croft.ErrNotSigned at anything but
+// a yes.
+func (c *cli) confirm(ctx context.Context, key string, args ...any) error {
 	if c.yes {
-		return true, nil
+		return nil
 	}
 	answer, err := c.ask(ctx, key, args...)
-	return answer == "y" || answer == "yes", err
+	if err == nil && answer != "y" && answer != "yes" {
+		err = croft.E(croft.ErrNotSigned)
+	}
+	return err
 }
 
 // ask asks a question and returns the answer in lower case. The end of the input
@@ -300,7 +314,7 @@ func (c *cli) hand(ctx context.Context, p *person, send func() (api.Submitted, e
 		}
 		<-ended
 	}
-	if errors.Is(err, croft.ErrTimeout) || errors.Is(err, croft.ErrNoQuorum) || errors.Is(err, croft.ErrTxStopped) {
+	if errors.Is(err, croft.ErrTimeout) || errors.Is(err, croft.ErrInterrupted) || errors.Is(err, croft.ErrNoQuorum) || errors.Is(err, croft.ErrTxStopped) {
 		c.progress("sent.later")
 	}
 	return done, err
@@ -373,16 +387,15 @@ func count(n int, one, many string) string {
 }
 
 // names joins members' names, sorted.
-func names(parties []api.Party) string {
-	var out []string
+func names(parties []api.Party) string { return cmp.Or(strings.Join(nameList(parties), ", "), "–") }
+
+func nameList(parties []api.Party) []string {
+	out := []string{}
 	for _, p := range parties {
 		out = append(out, p.Name)
 	}
-	if len(out) == 0 {
-		return "–"
-	}
 	slices.Sort(out)
-	return strings.Join(out, ", ")
+	return out
 }
 
 // day writes a time as people read it.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -19,6 +20,27 @@ func (c *cli) here(key string, args ...any) string {
 	named := fmt.Sprintf("croft{%d} ", len(args))
 	return fill(strings.ReplaceAll(sentence(key), "croft ", named), append(args, c.dirFlag()))
 }
+
+// pointed does so for an advice that the node or the catalogue of failures gives. What
+// somebody is asked or told to do, or does "there", is for another node.
+func (c *cli) pointed(advice string) string {
+	if c.dirFlag() == "" || strings.HasSuffix(advice, " --help") {
+		return advice
+	}
+	var named []string
+	for _, cmd := range new(cli).root().Commands() { // of its own: making one sets its flags
+		named = append(named, "croft "+cmd.Name(), "croft"+c.dirFlag()+" "+cmd.Name())
+	}
+	clauses := strings.Split(advice, "; ")
+	for i, clause := range clauses {
+		if !elsewhere.MatchString(clause) {
+			clauses[i] = strings.NewReplacer(named...).Replace(clause)
+		}
+	}
+	return strings.Join(clauses, "; ")
+}
+
+var elsewhere = regexp.MustCompile(`\b(ask|tell|on the one)\b|\bthere(:|,| says|$)|--dir |croft (version|demo|bench)`)
 
 func sentence(key string) string {
 	s, ok := sentences[key]

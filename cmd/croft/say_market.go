@@ -53,9 +53,7 @@ members. A call is paid from a channel, which is opened once; then no call waits
 
 A model of the network runs at the caller's own node, and the use is paid for: the record
 stays. A call with --remote goes to the provider's node, which then reads it.`,
-	"service.noun":        "service",
-	"service.several":     "several services are called {0}",
-	"service.several.fix": "say whose: {0}",
+	"service.noun": "service",
 
 	"service.publish.short": "offer a model, or a server that you run, to the network",
 	"service.publish.long": `Publish puts a service on the ledger and serves it from this node: a study's model (--model),
@@ -75,7 +73,7 @@ and the answer is JSON such as {"credits": 0.25}. The caller agrees to that, or 
 	"service.publish.flag.onnx":          "a model file that another program wrote, as ONNX",
 	"service.publish.flag.upstream":      "the server's address; several of them share the calls",
 	"service.publish.flag.task":          "what the server does: chat, embed, http",
-	"service.publish.flag.upstreammodel": "what the server calls its model",
+	"service.publish.flag.upstreammodel": "what the server calls its model (default: the service's name)",
 	"service.publish.flag.credentials":   "a file with what the server wants in its Authorization header",
 	"service.publish.flag.public":        "the server may be outside of this machine's own networks",
 	"service.publish.flag.description":   "a sentence for those who look for it",
@@ -162,7 +160,7 @@ not answer. Croft says which were asked and why.`,
   croft service call chat --any --remote --data '{"messages":[]}'
   croft service call chat --remote --data '{"messages":[]}'`,
 	"service.call.flag.data":       "the request, as JSON",
-	"service.call.flag.most":       "credits that you would pay at most",
+	"service.call.flag.most":       "credits that you would pay at most; 0: free calls only",
 	"service.call.flag.remote":     "send the request to the provider's node",
 	"service.call.flag.registered": "even if it has the columns of a dataset that you registered",
 	"service.call.flag.any":        "any provider of a service of this name may answer",
@@ -207,7 +205,7 @@ finished, and channels stay until somebody closes them: what was earned is paid.
 	"service.stop.example": `  croft service stop heart`,
 	"service.stop.done":    "✓ {0} is served no longer",
 
-	"wallet.short": "wallet: credits, and the channels that calls are paid from",
+	"wallet.short": "credits, and the channels that calls are paid from",
 	"wallet.long": `Credits are the community's own unit: issued by vote, moved between members, and for nothing
 but services. A channel sets some of them aside for one provider; each call is a voucher on it.`,
 	"wallet.channel":       "channel",
@@ -344,7 +342,7 @@ aside in channels stays.`,
 	"wallet.several.fix": "name the one you mean by its id: croft wallet show",
 	"wallet.noamount":    "a vote on credits names an amount",
 
-	"apikey.short": "apikey: keys for programs on this machine",
+	"apikey.short": "keys for programs on this machine",
 	"apikey.long": `Programs on this machine call services through this node: OpenAI's API at /v1, the Open
 Inference Protocol at /v2. Each has a key, which says what it may call and spend.`,
 	"apikey.create.short": "make a key for a program",

@@ -86,6 +86,28 @@ func TestAdviceNamesTheFolder(t *testing.T) {
 			t.Errorf("in %s: %s", dir, got)
 		}
 	}
+	for advice, want := range map[string]string{
+		"start it: croft up --dir '/srv/a b'":                            "",
+		"see what there is: croft data ls; add one: croft data add F":    "see what there is: croft --dir /x data ls; add one: croft --dir /x data add F",
+		"ask the owner: croft data add F; then croft study approve ab":   "ask the owner: croft data add F; then croft --dir /x study approve ab",
+		"keep this copy, and ask another for theirs: croft audit export": "",
+		"tell its keeper: croft doctor there says how":                   "",
+		"on the one that has not: croft network rescue CODE":             "",
+		"compare the versions: croft version":                            "",
+		"croft study show --help":                                        "",
+		"croft is a program":                                             "",
+		"croft down, then croft up --detach":                             "croft --dir /x down, then croft --dir /x up --detach",
+	} {
+		if want == "" {
+			want = advice
+		}
+		if got := (&cli{dir: "/x"}).pointed(advice); got != want {
+			t.Errorf("%s: %s", advice, got)
+		}
+		if got := (&cli{dir: defaultDir()}).pointed(advice); got != advice {
+			t.Errorf("%s in the usual folder: %s", advice, got)
+		}
+	}
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)

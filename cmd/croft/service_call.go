@@ -8,12 +8,15 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
 	"croft/internal/data"
+	"croft/internal/market"
 	"croft/internal/serve"
 )
 
@@ -31,14 +34,14 @@ func (c *cli) serviceCallVerb() *cobra.Command {
 		}
 		return c.serviceCall(ctx, o)
 	})
-	cmd.Flags().StringVar(&o.data, "data", "", say("service.call.flag.data"))
-	cmd.Flags().StringVar(&o.most, "most", "", say("service.call.flag.most"))
 	o.flags(cmd)
 	return cmd
 }
 
-// flags are those that say where a request may go.
+// flags are those that say what a request is, where it may go, and for how much.
 func (o *serviceCallOptions) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.data, "data", "", say("service.call.flag.data"))
+	cmd.Flags().StringVar(&o.most, "most", "", say("service.call.flag.most"))
 	cmd.Flags().BoolVar(&o.remote, "remote", false, say("service.call.flag.remote"))
 	cmd.Flags().BoolVar(&o.registered, "registered", false, say("service.call.flag.registered"))
 	cmd.Flags().BoolVar(&o.any, "any", false, say("service.call.flag.any"))
@@ -63,11 +66,13 @@ func (c *cli) calling(ctx context.Context, o serviceCallOptions) (client *api.Cl
 	if (o.file == "") == (o.data == "") {
 		return nil, call, croft.E(croft.ErrUsage, say("service.call.what"), say("service.call.what.fix"))
 	}
-	var most croft.Credits
+	var most *croft.Credits
 	if o.most != "" {
-		if most, err = croft.ParseCredits(o.most); err != nil {
+		limit, err := croft.ParseCredits(o.most)
+		if err != nil {
 			return nil, call, croft.E(croft.ErrUsage, err, say("service.publish.price.fix"))
 		}
+		most = &limit
 	}
 	if client, err = api.Dial(c.dir); err != nil {
 		return nil, call, err
@@ -104,7 +109,7 @@ func readers(offered api.Offered, o serviceCallOptions) (names []string) {
 			names = append(names, l.ProviderName)
 		}
 	}
-	if l, err := findService(offered, o.ref); !o.any && err == nil {
+	if l, err := market.Find(offered.Services, o.ref); !o.any && err == nil {
 		names = append(names, l.ProviderName)
 	}
 	if names == nil {
@@ -139,15 +144,7 @@ func (c *cli) rowsOf(ctx context.Context, client *api.Client, o serviceCallOptio
 	if err != nil {
 		return call, 0, err
 	}
-	ref := o.ref
-	if offered, err := client.Offered(ctx); err == nil && o.any { // one name, one model
-		for _, l := range offered.Services {
-			if l.Name == o.ref {
-				ref = l.ID.String()
-			}
-		}
-	}
-	schema, err := client.Schema(ctx, ref)
+	schema, err := client.Schema(ctx, o.ref)
 	if err != nil {
 		return call, 0, err
 	}
@@ -158,15 +155,30 @@ func (c *cli) rowsOf(ctx context.Context, client *api.Client, o serviceCallOptio
 	return call, len(cells), err
 }
 
+// escaped writes as JSON does what a terminal might obey: an answer is somebody else's text.
+func escaped(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			out.WriteRune(r)
+			continue
+		}
+		for _, half := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&out, `\u%04x`, half)
+		}
+	}
+	return out.String()
+}
+
 // printCall shows an answer, where it was made, and what it cost.
 func (c *cli) printCall(w io.Writer, r api.Called) {
 	if name, values, err := serve.Outputs(r.Body); err == nil {
-		fmt.Fprintln(w, "row,"+name)
+		fmt.Fprintln(w, "row,"+escaped(name))
 		for i, v := range values {
 			fmt.Fprintf(w, "%d,%s\n", i+1, strconv.FormatFloat(v, 'g', 6, 64))
 		}
 	} else {
-		fmt.Fprintf(w, "%s\n", r.Body)
+		fmt.Fprintln(w, escaped(string(r.Body)))
 	}
 	if c.quiet {
 		return

@@ -25,8 +25,6 @@ func (c *cli) serviceCheckVerb() *cobra.Command {
 		}
 		return c.serviceCheck(ctx, o)
 	})
-	cmd.Flags().StringVar(&o.data, "data", "", say("service.call.flag.data"))
-	cmd.Flags().StringVar(&o.most, "most", "", say("service.call.flag.most"))
 	cmd.Flags().StringVar(&o.want, "want", "", say("service.check.flag.want"))
 	cmd.Flags().Float64Var(&o.tolerance, "tolerance", 1e-6, say("service.check.flag.tolerance"))
 	o.flags(cmd)

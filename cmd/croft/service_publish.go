@@ -115,7 +115,7 @@ func (c *cli) servicePublish(ctx context.Context, o servicePublishOptions) error
 		}
 	}
 	if o.model != "" {
-		st, err := finished(ctx, p.Client, o.model)
+		_, st, err := c.finished(ctx, o.model)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"croft"
 	"croft/internal/api"
 	"croft/internal/market"
 	"croft/internal/serve"
@@ -39,7 +37,7 @@ func (c *cli) serviceShow(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	l, err := findService(offered, ref)
+	l, err := market.Find(offered.Services, ref)
 	if err != nil {
 		return err
 	}
@@ -66,8 +64,11 @@ func (c *cli) serviceShow(ctx context.Context, ref string) error {
 		if l.Schema != nil {
 			for _, t := range l.Schema.Inputs {
 				what := say("service.show.range", t.Low, t.High)
-				if t.Levels != nil {
+				switch {
+				case t.Levels != nil:
 					what = strings.Join(t.Levels, ", ")
+				case t.Low == "":
+					what = fmt.Sprint(t.Shape)
 				}
 				fmt.Fprintln(w, say("service.show.input", t.Name, t.Datatype, what))
 			}
@@ -85,28 +86,8 @@ func (c *cli) serviceShow(ctx context.Context, ref string) error {
 			}
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintln(w, "\n"+say("service.show.key"))
+		fmt.Fprintln(w, "\n"+c.here("service.show.key"))
 	})
-}
-
-// findService finds a service among those offered, as the node does.
-func findService(offered api.Offered, ref string) (market.Listing, error) {
-	var found []market.Listing
-	for _, l := range offered.Services {
-		if ref == l.ID.String() || ref == l.ProviderName+"/"+l.Name {
-			return l, nil
-		}
-		if ref == l.Name || len(ref) >= 6 && strings.HasPrefix(l.ID.String(), ref) {
-			found = append(found, l)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return market.Listing{}, croft.E(croft.ErrNotFound, say("service.noun"), ref, "croft service ls")
-	case 1:
-		return found[0], nil
-	}
-	return market.Listing{}, croft.E(croft.ErrUsage, say("service.several", ref), say("service.several.fix", found[0].ProviderName+"/"+ref))
 }
 
 // programName is what programs call a service: a name that two providers have takes
@@ -117,7 +98,7 @@ func programName(offered api.Offered, l market.Listing) string {
 			return l.ProviderName + "/" + l.Name
 		}
 	}
-	if slices.Contains(offered.Local, l.Name) {
+	if slices.Contains(offered.Local, l.Name) || strings.Contains(l.Name, "/") {
 		return l.ProviderName + "/" + l.Name
 	}
 	return l.Name
@@ -146,7 +127,10 @@ func snippets(l market.Listing, name, base string) map[string]string {
 			"javascript": fmt.Sprintf("import OpenAI from \"openai\";\nconst client = new OpenAI({ baseURL: \"%s/v1\", apiKey: process.env.CROFT_API_KEY });\nconsole.log((await client.embeddings.create({ model: %s, input: \"Hello\" })).data[0].embedding);", base, q),
 		}
 	}
-	body := example(l.Schema)
+	body := `{"inputs": []}`
+	if l.Schema != nil {
+		body = string(serve.Example(*l.Schema))
+	}
 	path := base + "/v2/models/" + url.PathEscape(name) + "/infer"
 	message, err := serve.GRPC(name, []byte(body))
 	if err != nil {
@@ -161,25 +145,4 @@ func snippets(l market.Listing, name, base string) map[string]string {
 		"javascript": fmt.Sprintf("const body = %s;\nconst answer = await fetch(\"%s\", { method: \"POST\", body: JSON.stringify(body),\n  headers: { Authorization: \"Bearer \" + process.env.CROFT_API_KEY, \"Content-Type\": \"application/json\" } });\nconsole.log((await answer.json()).outputs);",
 			body, path),
 	}
-}
-
-// example is a request of one row, within the model's ranges.
-func example(s *serve.Schema) string {
-	if s == nil {
-		s = new(serve.Schema)
-	}
-	header, row := []string{}, []string{}
-	for _, t := range s.Inputs {
-		header = append(header, t.Name)
-		if t.Levels != nil {
-			row = append(row, t.Levels[0])
-		} else {
-			row = append(row, cmp.Or(t.Low, "0"))
-		}
-	}
-	body, err := serve.Rows(*s, header, [][]string{row})
-	if err != nil || len(s.Inputs) == 0 {
-		return `{"inputs": []}`
-	}
-	return string(body)
 }

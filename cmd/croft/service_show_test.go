@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"os/exec"
 	"strings"
 	"testing"
+	"unicode"
 
 	"croft"
 	"croft/internal/api"
@@ -36,5 +38,19 @@ func TestSnippetsRunNothing(t *testing.T) {
 	one, two := market.Listing{Service: croft.Service{Name: "echo"}, ProviderName: "Ada"}, market.Listing{Service: croft.Service{Name: "echo"}, ProviderName: "Ben", ID: croft.ServiceID{1}}
 	if got := programName(api.Offered{Services: []market.Listing{one, two}}, two); got != "Ben/echo" {
 		t.Error(got)
+	}
+}
+
+// An answer is a stranger's text: what is printed of it is the same JSON, and no terminal
+// obeys it.
+func TestAnswersAreEscaped(t *testing.T) {
+	const evil = "p\x1b]0;title\x07\u009b2J\u202e\U000e0001 ok, ä 院"
+	text := escaped(evil)
+	var back string
+	if err := json.Unmarshal([]byte(`"`+text+`"`), &back); err != nil || back != evil {
+		t.Errorf("%q: %q, %v", text, back, err)
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || !strings.HasSuffix(text, " ok, ä 院") {
+		t.Errorf("%q", text)
 	}
 }

@@ -24,12 +24,12 @@ func (c *cli) settingsShow() error {
 	}
 	return c.result(kept, func(w io.Writer) {
 		if len(kept) == 0 {
-			fmt.Fprintln(w, say("settings.none"))
+			fmt.Fprintln(w, c.here("settings.none"))
 			return
 		}
 		for _, word := range kept.words() {
 			fmt.Fprintln(w, word)
 		}
-		fmt.Fprintln(w, say("settings.where", filepath.Join(c.dir, settingsName)))
+		fmt.Fprintln(w, c.here("settings.where", filepath.Join(c.dir, settingsName)))
 	})
 }

@@ -35,5 +35,5 @@ func (c *cli) settingsUnset(names []string) (err error) {
 	if err := kept.write(c.dir); err != nil {
 		return err
 	}
-	return c.result(kept, func(w io.Writer) { fmt.Fprintln(w, say("settings.unset")) })
+	return c.result(kept, func(w io.Writer) { fmt.Fprintln(w, c.here("settings.unset")) })
 }

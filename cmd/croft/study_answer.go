@@ -26,6 +26,18 @@ func answerFlags(cmd *cobra.Command, o *dataAddOptions, wait *bool) {
 	cmd.MarkFlagsMutuallyExclusive("wait", "dry-run")
 }
 
+// asked returns who is at the keyboard, and a study that asks them. It fails with
+// croft.ErrNotSite if it does not.
+func (c *cli) asked(ctx context.Context, ref string) (p *person, st api.Study, err error) {
+	if p, err = c.sign(ctx); err != nil {
+		return nil, st, err
+	}
+	if st, err = c.arrived(ctx, p, ref); err == nil && !st.Mine {
+		err = croft.E(croft.ErrNotSite, st.Name, st.ID.Short())
+	}
+	return p, st, err
+}
+
 // arrived returns a study. The node of a member that has just joined may not have
 // fetched its block yet, and is waited for.
 func (c *cli) arrived(ctx context.Context, p *person, ref string) (st api.Study, err error) {

@@ -46,19 +46,16 @@ type studyApproveResult struct {
 // approval binds what was on the screen, field by field; the node obeys its own
 // copy of it.
 func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
-	p, err := c.sign(ctx)
+	p, st, err := c.asked(ctx, o.ref)
 	if err != nil {
 		return err
-	}
-	st, err := c.arrived(ctx, p, o.ref)
-	if err != nil {
-		return err
-	}
-	if !st.Mine {
-		return croft.E(croft.ErrNotSite, st.Name, st.ID.Short())
 	}
 	if st.Status != ledger.Proposed.String() {
-		return croft.E(croft.ErrConflict, say("study.approve.late", st.Name, st.Status), say("study.ended.fix", st.ID.Short()))
+		late := "study.approve.late"
+		if takesPart(st, p.self) {
+			late = "study.approve.before" // a yes of which the person never heard that it arrived
+		}
+		return croft.E(croft.ErrConflict, say(late, st.Name, st.Status), say("study.ended.fix", st.ID.Short()))
 	}
 	if err := study.Validate(st.Plan); err != nil { // somebody put it on the ledger without this program
 		return err
@@ -86,11 +83,11 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 	if check.Withheld != "" {
 		return croft.E(croft.ErrWithheld, check.Withheld)
 	}
-	dataset, err := p.dataset(ctx, check.Dataset)
+	dataset, err := datasetOf(ctx, p.Client, check.Dataset)
 	if err != nil {
 		return err
 	}
-	r := studyApproveResult{Study: st.ID, Name: st.Name, Approval: *st.Approval(dataset, until, check.Rows), Check: check}
+	r := studyApproveResult{Study: st.ID, Name: st.Name, Approval: *st.Approval(dataset.ID, until, check.Rows), Check: check}
 	described := func(w io.Writer) {
 		printStudy(w, st)
 		printCheck(w, check)
@@ -113,12 +110,8 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 	if o.dryRun {
 		return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("dry")) })
 	}
-	yes, err := c.confirm(ctx, "study.approve.ask", st.Name)
-	if err != nil {
+	if err := c.confirm(ctx, "study.approve.ask", st.Name); err != nil {
 		return err
-	}
-	if !yes {
-		return croft.E(croft.ErrNotSigned)
 	}
 	tx := p.seal(now(), &r.Approval)
 	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Approve(ctx, tx) }); err != nil {
@@ -133,18 +126,4 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 		err = c.await(ctx, st.ID)
 	}
 	return err
-}
-
-// dataset returns the id of the newest dataset of a name.
-func (p *person) dataset(ctx context.Context, name string) (id croft.DatasetID, err error) {
-	list, err := p.Datasets(ctx)
-	if err != nil {
-		return id, err
-	}
-	for _, d := range list {
-		if d.Name == name {
-			id = d.ID
-		}
-	}
-	return id, nil
 }

@@ -53,7 +53,7 @@ func (c *cli) studyClone(ctx context.Context, o studyCloneOptions) error {
 	switch r.File {
 	case "-":
 		r.File, r.Text = "", string(text)
-		return c.result(r, func(w io.Writer) { w.Write(text) })
+		return c.verbatim(r, text)
 	case "":
 		r.File = fileName(st.Name) + ".toml"
 	}

@@ -44,18 +44,11 @@ func (c *cli) studyDecline(ctx context.Context, o studyDeclineOptions) error {
 		}
 	}
 	if refusal == 0 {
-		return croft.E(croft.ErrUsage, say("study.decline.noreason", strings.Join(words, ", ")), "croft study decline "+o.ref+" --reason policy")
+		return croft.E(croft.ErrUsage, say("study.decline.noreason", strings.Join(words, ", ")), "croft study decline "+api.Quote(o.ref)+" --reason policy")
 	}
-	p, err := c.sign(ctx)
+	p, st, err := c.asked(ctx, o.ref)
 	if err != nil {
 		return err
-	}
-	st, err := p.Study(ctx, o.ref)
-	if err != nil {
-		return err
-	}
-	if !st.Mine {
-		return croft.E(croft.ErrNotSite, st.Name, st.ID.Short())
 	}
 	if err := tooLate(st, p.self); err != nil {
 		return err

@@ -42,12 +42,26 @@ type studyDiffResult struct {
 // studyDiff says what two studies, or a study and a study file, do not have in
 // common. Two files need no node.
 func (c *cli) studyDiff(ctx context.Context, a, b string) error {
+	var client *api.Client
+	var members []api.Member // of two files they are whoever the files name
+	var err error
+	if !isFile(a) || !isFile(b) {
+		if client, err = api.Dial(c.dir); err != nil {
+			return err
+		}
+		if members, err = client.Members(ctx); err != nil {
+			return err
+		}
+	}
 	var sides [2][]trait
 	var hashes [2]croft.Hash
-	d := differ{c: c, ctx: ctx, files: isFile(a) && isFile(b)}
 	for i, ref := range []string{a, b} {
-		var err error
-		if sides[i], hashes[i], err = d.read(ref); err != nil {
+		if isFile(ref) {
+			sides[i], hashes[i], err = fileTraits(ref, members)
+		} else {
+			sides[i], hashes[i], err = studyTraits(ctx, client, ref, members)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -70,55 +84,32 @@ func (c *cli) studyDiff(ctx context.Context, a, b string) error {
 // isFile says whether a person means a study file.
 func isFile(ref string) bool { return strings.HasSuffix(ref, ".toml") }
 
-// differ reads both sides under the same names for the same members.
-type differ struct {
-	c       *cli
-	ctx     context.Context
-	files   bool // both are: members are whoever the files name
-	client  *api.Client
-	members []api.Member
-}
-
-func (d *differ) read(ref string) ([]trait, croft.Hash, error) {
-	if d.files {
-		return d.readFile(ref)
-	}
-	if d.client == nil {
-		var err error
-		if d.client, err = api.Dial(d.c.dir); err != nil {
-			return nil, croft.Hash{}, err
-		}
-		if d.members, err = d.client.Members(d.ctx); err != nil {
-			return nil, croft.Hash{}, err
-		}
-	}
-	if isFile(ref) {
-		return d.readFile(ref)
-	}
-	st, err := d.client.Study(d.ctx, ref)
+// studyTraits reads a study on the ledger.
+func studyTraits(ctx context.Context, client *api.Client, ref string, members []api.Member) ([]trait, croft.Hash, error) {
+	st, err := client.Study(ctx, ref)
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
-	out := traits(st.Plan, memberNames(d.members))
-	return append(out, trait{key: "diff.seats", list: partyNames(st.Seats)}, trait{key: "diff.threshold", value: fmt.Sprint(st.Threshold)}), st.PlanHash, nil
+	out := traits(st.Plan, memberNames(members))
+	return append(out, trait{key: "diff.seats", list: nameList(st.Seats)}, trait{key: "diff.threshold", value: fmt.Sprint(st.Threshold)}), st.PlanHash, nil
 }
 
-// readFile reads a study file as this member would propose it. Members that nobody
+// fileTraits reads a study file as this member would propose it. Members that nobody
 // knows yet have the names that the file gives them.
-func (d *differ) readFile(path string) ([]trait, croft.Hash, error) {
+func fileTraits(path string, members []api.Member) ([]trait, croft.Hash, error) {
 	file, err := readStudy(path)
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
 	self := croft.MemberID(croft.Sum([]byte("proposer")))
 	called := map[croft.MemberID]string{self: say("diff.proposer")}
-	for _, m := range d.members {
+	for _, m := range members {
 		called[m.ID] = m.Name
 		if m.Self {
 			self = m.ID
 		}
 	}
-	plan, unknown, err := resolve(file, self, d.members, true)
+	plan, unknown, err := resolve(file, self, members, true)
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}
@@ -279,13 +270,4 @@ func missingRule(c croft.Column) string {
 		return say("print.count")
 	}
 	return cmp.Or(string(c.Missing), say("print.stops"))
-}
-
-func partyNames(parties []api.Party) []string {
-	list := []string{}
-	for _, p := range parties {
-		list = append(list, p.Name)
-	}
-	slices.Sort(list)
-	return list
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -62,14 +61,14 @@ func (c *cli) studyMock(ctx context.Context, o studyMockOptions) error {
 	r := studyMockResult{o.out, "", o.rows, o.seed}
 	if o.out == "-" {
 		r.File, r.Text = "", text.String()
-		return c.result(r, func(w io.Writer) { w.Write(text.Bytes()) })
+		return c.verbatim(r, text.Bytes())
 	}
 	if err := writeNew(o.out, text.Bytes()); err != nil {
 		return err
 	}
 	return c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("study.mock.done", o.out, count(o.rows, "row", "rows"), o.seed))
-		if strings.HasSuffix(o.of, ".toml") {
+		if isFile(o.of) {
 			fmt.Fprintln(w, c.here("study.mock.next", api.Quote(o.of), api.Quote(o.out)))
 		}
 	})
@@ -77,7 +76,7 @@ func (c *cli) studyMock(ctx context.Context, o studyMockOptions) error {
 
 // planOf reads a study from a file, or by its name from the node.
 func (c *cli) planOf(ctx context.Context, of string) (croft.Study, error) {
-	if !strings.HasSuffix(of, ".toml") {
+	if !isFile(of) {
 		client, err := api.Dial(c.dir)
 		if err != nil {
 			return croft.Study{}, err

@@ -69,7 +69,7 @@ func (c *cli) studyNew(o studyNewOptions) error {
 	}
 	if o.out == "-" {
 		r.File, r.Text = "", string(text)
-		return c.result(r, func(w io.Writer) { w.Write(text) })
+		return c.verbatim(r, text)
 	}
 	if o.out == "" {
 		r.File = strings.TrimSuffix(filepath.Base(o.from), filepath.Ext(o.from)) + ".toml"

@@ -10,14 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"croft"
-	"croft/internal/api"
 	"croft/internal/table"
 )
 
 func (c *cli) studyPreflightVerb() *cobra.Command {
 	o := studyProposeOptions{preflight: true}
 	cmd := c.verb("study.preflight", "preflight FILE.toml|STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		if strings.HasSuffix(args[0], ".toml") {
+		if isFile(args[0]) {
 			o.file = args[0]
 			return c.studyPropose(ctx, o)
 		}
@@ -32,11 +31,7 @@ func (c *cli) studyPreflightVerb() *cobra.Command {
 
 // studyPreflight shows what of a finished preflight looks wrong in this site's rows.
 func (c *cli) studyPreflight(ctx context.Context, ref string) error {
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	st, err := finished(ctx, client, ref)
+	client, st, err := c.finished(ctx, ref)
 	if err != nil {
 		return err
 	}

@@ -154,7 +154,7 @@ func (p *person) proposal(ctx context.Context, plan croft.Study) ([]byte, error)
 // resolve turns members' names into ids. A dry run may name members that are not
 // there yet; it says which.
 func resolve(file *study.File, self croft.MemberID, members []api.Member, dryRun bool) (plan croft.Study, unknown []string, err error) {
-	members = slices.DeleteFunc(members, func(m api.Member) bool { return m.Revoked })
+	members = slices.DeleteFunc(slices.Clone(members), func(m api.Member) bool { return m.Revoked })
 	var seats []croft.MemberID
 	for _, m := range members {
 		if m.Seat {

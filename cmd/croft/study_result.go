@@ -29,11 +29,7 @@ type studyResultOptions struct{ ref, csv, html string }
 
 // studyResult shows what a finished study says.
 func (c *cli) studyResult(ctx context.Context, o studyResultOptions) error {
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	st, err := finished(ctx, client, o.ref)
+	client, st, err := c.finished(ctx, o.ref)
 	if err != nil {
 		return err
 	}
@@ -224,13 +220,13 @@ func probability(p float64) string {
 	return fmt.Sprintf("%.3f", p)
 }
 
-// size writes a number of bytes.
+// size writes a number of bytes, rounded up: it stands where "at most" is said.
 func size(n int) string {
 	switch {
-	case n >= 10<<20:
-		return fmt.Sprintf("%d MB", n>>20)
-	case n >= 10<<10:
-		return fmt.Sprintf("%d KB", n>>10)
+	case n >= 10_000_000:
+		return fmt.Sprintf("%d MB", (n+999_999)/1_000_000)
+	case n >= 10_000:
+		return fmt.Sprintf("%d kB", (n+999)/1000)
 	}
 	return count(n, "byte", "bytes")
 }

@@ -42,7 +42,7 @@ type studyShowResult struct {
 // studyShow shows a study in words, and what it would find here.
 func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
 	if o.out != "" && !o.print {
-		return croft.E(croft.ErrUsage, say("study.show.noprint"), "croft study show "+o.ref+" --print --out "+api.Quote(o.out))
+		return croft.E(croft.ErrUsage, say("study.show.noprint"), "croft study show "+api.Quote(o.ref)+" --print --out "+api.Quote(o.out))
 	}
 	client, err := api.Dial(c.dir)
 	if err != nil {
@@ -73,6 +73,7 @@ func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
 		if r.CheckWhy != "" {
 			fmt.Fprintln(w, say("check.none", r.CheckWhy))
 		}
+		fmt.Fprintln(w, say("promise"))
 		for _, round := range st.Rounds {
 			fmt.Fprintln(w, say("study.show.round", round.Number+1, round.Phase, len(round.Reports), round.Shares, round.Sum.Short()))
 		}
@@ -115,6 +116,11 @@ func printStudy(w io.Writer, st api.Study) {
 			word = "study.refused"
 		}
 		fmt.Fprintln(w, say("study.because", say(word, names(missing))))
+	} else if st.Doubt {
+		fmt.Fprintln(w, say("study.because", say("study.doubt")))
+		if len(st.Waits) > 0 {
+			fmt.Fprintln(w, say("study.because", say("study.doubt.waits", names(st.Waits))))
+		}
 	} else if len(st.Waits) > 0 {
 		fmt.Fprintln(w, say("study.because", say("study.waits", names(st.Waits))))
 	}

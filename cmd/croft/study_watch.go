@@ -101,13 +101,15 @@ func stopped(st api.Study) error {
 	return croft.E(croft.ErrStopped, st.Name, say("study.why", st.Reason, because(st.Reason, st.Plan.Model.Label)))
 }
 
-// finished returns a study that has a result, or may soon have one here.
-func finished(ctx context.Context, client *api.Client, ref string) (api.Study, error) {
-	st, err := client.Study(ctx, ref)
-	if err == nil && st.Status == ledger.Stopped.String() {
+// finished returns a study that has a result, or may soon have one here, and the node.
+func (c *cli) finished(ctx context.Context, ref string) (client *api.Client, st api.Study, err error) {
+	if client, err = api.Dial(c.dir); err != nil {
+		return client, st, err
+	}
+	if st, err = client.Study(ctx, ref); err == nil && st.Status == ledger.Stopped.String() {
 		err = stopped(st)
 	}
-	return st, err
+	return client, st, err
 }
 
 // last says whether a node has nothing to do for a study after this event.

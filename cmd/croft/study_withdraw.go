@@ -37,16 +37,9 @@ type studyWithdrawResult struct {
 // studyWithdraw takes this site out of a study: no further round of it. It says
 // first what cannot be undone.
 func (c *cli) studyWithdraw(ctx context.Context, o studyWithdrawOptions) error {
-	p, err := c.sign(ctx)
+	p, st, err := c.asked(ctx, o.ref)
 	if err != nil {
 		return err
-	}
-	st, err := p.Study(ctx, o.ref)
-	if err != nil {
-		return err
-	}
-	if !st.Mine {
-		return croft.E(croft.ErrNotSite, st.Name, st.ID.Short())
 	}
 	if st.Status == ledger.Done.String() || st.Status == ledger.Stopped.String() {
 		return croft.E(croft.ErrConflict, say("study.withdraw.ended", st.Name, st.Status), say("study.ended.fix", st.ID.Short()))
@@ -60,12 +53,8 @@ func (c *cli) studyWithdraw(ctx context.Context, o studyWithdrawOptions) error {
 	if o.dryRun {
 		return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("dry")) })
 	}
-	yes, err := c.confirm(ctx, "study.withdraw.ask", st.Name)
-	if err != nil {
+	if err := c.confirm(ctx, "study.withdraw.ask", st.Name); err != nil {
 		return err
-	}
-	if !yes {
-		return croft.E(croft.ErrNotSigned)
 	}
 	tx := p.seal(now(), &ledger.Withdraw{Study: st.ID})
 	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {

@@ -14,11 +14,7 @@ import (
 
 func (c *cli) studyWorthVerb() *cobra.Command {
 	return c.verb("study.worth", "worth STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		client, err := api.Dial(c.dir)
-		if err != nil {
-			return err
-		}
-		st, err := finished(ctx, client, args[0])
+		client, st, err := c.finished(ctx, args[0])
 		if err != nil {
 			return err
 		}

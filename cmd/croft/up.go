@@ -330,7 +330,7 @@ func (c *cli) foreground(ctx context.Context, o *upOptions, cfg node.Config) (er
 		Height: status.Height, Orderers: status.Orderers, PID: os.Getpid(), Settings: kept.words()}
 	err = c.result(r, func(w io.Writer) {
 		fmt.Fprintln(w, say("up.title", croft.EngineVersion, r.Name))
-		r.print(w)
+		c.printUp(w, r)
 	})
 	died := <-ended
 	if died != nil && ctx.Err() == nil {
@@ -339,8 +339,8 @@ func (c *cli) foreground(ctx context.Context, o *upOptions, cfg node.Config) (er
 	return errors.Join(err, died)
 }
 
-// print says what a running node offers.
-func (r upResult) print(w io.Writer) {
+// printUp says what a running node offers.
+func (c *cli) printUp(w io.Writer, r upResult) {
 	if r.Page != "" {
 		fmt.Fprintln(w, say("up.page", r.Page))
 	}
@@ -349,7 +349,7 @@ func (r upResult) print(w io.Writer) {
 	}
 	fmt.Fprintln(w, say("up.socket", r.Socket))
 	if len(r.Settings) > 0 {
-		fmt.Fprintln(w, say("up.settings", strings.Join(r.Settings, " ")))
+		fmt.Fprintln(w, c.here("up.settings", strings.Join(r.Settings, " ")))
 	}
 	for _, addr := range r.Listen {
 		fmt.Fprintln(w, say("up.listen", addr))

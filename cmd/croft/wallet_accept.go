@@ -47,10 +47,9 @@ func (c *cli) walletAccept(ctx context.Context, id string) error {
 	if err := client.AcceptChannel(ctx, id); err != nil {
 		return err
 	}
-	wallet, err := client.Wallet(ctx)
+	ch, err := channelOf(ctx, client, id)
 	if err != nil {
 		return err
 	}
-	ch := findChannel(wallet, id)[0]
 	return c.result(ch, func(w io.Writer) { fmt.Fprintln(w, say("wallet.accept.done", ch.Other.Name, ch.Left, ch.Sponsor.Name)) })
 }

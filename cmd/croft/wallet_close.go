@@ -18,14 +18,14 @@ func (c *cli) walletClose(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	ch, err := c.oneChannel(ctx, p, ref)
+	ch, err := channelOf(ctx, p.Client, ref)
 	if err != nil {
 		return err
 	}
 	if err := p.CloseChannel(ctx, ch.ID); err != nil {
 		return err
 	}
-	if ch, err = c.oneChannel(ctx, p, ch.ID.String()); err != nil {
+	if ch, err = channelOf(ctx, p.Client, ch.ID.String()); err != nil {
 		return err
 	}
 	return c.result(ch, func(w io.Writer) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,12 +61,8 @@ func (c *cli) voteOnSupply(ctx context.Context, key string, action ledger.Action
 			}
 		}
 	}
-	yes, err := c.confirm(ctx, key+"ask", amount, who.Name)
-	if err != nil {
+	if err := c.confirm(ctx, key+"ask", amount, who.Name); err != nil {
 		return err
-	}
-	if !yes {
-		return croft.E(croft.ErrNotSigned)
 	}
 	missing, err := c.vote(ctx, p, council, &ledger.Vote{Action: action, Issue: &ledger.Issue{Number: wallet.Decided + 1, Account: who.ID, Amount: amount}}, before)
 	if err != nil {
@@ -110,15 +106,29 @@ func somebody(ctx context.Context, client *api.Client, council api.Council, ref 
 	for _, g := range council.Guests {
 		all = append(all, g.Party)
 	}
-	if at := slices.IndexFunc(all, func(a api.Party) bool { return a.Name == ref }); at >= 0 {
-		return all[at], nil
+	return whom(all, ref)
+}
+
+// whom returns the one that a person means: by its name, or by the beginning of its id.
+// Guests may be called like somebody else, and then only the id tells.
+func whom(all []api.Party, ref string) (api.Party, error) {
+	var found, called []api.Party
+	var ids []string
+	for _, a := range all {
+		if named(ref, a.Name, a.ID) {
+			found, ids = append(found, a), append(ids, a.Name+" "+a.ID.Short())
+		}
+		if a.Name == ref {
+			called = append(called, a)
+		}
 	}
-	all = slices.DeleteFunc(all, func(a api.Party) bool { return !named(ref, a.Name, a.ID) })
-	switch len(all) {
-	case 0:
-		return api.Party{}, croft.E(croft.ErrNotFound, say("member.noun"), ref, "croft member ls")
-	case 1:
-		return all[0], nil
+	switch {
+	case len(found) == 0:
+		return api.Party{}, croft.E(croft.ErrNotFound, say("member.member"), ref, "croft member ls")
+	case len(called) == 1:
+		return called[0], nil
+	case len(found) > 1:
+		return api.Party{}, croft.E(croft.ErrUsage, say("member.several", ref, strings.Join(ids, ", ")), say("member.several.fix"))
 	}
-	return api.Party{}, croft.E(croft.ErrUsage, say("member.several", ref, names(all)), "croft member ls")
+	return found[0], nil
 }

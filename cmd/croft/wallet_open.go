@@ -12,6 +12,7 @@ import (
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
+	"croft/internal/market"
 )
 
 type walletOpenOptions struct {
@@ -51,7 +52,7 @@ func (c *cli) walletOpen(ctx context.Context, o walletOpenOptions) error {
 	if err != nil {
 		return err
 	}
-	l, err := findService(offered, o.ref)
+	l, err := market.Find(offered.Services, o.ref)
 	if err != nil {
 		return err
 	}

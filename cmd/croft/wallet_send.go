@@ -72,12 +72,8 @@ func (c *cli) walletSend(ctx context.Context, o walletSendOptions) error {
 	case number > wallet.Next: // nor this: it would be refused now, and anybody could show it when its number has come
 		return croft.E(croft.ErrUsage, say("wallet.send.early", number, wallet.Next), say("wallet.send.fix"))
 	}
-	yes, err := c.confirm(ctx, "wallet.send.ask", amount, wallet.Free, who.Name)
-	if err != nil {
+	if err := c.confirm(ctx, "wallet.send.ask", amount, wallet.Free, who.Name); err != nil {
 		return err
-	}
-	if !yes {
-		return croft.E(croft.ErrNotSigned)
 	}
 	tx := p.seal(0, &ledger.Transfer{To: who.ID, Amount: amount, Sequence: number})
 	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {

@@ -79,14 +79,3 @@ func (c *cli) walletShow(ctx context.Context) error {
 		}
 	})
 }
-
-// findChannel returns the channel with this id or its beginning, or those to this
-// member that are not closed.
-func findChannel(r api.Wallet, ref string) (found []api.Channel) {
-	for _, ch := range r.Channels {
-		if id := ch.ID.String(); len(ref) >= 4 && len(ref) <= len(id) && id[:len(ref)] == ref || ch.Other.Name == ref && ch.Status != "closed" {
-			found = append(found, ch)
-		}
-	}
-	return found
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +31,7 @@ func (c *cli) walletTopup(ctx context.Context, ref, add string) error {
 	if err != nil {
 		return err
 	}
-	ch, err := c.oneChannel(ctx, p, ref)
+	ch, err := channelOf(ctx, p.Client, ref)
 	if err != nil {
 		return err
 	}
@@ -42,18 +43,25 @@ func (c *cli) walletTopup(ctx context.Context, ref, add string) error {
 	return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("wallet.topup.done", r.Channel.Short(), r.Deposit)) })
 }
 
-// oneChannel returns the channel that a person means.
-func (c *cli) oneChannel(ctx context.Context, p *person, ref string) (ch api.Channel, err error) {
-	wallet, err := p.Wallet(ctx)
+// channelOf returns the channel that a person means: by its id or the beginning of it,
+// or by the other end's name, if it is the only one to there that is not closed.
+func channelOf(ctx context.Context, client *api.Client, ref string) (found api.Channel, err error) {
+	wallet, err := client.Wallet(ctx)
 	if err != nil {
-		return ch, err
+		return found, err
 	}
-	found := findChannel(wallet, ref)
-	if len(found) > 1 {
-		return ch, croft.E(croft.ErrUsage, say("wallet.several", ref), say("wallet.several.fix"))
+	several := 0
+	for _, ch := range wallet.Channels {
+		if len(ref) >= 4 && strings.HasPrefix(ch.ID.String(), ref) || ch.Other.Name == ref && ch.Status != "closed" {
+			found = ch
+			several++
+		}
 	}
-	if len(found) == 0 {
-		return ch, croft.E(croft.ErrNotFound, say("wallet.channel"), ref, "croft wallet show")
+	switch several {
+	case 0:
+		return found, croft.E(croft.ErrNotFound, say("wallet.channel"), ref, "croft wallet show")
+	case 1:
+		return found, nil
 	}
-	return found[0], nil
+	return found, croft.E(croft.ErrUsage, say("wallet.several", ref), say("wallet.several.fix"))
 }

@@ -174,6 +174,7 @@ type Summary struct {
 	Sites    []Site        `json:"sites"`
 	Mine     bool          `json:"mine"`            // this member may be a site of it
 	Waits    []Party       `json:"waits,omitempty"` // for whom the open round waits now: sites, or once their reports are there seats
+	Doubt    bool          `json:"doubt,omitempty"` // this node saw that a seat lies in the open round, and cannot tell which; Waits are seats that are away and could
 }
 
 // Site is what a site answered.

@@ -201,6 +201,9 @@ func (c *Client) Blocks(ctx context.Context) iter.Seq2[chain.BlockData, error] {
 		defer answer.Close()
 		for src := bufio.NewReader(answer); ; {
 			block, err := readBlock(src)
+			if err != nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
 			if err == io.EOF || !yield(block, err) || err != nil {
 				return
 			}
@@ -248,10 +251,14 @@ func call[Answer any](ctx context.Context, c *Client, method, path string, body 
 		return out, err
 	}
 	defer answer.Close()
-	if err = json.NewDecoder(answer).Decode(&out); err != nil {
-		err = c.trouble(ctx, err)
+	data, err := io.ReadAll(answer)
+	if err != nil {
+		return out, c.trouble(ctx)
 	}
-	return out, err
+	if err := json.Unmarshal(data, &out); err != nil { // by a node of another version
+		return out, croft.E(croft.ErrEncoding, "answer of the node", err)
+	}
+	return out, nil
 }
 
 // maxFailure bounds an error object.
@@ -265,7 +272,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.R
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
-		return nil, c.trouble(ctx, err)
+		return nil, c.trouble(ctx)
 	}
 	if answer.StatusCode == http.StatusOK {
 		return answer.Body, nil
@@ -280,12 +287,9 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.R
 
 // trouble says why there is no whole answer: the caller stopped waiting, or the
 // node went away.
-func (c *Client) trouble(ctx context.Context, err error) error {
+func (c *Client) trouble(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
-	}
-	if _, syntax := errors.AsType[*json.SyntaxError](err); syntax {
-		return croft.E(croft.ErrEncoding, "answer of the node", err)
 	}
 	return croft.E(croft.ErrNodeDown, Quote(c.dir))
 }

@@ -9,6 +9,7 @@ import (
 
 	"croft"
 	"croft/internal/chain"
+	"croft/internal/p2p"
 )
 
 // Level says what a finding asks for.
@@ -24,7 +25,7 @@ const (
 // Finding is what one check found, and what to do about it: the same words in the
 // terminal, on the status page and in a report.
 type Finding struct {
-	Check string `json:"check"` // node, clock, ledger, members, reach, versions, studies, disk, folder, backup
+	Check string `json:"check"` // node, clock, ledger, members, reach, relay, versions, studies, disk, folder, backup
 	Level Level  `json:"level"`
 	Says  string `json:"says"`
 	Fix   string `json:"fix,omitempty"`
@@ -52,6 +53,7 @@ func (h Health) Findings() []Finding {
 		if h.Status.Members > 0 { // else nobody is known yet
 			h.members(add)
 			h.reach(add)
+			h.relay(add)
 		}
 		h.versions(add)
 		h.studies(add)
@@ -110,6 +112,8 @@ func (h Health) ledger(add adder) {
 		add("ledger", Note, "the network is stopped by vote", "members vote to go on: croft network resume")
 	case s.Light && len(s.Orderers) == 0:
 		add("ledger", Problem, "this node is light and keeps no blocks: it needs one full member's node that answers, and none does", "check this machine's network and firewall; or have a full member start its node")
+	case s.Members == 0 && s.Connected == 0:
+		add("ledger", Problem, "no block is here yet, and no node is connected that could give them", "ask whoever invited this member to start their node; check this machine's network and firewall")
 	case s.Members == 0:
 		add("ledger", Note, "no block is here yet: it is fetching them from the other members' nodes", "wait; if it stays so, check this machine's network and firewall")
 	case !s.Moves:
@@ -175,7 +179,7 @@ func (h Health) reach(add adder) {
 	quicToo := slices.ContainsFunc(places(at), func(p string) bool { return strings.HasPrefix(p, "QUIC") })
 	switch {
 	case h.Status.Members <= 1 && local:
-		add("reach", Note, "it listens on this machine only", "before you invite others: croft up --listen 0.0.0.0:7421")
+		add("reach", Note, "it listens on this machine only", "before you invite others: croft down, then croft up --listen lan --detach")
 	case h.Status.Members <= 1:
 		add("reach", Fine, "nobody else is there to try", "")
 	case h.Asked.IsZero():
@@ -183,9 +187,9 @@ func (h Health) reach(add adder) {
 	case len(tried) == 0:
 		add("reach", Note, "no other member's node tried to dial this one", "croft doctor again in ten seconds, while another member's node is up")
 	case len(reached) == 0 && local:
-		add("reach", Note, "it listens on this machine only: others cannot dial it, it can only dial them", "croft up --listen 0.0.0.0:7421")
+		add("reach", Note, "it listens on this machine only: others cannot dial it, it can only dial them", "croft down, then croft up --listen lan --detach")
 	case len(reached) == 0:
-		add("reach", Note, fmt.Sprintf("%s cannot dial this node; it can only dial them", called(tried)), "let the router forward the node's port (TCP and UDP) to this machine, and open it in the firewall; croft up --listen sets the port")
+		add("reach", Note, fmt.Sprintf("%s cannot dial this node; it can only dial them", called(tried)), "let the router forward the node's port (TCP and UDP) to this machine, and open it in the firewall; croft down, then croft up --listen 0.0.0.0:PORT --detach sets the port")
 	case !quicToo:
 		add("reach", Note, fmt.Sprintf("%s can dial this node by TCP, nobody by QUIC", called(reached)), "open the same port for UDP in router and firewall; TCP alone works, more slowly")
 	default:
@@ -194,6 +198,21 @@ func (h Health) reach(add adder) {
 			says += fmt.Sprintf("; %d of %d who tried cannot", left, len(tried))
 		}
 		add("reach", Fine, says, "")
+	}
+}
+
+// relay says whether who cannot be dialled is still reached through this node.
+func (h Health) relay(add adder) {
+	load := h.Status.Relay
+	const more = "have one more member relay: croft up --relay there; or let this node carry more: croft down, then croft up with more "
+	switch {
+	case load == nil:
+	case load.Left <= 0:
+		add("relay", Note, "it has carried all bytes that it may in 24 hours: until "+minute(load.Anew)+" nobody is reached through this node", "wait until then; "+more+"--relay-daily")
+	case load.Circuits >= load.Most:
+		add("relay", Note, fmt.Sprintf("it carries %d connections between others, and may carry no more: whoever comes is turned away", load.Circuits), fmt.Sprintf("%s--relay-circuits (%d at most)", more, p2p.UsualRelaying.Circuits))
+	default:
+		add("relay", Fine, fmt.Sprintf("it carries %d of at most %d connections between others; %d MB are left until %s", load.Circuits, load.Most, load.Left/1e6, minute(load.Anew)), "")
 	}
 }
 
@@ -222,7 +241,7 @@ func (h Health) studies(add adder) {
 	if rest := h.Status.Rest; rest != nil {
 		fix := "croft resume"
 		if rest.Hours {
-			fix = "wait, or start the node with other --quiet-hours"
+			fix = "wait; or croft down, then croft up --quiet-hours with others"
 		}
 		add("studies", Note, "this node takes no part in rounds "+rest.Span()+"; studies wait for it", fix)
 	}
@@ -235,6 +254,12 @@ func (h Health) studies(add adder) {
 		switch w.What {
 		case "answer":
 			add("studies", level, fmt.Sprintf("%s waits for the answer of %s", w.Study, whom), "a person decides there: croft study show "+w.ID.Short())
+		case "doubt":
+			fix := "wait for a seat that is slow; if all have answered, nobody can tell which, and the study stands until its last day: croft study withdraw " + w.ID.Short() + " ends it"
+			if len(w.For) > 0 {
+				fix = "start the nodes of " + whom + ": one more seat can tell which"
+			}
+			add("studies", level, fmt.Sprintf("%s stands still: what its seats say of the sum does not fit together, so one of them lies or is broken; no sum is believed", w.Study), fix)
 		case "return":
 			add("studies", level, fmt.Sprintf("%s is paused: it waits for %s", w.Study, whom), "start their nodes; leaving a site out would show its numbers")
 		default:

@@ -15,7 +15,10 @@ import (
 	"time"
 
 	"croft"
+	"croft/internal/chain"
 	"croft/internal/ledger"
+	"croft/internal/p2p"
+	"croft/internal/study"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -93,11 +96,15 @@ func TestFindings(t *testing.T) {
 				h.Neighbours[i].Reaches = h.Listen[:1]
 			}
 		}, "reach", Note, "by TCP, nobody by QUIC"},
+		"a relay":       {func(h *Health) { h.Status.Relay = &p2p.Load{Circuits: 1, Most: 16, Left: 3e9, Anew: noon} }, "relay", Fine, "1 of at most 16 connections between others; 3000 MB are left until 2026-11-23 12:00"},
+		"a spent relay": {func(h *Health) { h.Status.Relay = &p2p.Load{Circuits: 1, Most: 16, Anew: noon} }, "relay", Note, "until 2026-11-23 12:00 UTC nobody is reached"},
+		"a full relay":  {func(h *Health) { h.Status.Relay = &p2p.Load{Circuits: 16, Most: 16, Left: 3e9, Anew: noon} }, "relay", Note, "it carries 16 connections"},
 		"an old one":    {func(h *Health) { h.Neighbours[0].Engine = "croft-plan/0" }, "versions", Note, `b has plan engine "croft-plan/0"`},
 		"an answer":     {func(h *Health) { h.Waits = []Wait{{Study: "anaemia", What: "answer", For: []Party{named("c")}}} }, "studies", Note, "anaemia waits for the answer of c"},
 		"a pause":       {func(h *Health) { h.Waits = []Wait{{Study: "anaemia", What: "return", For: []Party{named("c")}}} }, "studies", Note, "anaemia is paused: it waits for c"},
 		"by this one":   {func(h *Health) { h.Waits = []Wait{{Study: "anaemia", What: "return", For: []Party{named("a")}}} }, "studies", Problem, "anaemia is paused"},
 		"a node":        {func(h *Health) { h.Waits = []Wait{{Study: "anaemia", What: "node", For: []Party{named("d")}}} }, "studies", Note, "waits for d, whose nodes are away"},
+		"a lie":         {func(h *Health) { h.Waits = []Wait{{Study: "anaemia", What: "doubt"}} }, "studies", Note, "one of them lies or is broken"},
 		"your answer":   {func(h *Health) { h.Status.Waiting = []Summary{{Name: "anaemia"}} }, "studies", Note, "anaemia waits for your answer"},
 		"a newcomer":    {func(h *Health) { h.Status.Newcomers = []string{"e"} }, "studies", Note, "e wants to become a member"},
 		"a full disk":   {func(h *Health) { h.Folder.Free = 200 << 20 }, "disk", Problem, "200 MB are free"},
@@ -127,6 +134,59 @@ func TestFindings(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// records is a ledger that holds these, and nothing else.
+type records struct {
+	chain.Ledger
+	chain.Blocks
+	of map[string]any
+}
+
+func (r records) Read(_ context.Context, key string) ([]byte, error) {
+	if r.of[key] == nil {
+		return nil, nil
+	}
+	return append([]byte{1}, croft.Encode(r.of[key])...), nil
+}
+
+// A round that stands still because a seat lies names no honest seat: only one that is
+// away, and could tell which it is.
+func TestDoubt(t *testing.T) {
+	id := croft.StudyID{7}
+	var seats []croft.MemberID
+	of := map[string]any{}
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		seats = append(seats, named(name).ID)
+		of[ledger.MemberKey(named(name).ID)] = croft.Member{ID: named(name).ID, Name: name}
+	}
+	st := ledger.Study{ID: id, Status: ledger.Running, Seats: seats, Enrolled: seats, Threshold: 2, Quorum: 4}
+	round := ledger.Round{Study: id, Phase: croft.PhaseSum}
+	for _, seat := range seats[:4] {
+		round.Shares = append(round.Shares, ledger.SeatShare{Seat: seat})
+	}
+	of[ledger.RoundKey(id, 0)] = round
+	s := Services{Self: seats[0], Ledger: records{of: of}, Events: NewEvents(), Peers: func() []Peer {
+		return []Peer{{Member: seats[1], Connected: true}, {Member: seats[2], Connected: true}, {Member: seats[3]}, {Member: seats[4]}}
+	}}
+	look := func() Summary { return s.summary(t.Context(), st, croft.Study{Name: "anaemia", Readers: seats}) }
+	if out := look(); out.Doubt || len(out.Waits) != 5 {
+		t.Errorf("before anybody has tried: %+v", out)
+	}
+	s.Events.Add(study.Event{Study: id, Word: "doubt"})
+	s.Events.Add(study.Event{Study: id, Round: 1, Word: "open"})
+	s.Events.Add(study.Event{Study: croft.StudyID{8}, Word: "step"})
+	out := look()
+	if !out.Doubt || !slices.Equal(out.Waits, []Party{named("e")}) {
+		t.Errorf("four shares do not fit together, the fifth seat is away: %+v", out)
+	}
+	if w, err := s.waits(t.Context(), out, nil); err != nil || w.What != "doubt" || !slices.Equal(w.For, out.Waits) {
+		t.Errorf("%+v %v", w, err)
+	}
+	s.Events.Add(study.Event{Study: id, Word: "step"})
+	if out := look(); out.Doubt {
+		t.Errorf("the sum was opened: %+v", out)
 	}
 }
 
@@ -180,7 +240,7 @@ func TestLook(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes say nothing there")
 	}
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "clinic [1") // half of a pattern
 	for _, path := range []string{"keys/member.pem", "keys/node.pem"} {
 		if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
 			t.Fatal(err)

@@ -3,10 +3,12 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	"croft"
 	"croft/internal/study"
 )
 
@@ -53,6 +55,18 @@ func (e *Events) Add(event study.Event) {
 	e.ring = append(e.ring, Event{Seq: e.last, At: time.Now().UTC(), Event: event})
 	close(e.added)
 	e.added = make(chan struct{})
+}
+
+// newest returns the word of the newest event of a round.
+func (e *Events) newest(id croft.StudyID, round uint32) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, event := range slices.Backward(e.ring) {
+		if event.Study == id && event.Round == round {
+			return event.Word
+		}
+	}
+	return ""
 }
 
 // after returns the events that are newer than seq; none when ctx ends first.

@@ -288,6 +288,16 @@ func TestFamiliesEqualROverThreeNodes(t *testing.T) {
 		})
 	}
 
+	t.Run("several rows a person", func(t *testing.T) {
+		for clusters, warned := range map[bool]bool{true: false, false: true} {
+			plan := lungStudy(t, people, "several", "person", fmt.Sprintf("clusters = %v\nlabel = \"status\"\npositive = \"2\"\n", clusters)+covariates, "age", "sex", "ph.ecog", "status")
+			check, err := people[0].client.CheckDraft(t.Context(), plan, "visits")
+			if err != nil || slices.ContainsFunc(check.Warnings, func(w string) bool { return strings.Contains(w, "75 rows are of 25 people") }) != warned {
+				t.Errorf("clusters %v: %q %v", clusters, check.Warnings, err)
+			}
+		}
+	})
+
 	t.Run("kaplan-meier", func(t *testing.T) {
 		plan := lungStudy(t, people, "curves", "id", "family = \"kaplan-meier\"\nlabel = \"status\"\npositive = \"2\"\ntime = \"time\"\ngrid = {width = 30, cells = 36}\n", "man or woman", "status", "time")
 		r := answer(t, people, plan, sets, "publish")

@@ -54,7 +54,7 @@ type Neighbour struct {
 type Wait struct {
 	Study string        `json:"study"`
 	ID    croft.StudyID `json:"id"`
-	What  string        `json:"what"` // answer, return (it is paused), node (of one that is away)
+	What  string        `json:"what"` // answer, return (it is paused), node (of one that is away), doubt (a seat lies; for those who could tell which, if any)
 	For   []Party       `json:"for"`
 }
 
@@ -69,15 +69,15 @@ func Look(dir string, backup time.Time) Folder {
 	if runtime.GOOS == "windows" { // modes say nothing there
 		return f
 	}
-	for _, path := range []string{".", "keys", "keys/*"} {
-		found, _ := filepath.Glob(filepath.Join(dir, path)) // the pattern is right
-		for _, full := range found {
-			info, err := os.Lstat(full)
-			if err != nil || info.Mode()&fs.ModeSymlink != 0 || info.Mode().Perm()&0o077 == 0 {
-				continue
-			}
-			name, _ := filepath.Rel(dir, full)
-			f.Shown = append(f.Shown, name)
+	paths := []string{".", "keys"}
+	keys, _ := os.ReadDir(filepath.Join(dir, "keys")) // of a folder without keys nothing is shown
+	for _, key := range keys {
+		paths = append(paths, filepath.Join("keys", key.Name()))
+	}
+	for _, path := range paths {
+		info, err := os.Lstat(filepath.Join(dir, path))
+		if err == nil && info.Mode()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o077 != 0 {
+			f.Shown = append(f.Shown, path)
 		}
 	}
 	return f
@@ -106,7 +106,7 @@ func (s Services) health(r *http.Request) (Health, error) {
 		if err != nil {
 			return Health{}, err
 		}
-		if len(w.For) > 0 {
+		if len(w.For) > 0 || w.What == "doubt" {
 			out.Waits = append(out.Waits, w)
 		}
 	}
@@ -124,17 +124,19 @@ func (s Services) lastBackup() (last time.Time) {
 // at times; only who is away is worth a word.
 func (s Services) waits(ctx context.Context, st Summary, away map[croft.MemberID]bool) (Wait, error) {
 	out := Wait{Study: st.Name, ID: st.ID}
-	switch st.Status {
-	case ledger.Proposed.String():
+	switch {
+	case st.Doubt:
+		out.What, out.For = "doubt", st.Waits
+	case st.Status == ledger.Proposed.String():
 		out.What = "answer"
 		for _, site := range st.Sites {
 			if site.Answer == waiting && site.ID != s.Self {
 				out.For = append(out.For, site.Party)
 			}
 		}
-	case ledger.Paused.String():
+	case st.Status == ledger.Paused.String():
 		out.What, out.For = "return", st.Waits
-	case ledger.Running.String():
+	case st.Status == ledger.Running.String():
 		out.What = "node"
 		round, _, err := record[ledger.Round](ctx, s, ledger.RoundKey(st.ID, st.Round))
 		if err != nil {
@@ -195,7 +197,7 @@ func (h Health) Anonymous() Health {
 		return out
 	}
 	study := func(st Summary) Summary {
-		out := Summary{Name: name("study", st.ID.String()), Status: st.Status, Reason: st.Reason, Proposer: member(st.Proposer), Expires: st.Expires, Round: st.Round, Mine: st.Mine}
+		out := Summary{Name: name("study", st.ID.String()), Status: st.Status, Reason: st.Reason, Proposer: member(st.Proposer), Expires: st.Expires, Round: st.Round, Mine: st.Mine, Doubt: st.Doubt}
 		for _, site := range st.Sites {
 			out.Sites = append(out.Sites, Site{member(site.Party), site.Answer, site.Missing})
 		}
@@ -213,7 +215,7 @@ func (h Health) Anonymous() Health {
 	if s := h.Status; s != nil {
 		self = s.Member.Name
 		out.Status = &Status{Member: member(s.Member), Dir: out.Folder.Dir, NetworkName: "the network", Light: s.Light, Height: s.Height, AppHash: s.AppHash, BlockTime: s.BlockTime, CatchingUp: s.CatchingUp,
-			Stopped: s.Stopped, Members: s.Members, Left: s.Left, Connected: s.Connected, Orderers: parties(s.Orderers), Needed: s.Needed, Away: parties(s.Away), Moves: s.Moves, Rest: s.Rest, Engine: s.Engine}
+			Stopped: s.Stopped, Members: s.Members, Left: s.Left, Connected: s.Connected, Orderers: parties(s.Orderers), Needed: s.Needed, Away: parties(s.Away), Moves: s.Moves, Rest: s.Rest, Relay: s.Relay, Engine: s.Engine}
 		for _, st := range s.Studies {
 			out.Status.Studies = append(out.Status.Studies, study(st))
 		}

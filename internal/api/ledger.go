@@ -207,10 +207,12 @@ func (s Services) send(ctx context.Context, tx ledger.Tx, send func(context.Cont
 // big-endian, and its canonical encoding.
 func (s Services) blocks(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/octet-stream")
-	for height, last := int64(1), s.Ledger.Status().Height; height <= last && r.Context().Err() == nil; height++ {
+	for height, last := int64(1), s.Ledger.Status().Height; height <= last; height++ {
 		block, err := s.Ledger.Block(height)
 		if err != nil {
 			s.Log.Error("export", "height", height, "why", err)
+		}
+		if err != nil || r.Context().Err() != nil { // the node stops, say
 			panic(http.ErrAbortHandler) // the reader sees that the stream is cut
 		}
 		data := croft.Encode(block)

@@ -79,7 +79,7 @@ type Calling struct {
 	Any        bool            `json:"any,omitempty"` // provider of a service of this name may answer
 	Remote     bool            `json:"remote,omitempty"`
 	Registered bool            `json:"registered,omitempty"`
-	Most       croft.Credits   `json:"most,omitempty"` // the caller pays no more
+	Most       *croft.Credits  `json:"most,omitempty"` // the caller pays no more
 }
 
 // Called is what came of it.

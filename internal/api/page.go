@@ -34,7 +34,8 @@ func StatusPage(s Services) http.Handler {
 			Findings []Finding
 			Asked    time.Time
 			Trouble  *Failure
-		}{Peers: s.Peers(), Asked: health.Asked}
+			Quoted   string // the folder
+		}{Peers: s.Peers(), Asked: health.Asked, Quoted: Quote(s.Dir)}
 		if err != nil {
 			view.Trouble = FailureOf(err)
 		} else {

@@ -65,6 +65,9 @@ func (s Services) summary(ctx context.Context, st ledger.Study, plan croft.Study
 	if st.Status == ledger.Running || st.Status == ledger.Paused {
 		round, _, _ := record[ledger.Round](ctx, s, ledger.RoundKey(st.ID, st.Round)) // without it nobody is waited for
 		sites, seats := round.Awaits(st, plan)
+		if out.Doubt = round.Phase == croft.PhaseSum && s.Events.newest(st.ID, st.Round) == "doubt"; out.Doubt {
+			seats = s.silent(st, round) // the others have done what they can
+		}
 		for _, id := range slices.Concat(sites, seats) {
 			if m, _, _ := record[croft.Member](ctx, s, ledger.MemberKey(id)); !m.Revoked {
 				out.Waits = append(out.Waits, Party{id, m.Name})
@@ -89,6 +92,17 @@ func (s Services) summary(ctx context.Context, st ledger.Study, plan croft.Study
 	}
 	slices.SortFunc(out.Sites, func(a, b Site) int { return cmp.Compare(a.Name, b.Name) })
 	return out
+}
+
+// silent returns the seats whose nodes are away and have added nothing to the round's sum.
+func (s Services) silent(st ledger.Study, round ledger.Round) (seats []croft.MemberID) {
+	for _, p := range s.Peers() {
+		added := slices.ContainsFunc(round.Shares, func(share ledger.SeatShare) bool { return share.Seat == p.Member })
+		if !p.Connected && !added && slices.Contains(st.Seats, p.Member) && slices.Contains(st.Enrolled, p.Member) {
+			seats = append(seats, p.Member)
+		}
+	}
+	return seats
 }
 
 // find returns the study that a person means: by its id, the beginning of it, or
@@ -347,6 +361,9 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 		if why := data.Personal(c.Name); why != "" {
 			out.Warnings = append(out.Warnings, fmt.Sprintf("column %s: %s", c.Name, why))
 		}
+	}
+	if rows := out.Train + out.Test; rows > out.People && plan.Model.Goal == croft.Inference && !plan.Model.Clusters && trains(plan) {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%d rows are of %d people, and the standard errors take each row for a person: logistic, linear and poisson allow for it with clusters = true", rows, out.People))
 	}
 	warnings, err := study.Disclose(t, plan, site, ds.Policy)
 	out.Warnings = append(out.Warnings, warnings...)

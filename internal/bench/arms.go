@@ -28,8 +28,7 @@ type ArmsOptions struct {
 	Dir     string // holds UCI's four files processed.*.data
 	Network string // an empty folder for the nodes
 	Log     *slog.Logger
-	Machine string // for the report: where it runs
-	Commit  string // for the report: what runs
+	Where
 }
 
 // ArmsReport sets ways to get a model side by side: all rows in one place, each
@@ -38,10 +37,9 @@ type ArmsOptions struct {
 type ArmsReport struct {
 	Data        string            `json:"data"`
 	Definitions map[string]string `json:"definitions"`
-	Machine     string            `json:"machine"`
-	Commit      string            `json:"commit"`
-	Hospitals   []HospitalRows    `json:"hospitals"`
-	Arms        []ArmReport       `json:"arms"`
+	Where
+	Hospitals []HospitalRows `json:"hospitals"`
+	Arms      []ArmReport    `json:"arms"`
 	// Difference is the largest between a coefficient of the federated arm and the
 	// central one's, which is fitted by another algorithm, in standard errors.
 	Difference float64  `json:"coef_diff_in_se"`
@@ -124,7 +122,7 @@ func CompareHeart(ctx context.Context, o ArmsOptions, progress func(string)) (*A
 	if err != nil {
 		return nil, err
 	}
-	r := &ArmsReport{Data: heartAttribution, Definitions: armDefinitions, Machine: o.Machine, Commit: o.Commit}
+	r := &ArmsReport{Data: heartAttribution, Definitions: armDefinitions, Where: o.Where}
 	largest, all, files := 0, 0, int64(0)
 	for i, s := range sites {
 		n := len(s.Train.Y) + len(s.Test.Y)
@@ -140,7 +138,7 @@ func CompareHeart(ctx context.Context, o ArmsOptions, progress func(string)) (*A
 	var over *outcome
 	for _, a := range []arm{
 		{"central", "whoever keeps the pool sees every row", func(_ context.Context, sites []Site) (f fitted, err error) {
-			if central, err = pooledFit(sites, ridge); err != nil {
+			if central, err = pooledFit(sites, ridge, plan.Model.Intercepts); err != nil {
 				return f, err
 			}
 			for g := range sites {
@@ -214,11 +212,14 @@ func (a arm) run(ctx context.Context, sites []Site) (*ArmReport, error) {
 	return r, nil
 }
 
-// pooledFit fits all sites' training rows with an intercept for each.
-func pooledFit(sites []Site, ridge float64) (fed.Fit, error) {
+// pooledFit fits all sites' training rows, with an intercept for each or one.
+func pooledFit(sites []Site, ridge float64, intercepts croft.Intercepts) (fed.Fit, error) {
 	var all fed.Rows
 	var groups []int
 	for g, s := range sites {
+		if intercepts == croft.CommonIntercept {
+			g = 0
+		}
 		all.X, all.Y = append(all.X, s.Train.X...), append(all.Y, s.Train.Y...)
 		for range s.Train.Y {
 			groups = append(groups, g)

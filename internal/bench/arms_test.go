@@ -87,7 +87,7 @@ func TestArms(t *testing.T) {
 	_, sites, over := heartRun(t)
 	for _, a := range []arm{
 		{"central", "all", func(context.Context, []Site) (f fitted, err error) {
-			fit, err := pooledFit(sites, 1)
+			fit, err := pooledFit(sites, 1, croft.SiteIntercepts)
 			for g := range sites {
 				f.models = append(f.models, linear{fit.Intercepts[g], fit.Coef})
 			}

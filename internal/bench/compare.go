@@ -64,12 +64,12 @@ type Coefficient struct {
 	OddsRatio fed.Estimate `json:"odds_ratio_per_sd"`
 }
 
-// Compare takes the final state of a study, with the rows of all its sites, and
+// compare takes the final state of a study, with the rows of all its sites, and
 // sets beside it a local-only fit for each site, the sites' base rates, and a
 // pooled fit with an indicator for each site (or one intercept, as the study
 // says). All fits are by fed.Pooled, which shares no code with the plan. It fails
 // as fed.Compile, fed.Plan.Result and fed.Pooled do.
-func Compare(s croft.Study, final fed.State, sites []Site) (*Comparison, error) {
+func compare(s croft.Study, final fed.State, sites []Site) (*Comparison, error) {
 	plan, err := fed.Compile(s.Model, table.ColumnsOf(s), s.PerSiteMetrics)
 	if err != nil {
 		return nil, err
@@ -79,18 +79,7 @@ func Compare(s croft.Study, final fed.State, sites []Site) (*Comparison, error) 
 		return nil, err
 	}
 	ridge := s.Model.Ridge.Float()
-	var all fed.Rows
-	var groups []int
-	for g, site := range sites {
-		if s.Model.Intercepts == croft.CommonIntercept {
-			g = 0
-		}
-		all.X, all.Y = append(all.X, site.Train.X...), append(all.Y, site.Train.Y...)
-		for range site.Train.Y {
-			groups = append(groups, g)
-		}
-	}
-	pooled, err := fed.Pooled(all.X, all.Y, groups, ridge)
+	pooled, err := pooledFit(sites, ridge, s.Model.Intercepts)
 	if err != nil {
 		return nil, err
 	}

@@ -274,7 +274,7 @@ func measure(ctx context.Context, c DemoConfig, network *sim.Network, k cast, id
 		}
 		rows = append(rows, Site{m.Name, site})
 	}
-	comparison, err := Compare(plan, final, rows)
+	comparison, err := compare(plan, final, rows)
 	if err != nil {
 		return nil, nil, err
 	}

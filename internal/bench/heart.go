@@ -13,11 +13,10 @@ import (
 
 // HeartOptions say what Heart reads and how long it works.
 type HeartOptions struct {
-	Dir     string // holds UCI's four files processed.*.data
-	Splits  int    // random splits, DefaultHeartSplits if 0
-	Seed    uint64 // of the random splits
-	Machine string // for the report: where it runs
-	Commit  string // for the report: what runs
+	Dir    string // holds UCI's four files processed.*.data
+	Splits int    // random splits, DefaultHeartSplits if 0
+	Seed   uint64 // of the random splits
+	Where
 }
 
 // DefaultHeartSplits is the number of random splits that the marks speak of.
@@ -29,20 +28,19 @@ type HeartReport struct {
 	Data        string            `json:"data"` // whose
 	Sums        string            `json:"sums"` // how the federated fits were added up
 	Definitions map[string]string `json:"definitions"`
-	Machine     string            `json:"machine"`
-	Commit      string            `json:"commit"`
-	Seconds     float64           `json:"seconds"`
-	CPUSeconds  float64           `json:"cpu_seconds"`
-	Energy      energy.Reading    `json:"energy"`
-	Hospitals   []HospitalRows    `json:"hospitals"`
-	Fixed       []FixedSplit      `json:"flamby_split"`
-	Published   []Published       `json:"published"`
-	Seed        uint64            `json:"seed"`
-	Splits      int               `json:"splits"`
-	Random      []RandomSplits    `json:"random_splits"`
-	Gains       []HospitalGain    `json:"gains"`
-	Marks       []Mark            `json:"marks"`
-	Conclusion  string            `json:"conclusion"` // which hospitals gained, and which did not
+	Where
+	Seconds    float64        `json:"seconds"`
+	CPUSeconds float64        `json:"cpu_seconds"`
+	Energy     energy.Reading `json:"energy"`
+	Hospitals  []HospitalRows `json:"hospitals"`
+	Fixed      []FixedSplit   `json:"flamby_split"`
+	Published  []Published    `json:"published"`
+	Seed       uint64         `json:"seed"`
+	Splits     int            `json:"splits"`
+	Random     []RandomSplits `json:"random_splits"`
+	Gains      []HospitalGain `json:"gains"`
+	Marks      []Mark         `json:"marks"`
+	Conclusion string         `json:"conclusion"` // which hospitals gained, and which did not
 }
 
 // HospitalRows counts a hospital's rows. Random splits are of the same sizes as
@@ -133,7 +131,7 @@ func Heart(ctx context.Context, o HeartOptions, progress func(string)) (*HeartRe
 	}
 	r := &HeartReport{
 		Data: heartAttribution, Sums: "the private sum's encoding, added in the clear in one process",
-		Definitions: maps.Clone(definitions), Machine: o.Machine, Commit: o.Commit,
+		Definitions: maps.Clone(definitions), Where: o.Where,
 		Published: slices.Clone(published), Seed: o.Seed, Splits: o.Splits,
 	}
 	progress("FLamby's split")

@@ -31,15 +31,13 @@ type MarketOptions struct {
 	Dir      string        // a folder on the file system to measure; made and removed below it
 	Time     time.Duration // for each number of calls in flight
 	Channels int           // for the memory
-	Machine  string
-	Commit   string
+	Where
 }
 
 // MarketReport is what paid calls cost: both ends in this process, the provider's
 // journal on a real disk, no network between them.
 type MarketReport struct {
-	Machine    string        `json:"machine"`
-	Commit     string        `json:"commit"`
+	Where
 	CPUs       int           `json:"cpus"`
 	FileSystem string        `json:"file_system"`
 	Sync       time.Duration `json:"fdatasync_p50_ns"` // after 400 bytes more in a file
@@ -67,7 +65,7 @@ type MarketCalls struct {
 // Market measures paid calls. It refuses a file system in memory: its syncs cost
 // nothing, and nothing that it keeps survives.
 func Market(ctx context.Context, o MarketOptions, progress func(string)) (r *MarketReport, err error) {
-	r = &MarketReport{Machine: o.Machine, Commit: o.Commit, CPUs: runtime.GOMAXPROCS(0)}
+	r = &MarketReport{Where: o.Where, CPUs: runtime.GOMAXPROCS(0)}
 	if r.FileSystem, err = fileSystem(o.Dir); err != nil {
 		return nil, croft.E(croft.ErrFolder, o.Dir, err)
 	}
@@ -428,7 +426,7 @@ func (r *MarketReport) Print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	micros := func(d time.Duration) string { return fmt.Sprintf("%d µs", d.Microseconds()) }
-	line("Paid calls: both ends in one process, no network between them; %d CPUs; %s", r.CPUs, r.Machine)
+	line("Paid calls: both ends in one process, no network between them; %d CPUs; %s", r.CPUs, r.told())
 	line("Disk: %s; one sync takes %s (median), one of a journal %s", r.FileSystem, micros(r.Sync), micros(r.Journal))
 	line("Vouchers verified: %.0f a second on one core", r.Vouchers)
 	line("\nin flight\tpaid calls a second\tmedian\t99 %%\tthe same unpaid\tadded\tof it the disk")

@@ -34,8 +34,7 @@ type PrivaggOptions struct {
 	Threshold int
 	Seed      uint64
 	Repeats   int // DefaultPrivaggRepeats if below 1
-	Machine   string
-	Commit    string
+	Where
 }
 
 // DefaultPrivaggRepeats is how often each time is taken: the report has medians.
@@ -55,8 +54,7 @@ type PrivaggRun struct {
 
 // PrivaggSetting is what all rows have in common.
 type PrivaggSetting struct {
-	Machine    string `json:"machine"`
-	Commit     string `json:"commit"`
+	Where
 	Processors int    `json:"processors"` // that the client and a seat may use at once
 	Seed       uint64 `json:"seed"`
 	Repeats    int    `json:"repeats"`
@@ -143,7 +141,7 @@ func newPrivaggBench(o PrivaggOptions) *privaggBench {
 	}
 	var seed [32]byte
 	copy(seed[:], strconv.FormatUint(o.Seed, 10))
-	return &privaggBench{PrivaggSetting{o.Machine, o.Commit, runtime.GOMAXPROCS(0), o.Seed, o.Repeats, privaggBound, floorMeans}, rand.NewChaCha8(seed)}
+	return &privaggBench{PrivaggSetting{o.Where, runtime.GOMAXPROCS(0), o.Seed, o.Repeats, privaggBound, floorMeans}, rand.NewChaCha8(seed)}
 }
 
 func (b *privaggBench) measure(ctx context.Context, dim, seats, threshold int, progress func(string)) (*PrivaggRow, error) {

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -21,8 +20,8 @@ func (s PrivaggSetting) print(out io.Writer, rows []PrivaggRow) error {
 			milliseconds(row.ClientSeconds), row.ClientOver, row.ClientCPUOver, milliseconds(row.SeatSeconds), row.SeatOver, row.SeatCPUOver,
 			(row.UploadBytes+500)/1000, row.UploadOver, float64(row.VerifierBytes)/1000, (row.PeakBytes+500_000)/1_000_000)
 	}
-	fmt.Fprintf(w, "\nFloor: %s. Times: median of %d, wall; %d processors.\nBound %d, seed %d, machine %s, commit %s\n",
-		s.Floor, s.Repeats, s.Processors, s.Bound, s.Seed, cmp.Or(s.Machine, "not said"), cmp.Or(s.Commit, "not said"))
+	fmt.Fprintf(w, "\nFloor: %s. Times: median of %d, wall; %d processors.\nBound %d, seed %d, %s\n",
+		s.Floor, s.Repeats, s.Processors, s.Bound, s.Seed, s.told())
 	return w.Flush()
 }
 

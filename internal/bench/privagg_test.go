@@ -21,7 +21,7 @@ func TestPrivagg(t *testing.T) {
 		{5, 2, 5 * 1120, "any 3 of 5"},
 	} {
 		said := 0
-		r, err := Privagg(t.Context(), PrivaggOptions{Dim: 100, Seats: c.seats, Threshold: c.threshold, Repeats: 1, Machine: "here", Seed: 1},
+		r, err := Privagg(t.Context(), PrivaggOptions{Dim: 100, Seats: c.seats, Threshold: c.threshold, Repeats: 1, Where: Where{Machine: "here"}, Seed: 1},
 			func(string) { said++ })
 		if err != nil {
 			t.Fatal(err)

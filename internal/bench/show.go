@@ -11,6 +11,16 @@ import (
 	"croft/internal/fed"
 )
 
+// Where says on what machine an experiment runs, and which program, for its report.
+type Where struct {
+	Machine string `json:"machine"`
+	Commit  string `json:"commit"`
+}
+
+func (w Where) told() string {
+	return "machine " + cmp.Or(w.Machine, "not said") + ", commit " + cmp.Or(w.Commit, "not said")
+}
+
 // Print writes the report for people. Its last line is the conclusion.
 func (r *HeartReport) Print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -82,8 +92,7 @@ func (r *HeartReport) Print(out io.Writer) error {
 		}
 		line("Mark %s: %s %.3f, at least %.2f", verdict, m.What, m.Got, m.AtLeast)
 	}
-	line("%.1f s, %.1f CPU seconds, %.0f J (%s)\nmachine %s, commit %s", r.Seconds, r.CPUSeconds, r.Energy.Joules, r.Energy.How,
-		cmp.Or(r.Machine, "not said"), cmp.Or(r.Commit, "not said"))
+	line("%.1f s, %.1f CPU seconds, %.0f J (%s)\n%s", r.Seconds, r.CPUSeconds, r.Energy.Joules, r.Energy.How, r.told())
 	line("%s", r.Conclusion)
 	return w.Flush()
 }
@@ -161,6 +170,6 @@ func (r *ArmsReport) Print(out io.Writer) error {
 		line("  %s\t%d\t%s\t%+.3f (%+.3f to %+.3f)\t%s", j.Name, j.People, j.Verdict, j.Gain.Value, j.Gain.Low, j.Gain.High, given)
 	}
 	line("The federated coefficients differ from the central ones by %.2g standard errors at most.", r.Difference)
-	line("machine %s, commit %s", cmp.Or(r.Machine, "not said"), cmp.Or(r.Commit, "not said"))
+	line("%s", r.told())
 	return w.Flush()
 }

@@ -211,7 +211,7 @@ func TestCompareFindsTheFederatedFitEqualToThePooled(t *testing.T) {
 			s, sites := demo(t, c.seed)
 			c.alter(&s)
 			final := finish(t, s, sites)
-			got, err := Compare(s, final, sites)
+			got, err := compare(s, final, sites)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -310,7 +310,7 @@ func TestDemoEqualsR(t *testing.T) {
 
 	s, sites := demo(t, seed)
 	final := finish(t, s, sites)
-	got, err := Compare(s, final, sites)
+	got, err := compare(s, final, sites)
 	if err != nil {
 		t.Fatal(err)
 	}

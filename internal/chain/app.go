@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	// memberQuota bounds what one member may have waiting between two blocks, so
-	// that nobody fills the others' mempools.
+	// memberQuota bounds what waits for a block on one member's account, so that
+	// nobody fills the others' mempools. Half of it is the member's own: guests and
+	// newcomers, for whom it answers, cannot keep it from acting.
 	memberQuota = 128
 	// keepVersions old states are kept: a node that comes back after a crash runs
 	// at most one block again, the rest is for readers in flight.
@@ -120,36 +121,49 @@ func (a *app) Query(_ context.Context, q *abci.RequestQuery) (*abci.ResponseQuer
 func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.ResponseCheckTx, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	member, err := a.check(req.Tx)
-	if held, fault := a.store.Has(txKey(croft.Sum(req.Tx))); err == nil && (held || fault != nil) {
+	id := croft.Sum(req.Tx)
+	sender, answers, err := a.check(req.Tx)
+	if held, fault := a.store.Has(txKey(id)); err == nil && (held || fault != nil) {
 		err = croft.E(croft.ErrTxDuplicate, "this transaction") // a slow peer's copy
 	}
-	if err == nil && req.Type == abci.CheckTxType_New {
-		if a.quota[member] == nil {
-			a.quota[member] = map[croft.Hash]bool{}
-		}
-		a.quota[member][croft.Sum(req.Tx)] = true // each peer sends its copy
-		if len(a.quota[member]) > memberQuota {
-			err = croft.E(croft.ErrTxQuota, member.Short(), memberQuota)
-		}
+	if err == nil {
+		err = a.queue(id, sender, answers, req.Type == abci.CheckTxType_Recheck)
 	}
 	if err == nil {
 		return &abci.ResponseCheckTx{}, nil
 	}
-	refused := ledger.Effect{Tx: croft.Sum(req.Tx), Code: croft.CodeOf(err), Log: err.Error()}
+	refused := ledger.Effect{Tx: id, Code: croft.CodeOf(err), Log: err.Error()}
 	a.answer(refused) // a transaction that was good when it came may be dropped here
 	return &abci.ResponseCheckTx{Code: uint32(refused.Code), Log: refused.Log}, nil
+}
+
+// queue counts a transaction that is to wait, once: each peer sends its copy. One that
+// no block took stays, and counts for the next.
+func (a *app) queue(tx croft.Hash, sender, answers croft.MemberID, waits bool) error {
+	if a.quota[answers] == nil {
+		a.quota[answers] = map[croft.Hash]bool{}
+	}
+	room := memberQuota
+	if sender != answers {
+		room /= 2
+	}
+	waiting := a.quota[answers]
+	if !waits && !waiting[tx] && len(waiting) >= room {
+		return croft.E(croft.ErrTxQuota, answers.Short(), room)
+	}
+	waiting[tx] = true
+	return nil
 }
 
 // check is Machine.Check. Before the first block there is no state to check
 // against, and what is refused here is not offered again by the peers: form alone
 // counts then, and the check after the first block does the rest.
-func (a *app) check(raw []byte) (croft.MemberID, error) {
+func (a *app) check(raw []byte) (sender, answers croft.MemberID, err error) {
 	if a.machine.Height() > 0 {
 		return a.machine.Check(raw)
 	}
 	tx, _, err := ledger.Parse(raw)
-	return tx.Member, err
+	return tx.Member, tx.Member, err
 }
 
 // ProcessProposal refuses a proposal with bytes that are no transaction: the form

@@ -37,6 +37,9 @@ type Config struct {
 	NodeKey      ed25519.PrivateKey // the member's: peers know each other by it
 	ValidatorKey ed25519.PrivateKey // the member's; used whether or not it orders blocks yet
 	Timing       Timing             // WAN if zero
+	// MaySign is asked before each signature with the validator key, from other
+	// goroutines: an error keeps it back. Nil: nothing does.
+	MaySign func() error
 	// Admit returns the node keys of those who may be peers; nil admits all. It is
 	// called from other goroutines, also before Open has returned.
 	Admit func() []croft.PublicKey
@@ -135,7 +138,7 @@ func open(cfg Config, addr string) (n *Node, err error) {
 	}
 	n.openBlocks(n.comet.BlockStore())
 	n.orderers = cmtstates.NewStore(n.dbs.open["state"], cmtstates.StoreOptions{}).(orderersAt)
-	signer.blocks = n.blocks
+	signer.blocks, signer.may = n.blocks, cfg.MaySign
 	if err := n.comet.Start(); err != nil {
 		if _, busy := errors.AsType[*net.OpError](err); busy {
 			return n, croft.E(croft.ErrPortUsed, addr, err)

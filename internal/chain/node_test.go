@@ -416,6 +416,14 @@ func TestLostRecord(t *testing.T) {
 	if err := vote(s, doubtBlocks+2); err != nil {
 		t.Errorf("enough blocks were made without it: %v", err)
 	}
+	late := errors.New("the clock is wrong")
+	s.may = func() error { return late }
+	if err := vote(s, doubtBlocks+3); err != late {
+		t.Errorf("its owner does not want it to sign: %v", err)
+	}
+	if err := s.SignProposal("chain", &cmtproto.Proposal{Height: doubtBlocks + 3}); err != late {
+		t.Errorf("nor to propose: %v", err)
+	}
 }
 
 // commits are the commits of the blocks 1, 2, 3, …

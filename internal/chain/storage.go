@@ -151,7 +151,8 @@ func (b *treeBatch) GetByteSize() (int, error) { return b.bytes, nil }
 // votes in one place would break consensus for all. The key is not written here.
 type signer struct {
 	*privval.FilePV
-	blocks interface { // set before consensus starts
+	may    func() error // see Config.MaySign
+	blocks interface {  // set before consensus starts
 		Height() int64
 		LoadSeenCommit(height int64) *types.Commit
 		LoadBlockCommit(height int64) *types.Commit
@@ -218,9 +219,20 @@ func (s *signer) believe() error {
 	return nil
 }
 
+// willing refuses to sign what the owner does not want, or what may contradict an
+// earlier signature.
+func (s *signer) willing() error {
+	if s.may != nil {
+		if err := s.may(); err != nil {
+			return err
+		}
+	}
+	return s.believe()
+}
+
 // SignVote implements CometBFT's PrivValidator.
 func (s *signer) SignVote(chain string, vote *cmtproto.Vote) error {
-	if err := s.believe(); err != nil {
+	if err := s.willing(); err != nil {
 		return err
 	}
 	return s.FilePV.SignVote(chain, vote)
@@ -228,7 +240,7 @@ func (s *signer) SignVote(chain string, vote *cmtproto.Vote) error {
 
 // SignProposal implements CometBFT's PrivValidator.
 func (s *signer) SignProposal(chain string, proposal *cmtproto.Proposal) error {
-	if err := s.believe(); err != nil {
+	if err := s.willing(); err != nil {
 		return err
 	}
 	return s.FilePV.SignProposal(chain, proposal)

@@ -158,7 +158,7 @@ func (m *TwinMember) Submit(ctx context.Context, tx []byte) error {
 	if t.held[croft.Sum(tx)] {
 		return nil
 	}
-	if _, err := t.machine.Check(tx); err != nil {
+	if _, _, err := t.machine.Check(tx); err != nil {
 		return err
 	}
 	results, err := t.extend([][]byte{tx})

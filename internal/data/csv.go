@@ -90,6 +90,9 @@ func newScanner(r io.Reader, name string, limits Limits) (*scanner, error) {
 	if bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")) {
 		return nil, croft.E(croft.ErrHeader, name, "the file is UTF-16; save it as CSV UTF-8")
 	}
+	if bytes.HasPrefix(start, []byte("PK\x03\x04")) {
+		return nil, croft.E(croft.ErrHeader, name, "the file is a workbook, of Excel say, or an archive; save it as CSV UTF-8")
+	}
 	if rest, ok := bytes.CutPrefix(start, byteOrderMark); ok {
 		start = rest
 		if _, err := src.Discard(len(byteOrderMark)); err != nil {

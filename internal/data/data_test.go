@@ -120,12 +120,12 @@ func TestBadFiles(t *testing.T) {
 		"unknown level":        {h + "1,60,x,yes\n", croft.ErrLevelUnknown, `line 2, column sex: "x" is not one of the declared levels f, m`},
 		"level in Latin-1":     {h + "1,60,m\xe4nnlich,yes\n", croft.ErrLevelUnknown, `"m\xe4nnlich"`},
 		"missing value":        {h + "1,,m,yes\n", croft.ErrMissingValue, "line 2, column age"},
-		"no person":            {h + ",60,m,yes\n", croft.ErrMissingValue, "line 2, column id"},
+		"no person":            {h + ",60,m,yes\n", croft.ErrNoPerson, `line 2: column id must say whose row it is, and has ""`},
 		"after a quoted line":  {"id,note,age,sex,ill\n1,\"a\nb\nc\",60,m,yes\n2,,130,f,no\n", croft.ErrValueRange, "line 5, column age"},
 		"endless line":         {h + "1,60,m,yes\n2," + long, croft.ErrLineTooLong, "a.csv, line 3: longer than 1048576 bytes"},
 		"endless header":       {long, croft.ErrLineTooLong, "line 1"},
 		"endless quoted":       {h + "1,60,m,yes\n2,\"" + long, croft.ErrLineTooLong, "line 3"},
-		"binary":               {"\x7fELF\x02\x01\x01\x00", croft.ErrHeader, "not UTF-8 text"},
+		"binary":               {"\x7fELF\x02\x01\x01\x00", croft.ErrHeader, "cannot be printed"},
 	} {
 		_, err := read(c.text)
 		if !errors.Is(err, c.code) || !strings.Contains(err.Error(), c.says) || len(err.Error()) > 300 {

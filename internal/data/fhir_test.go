@@ -130,7 +130,7 @@ func TestBadResources(t *testing.T) {
 		"two names":      {"p.ndjson", good + `{"resourceType":"Patient","deceasedBoolean":false,"id":["1","2"]}`, croft.ErrResource, "p.ndjson, line 2: column id: 2 values"},
 		"unknown level":  {"p.ndjson", good + strings.Replace(good, "female", "other", 1), croft.ErrLevelUnknown, `p.ndjson, line 2, column gender: "other" is not one of`},
 		"no value":       {"p.ndjson", good + `{"resourceType":"Patient","id":"2","deceasedBoolean":false}`, croft.ErrMissingValue, "p.ndjson, line 2, column gender"},
-		"no person":      {"p.ndjson", strings.Replace(good, `"id":"1",`, "", 1), croft.ErrMissingValue, "p.ndjson, line 1, column id"},
+		"no person":      {"p.ndjson", strings.Replace(good, `"id":"1",`, "", 1), croft.ErrNoPerson, "p.ndjson, line 1: column id"},
 		"an endless one": {"p.ndjson", good + `{"a":"` + strings.Repeat("x", fhir.MaxResource), croft.ErrResource, "p.ndjson, line 2: the resource is longer than 4194304 bytes"},
 		"none of them":   {"p.ndjson", `{"resourceType":"Group"}`, croft.ErrNoRows, "0 usable rows"},
 		"no gzip":        {"p.ndjson.gz", good, croft.ErrFileOpen, "p.ndjson.gz"},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"croft"
 	"croft/internal/table"
@@ -114,13 +115,10 @@ type look struct {
 	codes    []string
 }
 
-// noValue are ways to write that there is no value.
-var noValue = []string{"?", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", ".", "-"}
-
 var dateLike = regexp.MustCompile(`^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d{1,2}:\d{2}.*)?$`)
 
 func (l *look) see(cell string, row int) {
-	if cell == "" || slices.Contains(noValue, cell) {
+	if table.Blank(cell) {
 		l.missing++
 		if cell != "" && !slices.Contains(l.codes, cell) {
 			l.codes = append(l.codes, cell)
@@ -232,6 +230,9 @@ func (l *look) guess(name string) (c DraftColumn, reason string) {
 		c.Kind = croft.Category
 		for level := range l.levels {
 			if !usable(level) {
+				if strings.ContainsRune(level, utf8.RuneError) {
+					return DraftColumn{}, "its text is not UTF-8: save the file as CSV UTF-8"
+				}
 				return DraftColumn{}, fmt.Sprintf("a value is longer than %d bytes or not printable", table.MaxName)
 			}
 			c.Levels = append(c.Levels, level)

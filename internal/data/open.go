@@ -184,8 +184,11 @@ func openRows(path string, limits Limits) (rows, error) {
 	if err != nil {
 		return rows{}, err
 	}
-	var magic [len(parquetMagic)]byte
-	if _, err := f.ReadAt(magic[:], 0); err == nil && string(magic[:]) == parquetMagic {
+	switch first, last := ends(f); {
+	case first == secretMagic && last == secretMagic: // else a column may be called PARENT
+		f.Close()
+		return rows{}, croft.E(croft.ErrParquet, path, errEncrypted)
+	case first == parquetMagic:
 		p, err := newParquet(f, path)
 		if err != nil {
 			f.Close()
@@ -201,6 +204,20 @@ func openRows(path string, limits Limits) (rows, error) {
 	}
 	s.most = limits.rows(0)
 	return rows{s.header, func([]bool) {}, s.next, func() (croft.Hash, error) { return sumOf(content), nil }, func() { f.Close() }}, nil
+}
+
+// ends returns the bytes with which a file begins and ends, as many as Parquet's magic has.
+func ends(f *os.File) (first, last string) {
+	b := make([]byte, len(parquetMagic))
+	if _, err := f.ReadAt(b, 0); err == nil {
+		first = string(b)
+	}
+	if info, err := f.Stat(); err == nil {
+		if _, err := f.ReadAt(b, max(info.Size()-int64(len(b)), 0)); err == nil {
+			last = string(b)
+		}
+	}
+	return first, last
 }
 
 func sumOf(h hash.Hash) croft.Hash { return croft.Hash(h.Sum(nil)) }

@@ -43,13 +43,19 @@ const (
 )
 
 // chunk is where a column's pages of a row group stand in the file.
-type chunk struct{ at, end, codec int64 }
+type chunk struct {
+	at, end, codec int64
+	encrypted      bool
+}
 
 // values gives one value after the other, in Parquet's plain encoding. A value may
 // change at the next call.
 type values func() ([]byte, error)
 
-var errPageEnd = errors.New("a page ends early")
+var (
+	errPageEnd   = errors.New("a page ends early")
+	errEncrypted = errors.New("it is encrypted, and croft asks for no keys")
+)
 
 // pages reads a column's cells.
 type pages struct {
@@ -224,14 +230,17 @@ func (p *pages) head() (h pageHead, err error) {
 
 // page reads the next page.
 func (p *pages) page() error {
-	if p.at >= p.end {
+	switch {
+	case p.encrypted:
+		return errEncrypted
+	case p.at >= p.end:
 		return errors.New("it has fewer values than rows")
 	}
 	h, err := p.head()
 	if err != nil {
 		return err
 	}
-	if h.kind != pageV1 && h.kind != pageV2 && h.kind != pageDictionary {
+	if h.kind != pageDictionary && (h.values == 0 || h.kind != pageV1 && h.kind != pageV2) {
 		p.at += h.size
 		return nil
 	}
@@ -273,9 +282,7 @@ func (p *pages) page() error {
 		}
 		p.levels = runs(bits, 1)
 	}
-	if p.left = h.values; p.left == 0 {
-		return nil
-	}
+	p.left = h.values
 	return p.decode(h.encoding, data)
 }
 

@@ -31,10 +31,12 @@ import (
 
 const (
 	parquetMagic = "PAR1"
+	secretMagic  = "PARE"   // what describes the file is encrypted
 	maxFooter    = 16 << 20 // bytes that describe a file
 	maxParquet   = 4096     // columns
 	maxChunks    = 1 << 20  // columns times row groups
 	maxDecimal   = 64       // bytes of a decimal number
+	maxScale     = 154      // digits after its point: as many as such a number can have
 	maxFixed     = 1 << 16  // bytes of a value of fixed length
 	maxGroupRows = 1 << 40
 )
@@ -299,16 +301,21 @@ func readGroup(c *compact, kind byte, places []int, columns int, end int64) rowG
 			leaf := 0
 			c.list(kind, func(kind byte) {
 				var at chunk
-				elsewhere := false
+				elsewhere, encrypted := false, false
 				c.fields(kind, func(id int64, kind byte) {
 					switch id {
 					case 1:
 						elsewhere = true
 					case 3:
 						at = readChunk(c, kind)
+					case 8:
+						encrypted = true
 					}
 				})
 				if leaf < len(places) && places[leaf] >= 0 {
+					if at.encrypted = encrypted; encrypted { // its place is a secret too
+						at.at, at.end = end, end
+					}
 					if elsewhere || at.at < int64(len(parquetMagic)) || at.end < at.at || at.end > end {
 						c.fail("a column does not stand in the file")
 					}
@@ -350,7 +357,7 @@ func readChunk(c *compact, kind byte) chunk {
 	if size > math.MaxInt64-max(at, 0) {
 		size = -1
 	}
-	return chunk{at, at + size, codec}
+	return chunk{at: at, end: at + size, codec: codec}
 }
 
 // newPages makes the reader of a column.
@@ -374,6 +381,9 @@ func newPages(file io.ReaderAt, memo *memory, e element) (*pages, error) {
 	}
 	if e.decimal() {
 		p.most = maxDecimal
+		if e.scale < 0 || e.scale > maxScale {
+			return nil, fmt.Errorf("column %.40q has decimals of scale %d; 0 to %d are possible", e.name, e.scale, maxScale)
+		}
 	}
 	return p, nil
 }
@@ -462,9 +472,8 @@ func unscaled(b []byte) *big.Int {
 
 // point writes n·10^-scale.
 func point(n *big.Int, scale int64) string {
-	const most = 100 // digits after the point: more is no number of anybody's
 	digits := new(big.Int).Abs(n).String()
-	if scale <= 0 || scale > most {
+	if scale == 0 {
 		return n.String()
 	}
 	if pad := int(scale) + 1 - len(digits); pad > 0 {

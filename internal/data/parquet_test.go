@@ -210,6 +210,8 @@ func TestHostileParquet(t *testing.T) {
 		"more rows than values":     {chunkOf{data: pageOf(0, plainInts(1, 2))}, 5, "fewer values than rows"},
 		"no page":                   {chunkOf{}, 5, "fewer values than rows"},
 		"nothing but empty pages":   {chunkOf{data: bytes.Repeat(pageHeadOf(0, 0, 0, 0, 0), 1000)}, 5, "fewer values than rows"},
+		"large pages of no values":  {chunkOf{codec: 6, data: bytes.Repeat(append(pageHeadOf(0, large, z.Len(), 0, 0), z.Bytes()...), 3)}, 5, "fewer values than rows"},
+		"decimals of scale 200":     {chunkOf{scale: 200, data: pageOf(0, plainInts(1, 2))}, 2, "decimals of scale 200"},
 		"head without an end":       {chunkOf{data: bytes.Repeat([]byte{0x15, 0}, 2<<20)}, 5, "its description"},
 		"nested head":               {chunkOf{data: bytes.Repeat([]byte{0x5c}, 1<<20)}, 5, "nested too deeply"},
 		"column outside of file":    {chunkOf{data: pageOf(0, plainInts(1, 2)), shift: 1 << 40}, 2, "does not stand in the file"},
@@ -250,6 +252,23 @@ func TestHostileParquet(t *testing.T) {
 	}
 }
 
+// What is encrypted is refused in a plain sentence, if somebody looks at it.
+func TestEncryptedParquet(t *testing.T) {
+	open, secret := chunkOf{data: pageOf(0, plainInts(1, 2))}, chunkOf{secret: true}
+	dir := put(t, map[string]string{
+		"all":      secretMagic + "what describes it" + secretMagic,
+		"column":   parquetFileOf(t, []chunkOf{secret}, 2),
+		"other":    parquetFileOf(t, []chunkOf{open, secret}, 2),
+		"only CSV": "PARENT,c0\na,1\nb,2\n",
+	})
+	for name, says := range map[string]string{"all": "it is encrypted", "column": `column "c0": it is encrypted`, "other": "", "only CSV": ""} {
+		_, _, err := Source{Path: filepath.Join(dir, name)}.Open(croft.Schema{UnitColumn: "c0"}, Limits{})
+		if says == "" && err != nil || says != "" && (!errors.Is(err, croft.ErrParquet) || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: %v does not say %q", name, err, says)
+		}
+	}
+}
+
 // Files that Arrow wrote, in three of its manners; testdata/arrow.py made them.
 func TestParquetOfArrow(t *testing.T) {
 	want, err := os.ReadFile("testdata/arrow.csv")
@@ -285,6 +304,8 @@ type chunkOf struct {
 	codec    int64
 	data     []byte
 	shift    int64 // of the place that is said
+	scale    int64 // of decimals
+	secret   bool
 }
 
 // thrift is a struct in the compact protocol. Fields come in order.
@@ -329,8 +350,15 @@ func parquetFileOf(t testing.TB, columns []chunkOf, rows int64) string {
 		if c.optional {
 			repetition = 1
 		}
-		schema = append(schema, new(thrift).int(1, cmp.Or(c.kind, physicalInt32)).int(3, repetition).text(4, fmt.Sprint("c", i)))
-		chunks = append(chunks, new(thrift).nest(3, new(thrift).int(4, c.codec).int(7, int64(len(c.data))).int(9, int64(len(file))+c.shift)))
+		element := new(thrift).int(1, cmp.Or(c.kind, physicalInt32)).int(3, repetition).text(4, fmt.Sprint("c", i))
+		if c.scale != 0 {
+			element.int(6, convertedDecimal).int(7, c.scale)
+		}
+		chunk := new(thrift).nest(3, new(thrift).int(4, c.codec).int(7, int64(len(c.data))).int(9, int64(len(file))+c.shift))
+		if c.secret { // under a key of its own, so what describes it is not there to read
+			chunk = new(thrift).nest(8, new(thrift).nest(2, new(thrift))).text(9, "sealed")
+		}
+		schema, chunks = append(schema, element), append(chunks, chunk)
 		file = append(file, c.data...)
 	}
 	footer := new(thrift).list(2, schema...).int(3, rows).list(4, new(thrift).list(1, chunks...).int(3, rows))

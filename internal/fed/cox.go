@@ -341,9 +341,13 @@ func (cox) tally(_ *Plan, _ State, eta []float64, rows Rows) (t [scoreLen]float6
 	return t
 }
 
+// AllColumns is what the last test of Result.Proportional is called.
+const AllColumns = "all columns"
+
 // summarise tests each column and then all together for a drift of its
 // coefficient over time: with the coefficients at their best the score of z·g(t)
-// is Σg·u and its variance Σg²·V − Σg·V·(ΣV)⁻¹·Σg·V.
+// is Σg·u and its variance Σg²·V − Σg·V·(ΣV)⁻¹·Σg·V, of which nothing is left where all
+// events have one g (in one cell of a grid, or beyond it).
 func (c cox) summarise(p *Plan, s State, r *Result) {
 	if r.Cov == nil {
 		return
@@ -354,7 +358,7 @@ func (c cox) summarise(p *Plan, s State, r *Result) {
 	for i := range extra {
 		extra[i] = math.Ldexp(extra[i], c.units(p, s).extra)
 	}
-	score, cross, information := extra[:d], unpack(extra[d:d+u], d), unpack(extra[d+u:], d)
+	score, cross, squares, information := extra[:d], unpack(extra[d:d+u], d), unpack(extra[d+u:], d), unpack(extra[d+u:], d)
 	for i := range d {
 		for j := range d {
 			for a := range d {
@@ -365,9 +369,11 @@ func (c cox) summarise(p *Plan, s State, r *Result) {
 		}
 	}
 	for j, name := range p.columns {
-		r.Proportional = append(r.Proportional, Test{name, score[j] * score[j] / information[j][j], 1})
+		if information[j][j] > leastPivot*squares[j][j] {
+			r.Proportional = append(r.Proportional, Test{name, score[j] * score[j] / information[j][j], 1})
+		}
 	}
-	if factor, singular := cholesky(information); singular < 0 {
-		r.Proportional = append(r.Proportional, Test{"all columns", dot(score, factor.solve(score)), d})
+	if factor, singular := cholesky(information); singular < 0 && len(r.Proportional) == d {
+		r.Proportional = append(r.Proportional, Test{AllColumns, dot(score, factor.solve(score)), d})
 	}
 }

@@ -179,7 +179,7 @@ func (p *Plan) countedAll(s *State, sum []float64) error {
 func (p *Plan) countedIn(f feature, x []float64, y float64) int {
 	if f.number {
 		bins := int(p.model.Bins)
-		return min(int((x[f.columns[0]]+1)/2*float64(bins)), bins-1)
+		return min(int(widths((x[f.columns[0]]+1)/2*float64(bins))), bins-1)
 	}
 	level := 0
 	for i, j := range f.columns {

@@ -28,6 +28,9 @@ const (
 
 	mostGroups = 4
 
+	// fewPeople is below how many a mean would tell of one: sites' least min_cell.
+	fewPeople = 5
+
 	// A row adds at most maxPull spans to the slope, or its site leaves the slope out:
 	// a residual of 1 is the most with yes-or-no labels.
 	maxPull = 64
@@ -38,7 +41,7 @@ const (
 type Bin struct {
 	Low      float64 `json:"low"`
 	High     float64 `json:"high"`
-	Mean     float64 `json:"mean"` // predicted probability
+	Mean     float64 `json:"mean"` // predicted probability; of sites with few people here, about the middle
 	Negative int64   `json:"negative"`
 	Positive int64   `json:"positive"`
 }
@@ -210,7 +213,7 @@ func (g regression) metrics(p *Plan, s State, me, sites int, train, test Rows) [
 		}
 	}
 	if g.traits().classes {
-		report = append(report, p.histogram(s, eta, test.Y)...)
+		report = append(report, p.histogram(s, eta, test)...)
 	}
 	report = append(report, g.slope(p, s, test)...)
 	if !p.common && g.traits().baseline {
@@ -225,14 +228,38 @@ func (g regression) metrics(p *Plan, s State, me, sites int, train, test Rows) [
 	return report
 }
 
-// histogram returns the rows by bin and label, and Σ of the probabilities by bin.
-func (p *Plan) histogram(s State, eta, y []float64) []float64 {
+// histogram returns the rows by bin and label, and Σ of the probabilities by bin. Rows in
+// bins where this site has few people count with the middle of their bin, for alone there
+// a row would publish its probability, and with one column that is its value. The middles
+// are all moved by how far off theirs these rows are on average, in log-odds.
+func (p *Plan) histogram(s State, eta []float64, rows Rows) []float64 {
 	out := make([]float64, 3*bins)
 	base, width, used := p.binning(s)
+	at, in := make([]int, len(eta)), make([][]int, used)
 	for i, e := range eta {
-		at := min(max(int(math.Floor((e-base)/width+float64(used)/2)), 0), used-1)
-		out[at+bins*int(y[i])]++
-		out[at+2*bins] += sigmoid(e)
+		at[i] = min(max(int(math.Floor((e-base)/width+float64(used)/2)), 0), used-1)
+		in[at[i]] = append(in[at[i]], i)
+		out[at[i]+bins*int(rows.Y[i])]++
+	}
+	middle := func(bin int) float64 { return base + width*(float64(bin)+0.5-float64(used)/2) }
+	var lone []int
+	off := 0.0
+	for bin, which := range in {
+		few := rows.people(which) < fewPeople
+		for _, i := range which {
+			if !few {
+				out[2*bins+bin] += sigmoid(eta[i])
+				continue
+			}
+			lone = append(lone, i)
+			off += min(max(eta[i]-middle(bin), -width/2), width/2)
+		}
+	}
+	if rows.people(lone) < fewPeople {
+		off = 0
+	}
+	for _, i := range lone {
+		out[2*bins+at[i]] += sigmoid(middle(at[i]) + off/float64(len(lone)))
 	}
 	return out
 }

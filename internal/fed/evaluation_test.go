@@ -116,20 +116,54 @@ func TestEvaluationCountsWhatThereIs(t *testing.T) {
 		}
 	}
 	at := 0
-	for _, b := range r.Bins {
-		mean, n := 0.0, [2]int64{}
+	chances := make([]float64, bins)
+	middle := func(bin int) float64 { // in log-odds
+		edge, inner := r.Bins[bin].High, -0.25
+		if bin == bins-1 {
+			edge, inner = r.Bins[bin].Low, 0.25
+		}
+		return math.Log(edge/(1-edge)) + inner
+	}
+	for rows := range slices.Chunk(probability, 150) {
+		in := make([][]float64, bins)
+		for _, v := range rows {
+			k := slices.IndexFunc(r.Bins, func(b Bin) bool { return v >= b.Low && v < b.High })
+			in[k] = append(in[k], v)
+		}
+		lone, off := 0.0, 0.0 // of bins with fewer than five
+		for k, of := range in {
+			if len(of) >= 5 {
+				chances[k] += total(of)
+				continue
+			}
+			for _, v := range of {
+				lone++
+				off += min(max(math.Log(v/(1-v))-middle(k), -0.25), 0.25)
+			}
+		}
+		if lone < 5 {
+			off = 0
+		}
+		for k, of := range in {
+			if len(of) < 5 {
+				chances[k] += float64(len(of)) * sigmoid(middle(k)+off/max(lone, 1))
+			}
+		}
+	}
+	for k, b := range r.Bins {
+		n := [2]int64{}
 		for i, v := range probability {
 			if v >= b.Low && v < b.High {
-				mean += v
 				n[int(label[i])]++
 			}
 		}
 		if n != [2]int64{b.Negative, b.Positive} {
 			t.Errorf("bin %g to %g: %+v, want %v", b.Low, b.High, b, n)
 		}
-		near(t, "mean of a bin", b.Mean, mean/float64(max(n[0]+n[1], 1)), 1e-9, 1)
+		near(t, "mean of a bin", b.Mean, chances[k]/float64(max(n[0]+n[1], 1)), 1e-9, 1)
 		at += int(n[0] + n[1])
 	}
+	near(t, "all probabilities", total(chances), total(probability), 1e-3, total(probability))
 	if at != len(label) || len(r.Bins) != bins {
 		t.Errorf("%d of %d rows in %d bins", at, len(label), len(r.Bins))
 	}
@@ -178,6 +212,45 @@ func TestGroupsNeedThreeSitesAndAll(t *testing.T) {
 	}
 }
 
+// One column, one intercept for all, and one held-out row that lies far from all others:
+// its bin must not tell its value, which the coefficients make of its probability.
+func TestALoneRowsProbabilityStaysHome(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	p := compile(t, logisticModel(croft.Inference, croft.CommonIntercept, "0"), names(1), false)
+	var sites []Site
+	for range 3 {
+		site := Site{simulate(rng, 200, 0, []float64{4}), simulate(rng, 60, 0, []float64{1})}
+		for _, x := range site.Test.X {
+			x[0] /= 4
+		}
+		sites = append(sites, site)
+	}
+	sites[1].Test.X[7][0] = 0.97
+	s, err := p.Run(sites...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := p.Result(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chance := r.Predict([]float64{0.97})
+	for _, b := range r.Bins {
+		if chance >= b.Low && chance < b.High && (b.Negative+b.Positive != 1 || math.Abs(b.Mean-chance) < 1e-4) {
+			t.Errorf("%+v tells of the row with %g", b, chance)
+		}
+	}
+	// A person with five rows is one person too.
+	rows := Rows{Y: make([]float64, 12), Unit: []int{1, 1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8}}
+	eta := []float64{3, 3, 3, 3, 3, -1, -1, -1, -1, -1, -1, -1}
+	h := p.histogram(State{Rows: 10, Positive: 5, TestRows: 200}, eta, rows)
+	for bin, n := range h[:bins] {
+		if n == 5 && math.Abs(h[2*bins+bin]/5-sigmoid(3)) < 0.005 {
+			t.Errorf("five rows of one person are %g on average", h[2*bins+bin]/5)
+		}
+	}
+}
+
 // No bin is so narrow that few rows fall into it on average.
 func TestBinsWidenWithFewRows(t *testing.T) {
 	p := compile(t, logisticModel(croft.Prediction, croft.CommonIntercept, "1"), names(1), false)
@@ -194,7 +267,7 @@ func TestBinsWidenWithFewRows(t *testing.T) {
 			}
 		}
 		y, eta := []float64{0, 1, 1}, []float64{-800, 0, 800}
-		h := p.histogram(s, eta, y)
+		h := p.histogram(s, eta, Rows{Y: y})
 		if h[0] != 1 || h[bins+len(out)-1] < 1 || total(h[:2*bins]) != 3 {
 			t.Fatalf("%v", h)
 		}

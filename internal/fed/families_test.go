@@ -379,6 +379,10 @@ func TestFamiliesTellWhyTheyCannotGoOn(t *testing.T) {
 		return Site{Train: r}
 	}
 	one, none := rows(func(int) float64 { return 0.5 }), rows(func(int) float64 { return 0 })
+	exact := rows(func(int) float64 { return 0 })
+	for i, x := range exact.Train.X {
+		exact.Train.Y[i] = (x[0] - x[1]) / 3
+	}
 	for _, c := range []struct {
 		name string
 		m    croft.Model
@@ -386,6 +390,7 @@ func TestFamiliesTellWhyTheyCannotGoOn(t *testing.T) {
 		code croft.Code
 	}{
 		{"a constant label", croft.Model{Family: "linear", Intercepts: croft.CommonIntercept}, one, croft.ErrConstant},
+		{"a label without an error", croft.Model{Family: "linear", Intercepts: croft.SiteIntercepts}, exact, croft.ErrCollinear},
 		{"no counts", croft.Model{Family: "poisson", Intercepts: croft.CommonIntercept}, none, croft.ErrOneClass},
 		{"counts too large", croft.Model{Family: "poisson", Intercepts: croft.CommonIntercept}, rows(func(int) float64 { return maxCount / 8 }), croft.ErrTotal},
 		{"no events", croft.Model{Family: "cox", Intercepts: croft.SiteIntercepts, Time: "t"}, none, croft.ErrOneClass},

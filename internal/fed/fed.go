@@ -89,6 +89,18 @@ func pick[T any](from []T, which []int) (out []T) {
 	return out
 }
 
+// people counts whose the named rows are. Rows without a Unit are a person each.
+func (r Rows) people(which []int) int {
+	if r.Unit == nil {
+		return len(which)
+	}
+	people := map[int]bool{}
+	for _, i := range which {
+		people[r.Unit[i]] = true
+	}
+	return len(people)
+}
+
 // Site is what one site brings: the rows that train and the rows held out.
 type Site struct {
 	Train, Test Rows

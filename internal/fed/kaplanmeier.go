@@ -40,14 +40,18 @@ func faultyGrid(g croft.Grid) string {
 	return ""
 }
 
-// cell returns the cell of a time, p.cells() beyond the grid. A time within a
-// billionth of a cell's end is at its end: decimals have no exact quotients.
+// cell returns the cell of a time, p.cells() beyond the grid.
 func (p *Plan) cell(time float64) int {
-	ends := time / p.model.Grid.Width.Float()
-	if whole := math.Round(ends); math.Abs(ends-whole) < 1e-9*max(1, whole) {
-		ends = whole
+	return int(min(max(math.Ceil(widths(time/p.model.Grid.Width.Float()))-1, 0), float64(p.cells())))
+}
+
+// widths returns how many widths of a cell a value lies from where cells begin. Within
+// a billionth of a cell's edge it is at the edge: decimals have no exact quotients.
+func widths(quotient float64) float64 {
+	if whole := math.Round(quotient); math.Abs(quotient-whole) < 1e-9*max(1, whole) {
+		return whole
 	}
-	return int(min(max(math.Ceil(ends)-1, 0), float64(p.cells())))
+	return quotient
 }
 
 // groups returns how many curves there are.
@@ -234,10 +238,10 @@ type CurveStep struct {
 }
 
 // Median returns the time at which half are gone: the end of the first cell with
-// a survival of at most ½; false if there is none.
+// a survival of at most ½, but for rounding of the product; false if there is none.
 func (c Curve) Median() (time float64, reached bool) {
 	for _, s := range c.Points {
-		if s.Survival.Value <= 0.5 {
+		if s.Survival.Value <= 0.5+1e-9 {
 			return s.Time, true
 		}
 	}

@@ -51,7 +51,7 @@ type Result struct {
 	// to [−1, 1]; RSquared the share of variance explained, by site intercepts too.
 	Dispersion, RSquared float64
 	Clusters             int64  // people, where their rows were taken together for the standard errors
-	Proportional         []Test // cox: are hazards proportional, by column and for all
+	Proportional         []Test // cox: are hazards proportional, by column and for all, where events tell
 	deviance             float64
 
 	Curves  []Curve    // kaplan-meier

@@ -85,7 +85,7 @@ type State struct {
 
 	// At Done, of the held-out rows.
 	Bins   []int64 `cbor:"21,keyasint,omitempty"` // by bin of predicted probability: the negatives, then the positives
-	Chance []Fixed `cbor:"22,keyasint,omitempty"` // mean predicted probability in each bin
+	Chance []Fixed `cbor:"22,keyasint,omitempty"` // mean predicted probability in each bin, see Plan.histogram
 	Slope  []Fixed `cbor:"23,keyasint,omitempty"` // gradient of their log-likelihood at Beta, a row, in the family's unit
 }
 

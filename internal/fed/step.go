@@ -30,6 +30,10 @@ const (
 	// the rounds are used up: 10⁻⁶ standard errors from the end.
 	enoughDecrement = 1.0 / (1 << 44)
 
+	// exactFit is half the least sum of squares that a label may have left, in its
+	// standard deviations: of less, a Fixed keeps too few digits for a variance.
+	exactFit = 1 << (fixedBits - 24)
+
 	// minSD is the least spread of a column, 2⁻²⁰ of half its declared range:
 	// below it what varies is lost in rounding.
 	minSD = 1 << (fixedBits - 20)
@@ -247,6 +251,9 @@ func (g regression) climb(p *Plan, s *State, sum []float64) error {
 		if err := fix(Newton, &s.Information, upper); err != nil {
 			return err
 		}
+	}
+	if last && t.numeric && s.Loglik > -exactFit {
+		return croft.E(croft.ErrCollinear, p.model.Label)
 	}
 	if last {
 		s.Word, s.Base, s.Move = Evaluate, nil, nil

@@ -25,7 +25,7 @@ func TestAttacks(t *testing.T) {
 	}{
 		"stolen invite: who applied with it has no say": {func(w *world) error {
 			w.applies("eve", w.invite("ada", true)) // its maker's vote is cast
-			_, err := w.m.Check(w.seal("eve", &Vote{Action: StopAll, Sequence: 1}))
+			_, _, err := w.m.Check(w.seal("eve", &Vote{Action: StopAll, Sequence: 1}))
 			return err
 		}, croft.ErrTxRights},
 		"stolen invite: its key signs nothing else": {func(w *world) error {

@@ -88,15 +88,43 @@ func (s *State) closeDay(a Attendance, orderers []croft.Member, today int64) Att
 			next.Missed = append(next.Missed, Missed{m.ID, away})
 			continue
 		}
-		times, _ := read[uint32](s, DroppedKey(m.ID))
-		write(s, DroppedKey(m.ID), times+1)
-		m.Ready, dropped = false, true
-		write(s, MemberKey(m.ID), m)
+		s.drop(m)
+		dropped = true
 	}
 	if dropped {
 		s.chooseOrderers()
 	}
 	return next
+}
+
+// drop takes a member off the orderers until it says again that it is ready.
+func (s *State) drop(m croft.Member) {
+	times, _ := read[uint32](s, DroppedKey(m.ID))
+	write(s, DroppedKey(m.ID), times+1)
+	m.Ready = false
+	write(s, MemberKey(m.ID), m)
+}
+
+// dropAway drops who has been away since the day before or longer, where a vote leaves
+// fewer than four orderers: one of them is to order alone, and the ledger would wait for
+// it.
+func (s *State) dropAway() {
+	a, _ := read[Attendance](s, attendanceKey)
+	var here, away []croft.Member
+	for _, m := range s.members() {
+		switch {
+		case !m.Ready:
+		case !has(a.Present, m.ID) && slices.ContainsFunc(a.Missed, func(x Missed) bool { return x.Member == m.ID }):
+			away = append(away, m)
+		default:
+			here = append(here, m)
+		}
+	}
+	if len(here) > 0 && len(here)+len(away) < 4 {
+		for _, m := range away {
+			s.drop(m)
+		}
+	}
 }
 
 // changed says whether anything is to be written that is not there yet.

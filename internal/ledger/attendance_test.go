@@ -125,3 +125,41 @@ func TestDroppedOrdererComesBack(t *testing.T) {
 		t.Errorf("its days of before count again: %v order", got)
 	}
 }
+
+// A vote that leaves three orderers does not leave the ledger to one who is away.
+func TestRevocationWhileTheFirstIsAway(t *testing.T) {
+	names := []string{"ada", "ben", "cleo", "dina"}
+	for name, c := range map[string]struct {
+		away int // days
+		back bool
+		want string
+	}{"for days": {3, false, "ben"}, "for hours": {0, false, "ada"}, "and back today": {3, true, "ada"}} {
+		t.Run(name, func(t *testing.T) {
+			r := &roll{world: newWorld(t, names...)}
+			r.work(3, names[1:])
+			for range c.away {
+				r.now += day24
+				r.work(3, names[1:], "ada")
+			}
+			if c.back {
+				r.work(3, names)
+			}
+			for _, voter := range names[1:] {
+				vote := r.seal(voter, &Vote{Action: Revoke, Subject: r.id("dina"), Sequence: 1})
+				b := Block{Height: r.m.Height() + 1, Time: r.now, Proposer: r.members["ben"].Validator, Silent: []croft.PublicKey{r.members["ada"].Validator}}
+				if err := r.m.Execute(b, [][]byte{vote}).Effects[0].Err(); err != nil || r.m.Commit() != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := r.orderers(); !slices.Equal(got, []string{c.want}) {
+				t.Fatalf("%v order, want %s", got, c.want)
+			}
+			if c.want == "ben" {
+				r.must("ada", &Ready{Dropped: 1})
+			}
+			if got := r.orderers(); !slices.Equal(got, names[:1]) {
+				t.Errorf("with all there, %v order", got)
+			}
+		})
+	}
+}

@@ -29,7 +29,7 @@ type Group struct {
 type Cohort struct {
 	Study   croft.StudyID `cbor:"1,keyasint"`
 	Groups  []croft.Hash  `cbor:"2,keyasint"` // sorted
-	Columns []string      `cbor:"3,keyasint"` // sorted: features and label
+	Columns []string      `cbor:"3,keyasint"` // sorted: all that the model reads
 	// MinSites is how many sites the study promised to hide each one among.
 	MinSites uint8 `cbor:"4,keyasint"`
 }
@@ -87,14 +87,20 @@ func (s *State) charge(groups []croft.Hash) {
 // the larger one of the two studies. Otherwise the difference of two sums would
 // show fewer sites than was promised to one of them.
 func (s *State) joinable(c Cohort) error {
+	owner := s.owners()
+	compared := map[croft.StudyID]bool{} // a study stands in the list of each of its groups
 	for _, hash := range c.Groups {
 		g, _ := read[Group](s, GroupKey(hash))
 		if len(g.Cohorts) >= maxCohorts {
 			return croft.E(croft.ErrTxBudget, maxCohorts, len(g.Cohorts))
 		}
 		for _, old := range g.Cohorts {
+			if compared[old.Study] || !common(old.Columns, c.Columns) {
+				continue
+			}
+			compared[old.Study] = true
 			least := int(max(old.MinSites, c.MinSites))
-			if d := s.difference(old.Groups, c.Groups); common(old.Columns, c.Columns) && d != 0 && d < least {
+			if d := difference(old.Groups, c.Groups, owner); d != 0 && d < least {
 				return croft.E(croft.ErrTxCohort, d, least)
 			}
 		}
@@ -113,18 +119,31 @@ func (s *State) join(c Cohort) {
 // difference counts the members whose groups are in one of the sets only. Members
 // count, not groups: one that brings other records of its own to the second sum is
 // in the difference once.
-func (s *State) difference(a, b []croft.Hash) int {
+func difference(a, b []croft.Hash, owner func(group croft.Hash) croft.MemberID) int {
 	var owners []croft.MemberID
 	count := func(from, in []croft.Hash) {
 		for _, hash := range from {
-			if g, _ := read[Group](s, GroupKey(hash)); !has(in, hash) && !has(owners, g.Owner) {
-				owners = append(owners, g.Owner)
+			if !has(in, hash) {
+				owners = insert(owners, owner(hash))
 			}
 		}
 	}
 	count(a, b)
 	count(b, a)
 	return len(owners)
+}
+
+// owners returns a function that says whose a group is. It reads each record once: one
+// of many studies is long.
+func (s *State) owners() func(group croft.Hash) croft.MemberID {
+	owners := map[croft.Hash]croft.MemberID{}
+	return func(group croft.Hash) croft.MemberID {
+		if _, known := owners[group]; !known {
+			g, _ := read[Group](s, GroupKey(group))
+			owners[group] = g.Owner
+		}
+		return owners[group]
+	}
 }
 
 func common(a, b []string) bool {

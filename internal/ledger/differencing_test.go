@@ -389,3 +389,36 @@ func TestLastFullMemberStays(t *testing.T) {
 	w.must("light cleo", &Vote{Action: Revoke, Subject: w.id("light ben"), Sequence: 1})
 	w.must("ada", &Vote{Action: Revoke, Subject: w.id("light ben"), Sequence: 1})
 }
+
+// What a new cohort costs grows with the studies before it and not with their square:
+// it is compared inside a block, at every node.
+func TestCohortsOfManyStudies(t *testing.T) {
+	const sites = 9
+	s := newState(NewMemoryTree())
+	groups := make([]Group, sites)
+	var all []croft.Hash
+	for i := range groups {
+		groups[i] = Group{Owner: croft.MemberID{byte(i)}, Cap: 1000}
+		all = append(all, croft.Sum([]byte{byte(i)}))
+	}
+	cost := func(studies int) float64 {
+		for n := len(groups[0].Cohorts); n < studies; n++ {
+			c := Cohort{Study: croft.StudyID{byte(n)}, Groups: all[n%4 : n%4+6], Columns: []string{"age"}, MinSites: 3}
+			for i := range groups {
+				groups[i].Cohorts = append(groups[i].Cohorts, c)
+			}
+		}
+		for i, g := range groups {
+			write(s, GroupKey(all[i]), g)
+		}
+		return testing.AllocsPerRun(1, func() {
+			if err := s.joinable(Cohort{Groups: all, Columns: []string{"age"}, MinSites: 3}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	few, many := cost(10), cost(40)
+	if many > 8*few {
+		t.Errorf("%.0f allocations with 10 studies, %.0f with 40", few, many)
+	}
+}

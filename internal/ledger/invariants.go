@@ -54,6 +54,7 @@ func CheckInvariants(t *Tree) error {
 		}
 	}
 	var err error
+	owner := s.owners()
 	t.Range("group/", func(key string, raw []byte) {
 		g, _ := decodeRecord[Group](raw)
 		hash, _ := croft.ParseID[byte](strings.TrimPrefix(key, "group/"))
@@ -62,7 +63,7 @@ func CheckInvariants(t *Tree) error {
 		}
 		for i, a := range g.Cohorts {
 			for _, b := range g.Cohorts[:i] {
-				if d := s.difference(a.Groups, b.Groups); common(a.Columns, b.Columns) && d > 0 && d < int(max(a.MinSites, b.MinSites)) {
+				if d := difference(a.Groups, b.Groups, owner); common(a.Columns, b.Columns) && d > 0 && d < int(max(a.MinSites, b.MinSites)) {
 					err = fmt.Errorf("group %s: two releases differ by %d sites", hash.Short(), d)
 				}
 			}

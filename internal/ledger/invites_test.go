@@ -112,13 +112,13 @@ func TestGuestJoins(t *testing.T) {
 	}
 
 	// Its node's key signs what nodes sign, and nothing else of it.
-	if _, err := w.m.Check(w.seal("fay", &Close{})); errors.Is(err, croft.ErrTxSignature) {
+	if _, _, err := w.m.Check(w.seal("fay", &Close{})); errors.Is(err, croft.ErrTxSignature) {
 		t.Errorf("its node's word: %v", err)
 	}
 	other := w.keys["fay"]
 	other[croft.RoleNode-1] = other[croft.RoleMember-1]
 	w.keys["fay"], other = other, w.keys["fay"]
-	if _, err := w.m.Check(w.seal("fay", &Close{})); !errors.Is(err, croft.ErrTxSignature) {
+	if _, _, err := w.m.Check(w.seal("fay", &Close{})); !errors.Is(err, croft.ErrTxSignature) {
 		t.Errorf("its member key in place of its node's: %v", err)
 	}
 	w.keys["fay"] = other
@@ -148,10 +148,10 @@ func TestJoining(t *testing.T) {
 	if w.standing("fay") != Pending || w.isMember("fay") {
 		t.Fatalf("%v", w.standing("fay"))
 	}
-	if _, err := w.m.Check(w.seal("fay", &Ready{})); !errors.Is(err, croft.ErrTxRights) {
+	if _, _, err := w.m.Check(w.seal("fay", &Ready{})); !errors.Is(err, croft.ErrTxRights) {
 		t.Error("an applicant may act")
 	}
-	if answers, err := w.m.Check(w.application("fay", v)); err != nil || answers != w.id("ada") {
+	if _, answers, err := w.m.Check(w.application("fay", v)); err != nil || answers != w.id("ada") {
 		t.Errorf("an application waits on the account of %s: %v", answers.Short(), err)
 	}
 	other := fay

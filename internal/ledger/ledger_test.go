@@ -433,6 +433,36 @@ func TestCohortRuleAcrossStudies(t *testing.T) {
 	}
 }
 
+// Whatever a model reads a column for, its sums are over that column.
+func TestCohortRuleForEveryColumn(t *testing.T) {
+	four := []string{"ada", "ben", "cleo", "dina"}
+	for name, reads := range map[string]func(*croft.Model){
+		"a time":        func(m *croft.Model) { m.Time = "days" },
+		"an exposure":   func(m *croft.Model) { m.Exposure = "days" },
+		"a weight":      func(m *croft.Model) { m.Weight = "days" },
+		"what it is by": func(m *croft.Model) { m.Groups = []croft.Group{{Column: "days", Levels: 2}} },
+	} {
+		for _, first := range []bool{true, false} {
+			w := newWorld(t, four...)
+			data := w.register(50, four...)
+			before, after := w.plan(four...), w.plan(four[:3]...)
+			after.Model.Features, after.Model.Label = []string{"height"}, "sex"
+			one, other := &before.Model, &after.Model
+			if !first {
+				one, other = other, one
+			}
+			reads(one)
+			other.Features = append(other.Features, "days")
+			if got := w.carry(w.open(before, data, four...), 1, four...); got != "done with 4" {
+				t.Fatal(got)
+			}
+			if got := w.carry(w.open(after, data, four[:3]...), 1, four[:3]...); got != "stopped: cohort" {
+				t.Errorf("days is %s in the first study: %v; without one site: %s", name, first, got)
+			}
+		}
+	}
+}
+
 // copy replays the world's blocks into a new one, which also shows that the same
 // blocks give the same state.
 func (w *world) copy(t testing.TB) *world {
@@ -490,7 +520,7 @@ func TestVotes(t *testing.T) {
 	fay := w.applies("fay", w.invite("ben", false))
 	w.must("ada", &Vote{Action: Admit, Newcomer: &fay, Sequence: 1})
 	w.refused(croft.ErrTxOrder, "ada", &Vote{Action: Admit, Newcomer: &fay, Sequence: 1})
-	if _, err := w.m.Check(w.seal("fay", &Ready{})); !errors.Is(err, croft.ErrTxRights) {
+	if _, _, err := w.m.Check(w.seal("fay", &Ready{})); !errors.Is(err, croft.ErrTxRights) {
 		t.Fatal("one of three votes admitted a member")
 	}
 	w.must("ben", &Vote{Action: Admit, Newcomer: &fay, Sequence: 1})
@@ -513,7 +543,7 @@ func TestVotes(t *testing.T) {
 		w.must(name, &Vote{Action: Revoke, Subject: w.id("fay"), Sequence: 4 - uint64(i/2)})
 	}
 	w.names = w.names[:3]
-	if _, err := w.m.Check(w.seal("fay", &Ready{})); !errors.Is(err, croft.ErrTxRights) {
+	if _, _, err := w.m.Check(w.seal("fay", &Ready{})); !errors.Is(err, croft.ErrTxRights) {
 		t.Fatal("a revoked member may act")
 	}
 }

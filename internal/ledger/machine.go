@@ -185,15 +185,15 @@ func (m *Machine) Commit() error {
 }
 
 // Check says whether a transaction may wait for a block: size, form, scope,
-// membership, signature. It returns the member on whose account it waits, and runs
-// against the last committed state.
-func (m *Machine) Check(raw []byte) (croft.MemberID, error) {
+// membership, signature. It returns its sender, and the member on whose account it
+// waits: another one if a guest or newcomer sends it.
+func (m *Machine) Check(raw []byte) (sender, answers croft.MemberID, err error) {
 	s := m.state()
 	tx, answers, err := m.open(s, raw)
 	if _, vote := tx.Body.(*Vote); err == nil && !vote && s.network().Stopped {
 		err = croft.E(croft.ErrTxStopped) // or each try would make a block
 	}
-	return answers, err
+	return tx.Member, answers, err
 }
 
 // Get reads one key of the last committed state; nil if it is absent.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"croft"
 )
@@ -170,11 +171,34 @@ func sharesKey(m croft.Member, others []croft.Member) bool {
 // CheckName says whether a member may have this name: 1 to 40 bytes of printable
 // characters without space at the ends. It fails with croft.ErrTxRights.
 func CheckName(name string) error {
-	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
-	if name == "" || len(name) > 40 || strings.ContainsFunc(name, unprintable) || strings.TrimSpace(name) != name {
-		return croft.E(croft.ErrTxRights, "a member", "its name must have 1 to 40 printable characters")
+	if name == "" || !printable(name, 40) {
+		return croft.E(croft.ErrTxRights, "a member", "its name must have 1 to 40 printable characters (ä counts as 2, 院 as 3)")
 	}
 	return nil
+}
+
+// printable says whether a text of at most so many bytes can be shown as it is.
+func printable(text string, most int) bool {
+	return len(text) <= most && utf8.ValidString(text) && strings.TrimSpace(text) == text &&
+		!strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unseen, r) })
+}
+
+// unseen are the characters that show nothing, or turn their neighbours around:
+// controls, formats, private use, and every space but the plain one. They stand here
+// because the tables of the compiler grow with Unicode, and nodes that were built years
+// apart must agree on a block. What Unicode has not assigned yet passes.
+var unseen = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x0000, 0x001f, 1}, {0x007f, 0x00a0, 1}, {0x00ad, 0x00ad, 1}, {0x0600, 0x0605, 1}, {0x061c, 0x061c, 1},
+		{0x06dd, 0x06dd, 1}, {0x070f, 0x070f, 1}, {0x0890, 0x0891, 1}, {0x08e2, 0x08e2, 1}, {0x1680, 0x1680, 1},
+		{0x180e, 0x180e, 1}, {0x2000, 0x200f, 1}, {0x2028, 0x202f, 1}, {0x205f, 0x2064, 1}, {0x2066, 0x206f, 1},
+		{0x3000, 0x3000, 1}, {0xd800, 0xf8ff, 1}, {0xfeff, 0xfeff, 1}, {0xfff9, 0xfffb, 1},
+	},
+	R32: []unicode.Range32{
+		{0x110bd, 0x110bd, 1}, {0x110cd, 0x110cd, 1}, {0x13430, 0x1343f, 1}, {0x1bca0, 0x1bca3, 1}, {0x1d173, 0x1d17a, 1},
+		{0xe0001, 0xe0001, 1}, {0xe0020, 0xe007f, 1}, {0xf0000, 0xffffd, 1}, {0x100000, 0x10fffd, 1},
+	},
+	LatinOffset: 3,
 }
 
 func checkMember(m croft.Member) error {
@@ -263,6 +287,7 @@ func (s *State) ballot(voter croft.MemberID, v *Vote) error {
 		}
 		m.Revoked = true
 		write(s, MemberKey(m.ID), m)
+		s.dropAway()
 		s.chooseOrderers()
 		s.leave(m.ID)
 	case StopAll, Resume:

@@ -218,7 +218,7 @@ func TestGuests(t *testing.T) {
 	w.refused(croft.ErrTxRights, "guy", &Host{Key: paymentPublic("x"), Name: "x", Version: 1})
 
 	// Its host answers for it; who else wants to has to wait.
-	if by, err := w.m.Check(w.seal("guy", w.transfer("guy", "cleo", 1))); err != nil || by != w.id("ada") {
+	if _, by, err := w.m.Check(w.seal("guy", w.transfer("guy", "cleo", 1))); err != nil || by != w.id("ada") {
 		t.Errorf("%s answers, %v", by.Short(), err)
 	}
 	w.refused(croft.ErrTxRights, "ben", &Host{Key: g.Key, Name: "guy", Version: 2})
@@ -641,7 +641,7 @@ func TestCheats(t *testing.T) {
 			for _, body := range []any{&Close{[]Position{at}}, &Claim{[]Position{at}}, &Post{[]Position{at}}} {
 				before := w.m.AppHash()
 				raw := w.seal("ben", body)
-				if _, err := w.m.Check(raw); !errors.Is(err, croft.ErrTxChannel) {
+				if _, _, err := w.m.Check(raw); !errors.Is(err, croft.ErrTxChannel) {
 					t.Errorf("%s may wait for a block: %v", name, err)
 				}
 				if r := w.block(10, raw).Effects[0]; r.Code != croft.ErrTxChannel || w.m.AppHash() != before {

@@ -346,8 +346,7 @@ func (r Round) acknowledged(q int) (sites []croft.MemberID) {
 func (s *State) freeze(st *Study, plan croft.Study, r *Round, accepted []croft.MemberID) {
 	groups := s.groups(*st, accepted)
 	if r.Number == 0 {
-		columns := append(slices.Clone(plan.Model.Features), plan.Model.Label)
-		slices.Sort(columns)
+		columns := slices.Sorted(slices.Values(plan.Model.Columns()))
 		cohort := Cohort{Study: st.ID, Groups: groups, Columns: columns, MinSites: plan.MinSites}
 		if len(groups) < int(plan.MinSites) || s.joinable(cohort) != nil {
 			s.stop(st, "cohort")

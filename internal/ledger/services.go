@@ -3,8 +3,6 @@ package ledger
 import (
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"croft"
 )
@@ -75,13 +73,9 @@ func (s *State) publish(by croft.MemberID, p *Publish) error {
 // checkService says whether a service may be offered as it is described.
 func (s *State) checkService(v croft.Service) error {
 	bad := func(why string) error { return croft.E(croft.ErrTxService, why) }
-	printable := func(text string, most int) bool {
-		return len(text) <= most && utf8.ValidString(text) && strings.TrimSpace(text) == text &&
-			!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
-	}
 	p := v.Price
 	switch {
-	case CheckName(v.Name) != nil || !utf8.ValidString(v.Name):
+	case CheckName(v.Name) != nil:
 		return bad("its name must have 1 to 40 printable characters")
 	case v.Task == "" || !printable(v.Task, 32) || strings.ContainsRune(v.Task, ' '):
 		return bad("its task must be one word of at most 32 characters")

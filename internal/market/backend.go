@@ -29,10 +29,12 @@ func (b backend) Offers() (out []serve.Offer) {
 		names[name]++
 	}
 	for _, l := range listings {
-		names[l.Name]++
+		if names[l.Name]++; !l.called(l.Name) {
+			names[l.Name]++ // it takes its provider's with it
+		}
 	}
 	for name, n := range names {
-		if n > 1 && !slices.Contains(b.Local(), name) {
+		if n > 1 && !strings.Contains(name, "/") && !slices.Contains(b.Local(), name) {
 			out = append(out, anyOf(name, listings))
 		}
 	}
@@ -63,7 +65,7 @@ func anyOf(name string, listings []Listing) (o serve.Offer) {
 }
 
 func (b backend) Call(ctx context.Context, c serve.Call) (serve.Result, error) {
-	got, err := b.Desk.Call(ctx, Wish{Ref: c.Name, Any: c.Any, Request: c.Request, Columns: c.Columns, Remote: c.Remote && !b.runsHere(c.Name), Most: c.Most, Part: c.Part})
+	got, err := b.Desk.Call(ctx, Wish{Ref: c.Name, Any: c.Any, Request: c.Request, Columns: c.Columns, Remote: c.Remote && !b.runsHere(c.Name), Most: &c.Most, Part: c.Part})
 	result := serve.Result{Body: got.Body, Cost: got.Cost}
 	if got.Listing.Price.Quoted {
 		result.Quoted = got.Most

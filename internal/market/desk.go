@@ -1,7 +1,9 @@
 package market
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,6 +21,8 @@ import (
 type Desk struct {
 	*Market
 	Models Models
+	// Calls is the ledger's rule for who may call a service.
+	Calls func(who croft.MemberID, s croft.Service) bool
 	// Registered says whether a request has the columns of a registered dataset of this
 	// node's owner, and which.
 	Registered func(columns []string) (dataset string, is bool)
@@ -39,8 +43,6 @@ type Models interface {
 	// Keep keeps a document that came from elsewhere, if it is the one that the ledger
 	// names.
 	Keep(ctx context.Context, id croft.StudyID, document []byte) error
-	// Entitled says whether the study lets a member have its model.
-	Entitled(ctx context.Context, id croft.StudyID, member croft.MemberID) bool
 }
 
 // Listing is a service as people see it.
@@ -83,7 +85,7 @@ func (d *Desk) Engine(ctx context.Context, s Spec) (serve.Engine, []byte, error)
 		e, err := serve.OpenGraph(s.File)
 		return e, nil, err
 	}
-	e, err := serve.NewUpstream(serve.UpstreamConfig{Task: s.Task, URLs: s.URLs, Model: s.Upstream, Credentials: s.Credentials,
+	e, err := serve.NewUpstream(serve.UpstreamConfig{Task: s.Task, URLs: s.URLs, Model: cmp.Or(s.Upstream, s.Name), Credentials: s.Credentials,
 		Quote: s.Quote, Public: s.Public})
 	return e, nil, err
 }
@@ -202,11 +204,7 @@ func (d *Desk) serve(ctx context.Context, s croft.Service) error {
 	if err != nil {
 		return err
 	}
-	f := Offering{Service: s, Engine: engine, Model: document}
-	if !s.Model.IsZero() && s.Use == croft.UseMembers {
-		f.Admit = func(id croft.MemberID) bool { return d.Models.Entitled(context.Background(), s.Model, id) }
-	}
-	d.Offer(f)
+	d.Offer(Offering{Service: s, Engine: engine, Model: document, Admit: func(who croft.MemberID) bool { return d.Calls(who, s) }})
 	return nil
 }
 
@@ -284,13 +282,20 @@ func (d *Desk) Local() (names []string) {
 // Find returns the service of this name, of provider/name, or with this id or its
 // beginning. It fails with croft.ErrNotFound, and with croft.ErrUsage if there are
 // several.
-func (d *Desk) Find(ref string) (Listing, error) {
+func (d *Desk) Find(ref string) (Listing, error) { return Find(d.Listings(), ref) }
+
+// called says whether a reference is a listing's name. One with a slash begins with a
+// provider's, whatever others call their services.
+func (l Listing) called(ref string) bool { return ref == l.Name && !strings.Contains(ref, "/") }
+
+// Find does so among listings.
+func Find(all []Listing, ref string) (Listing, error) {
 	var found []Listing
-	for _, l := range d.Listings() {
+	for _, l := range all {
 		if ref == l.ID.String() || ref == l.ProviderName+"/"+l.Name {
 			return l, nil
 		}
-		if ref == l.Name || len(ref) >= 6 && strings.HasPrefix(l.ID.String(), ref) {
+		if l.called(ref) || len(ref) >= 6 && strings.HasPrefix(l.ID.String(), ref) {
 			found = append(found, l)
 		}
 	}
@@ -313,7 +318,7 @@ type Wish struct {
 	// Remote agrees that the request leaves this node, Registered that it may be of a
 	// registered dataset.
 	Remote, Registered bool
-	Most               croft.Credits // see Use
+	Most               *croft.Credits // see Use
 	Part               func([]byte) error
 
 	hold bool // whoever asks decides whether the answer is countersigned
@@ -352,7 +357,11 @@ func (d *Desk) from(ctx context.Context, l Listing, w Wish) (g Got, err error) {
 	}
 	use := Use{Service: l.Service, Request: w.Request, Most: w.Most, Part: w.Part, hold: w.hold}
 	begun := time.Now()
-	defer func() { d.quality.note(l.ID, err, time.Since(begun), time.Now()) }()
+	defer func() {
+		if ctx.Err() == nil { // who goes away says nothing of the provider
+			d.quality.note(l.ID, err, time.Since(begun), time.Now())
+		}
+	}()
 	if o, err := d.offer(g.Listing.ID); err == nil { // one's own
 		g.Done, err = here(ctx, o.engine, w)
 		return g, err
@@ -372,7 +381,9 @@ func (d *Desk) from(ctx context.Context, l Listing, w Wish) (g Got, err error) {
 			"leave out --remote: a model of the network runs here; if these rows may leave all the same, say --registered too")
 	}
 	g.Remote = true
-	g.Done, err = d.Market.Call(ctx, use)
+	if g.Done, err = d.Market.Call(ctx, use); err == nil && w.Part == nil && !json.Valid(g.Body) {
+		err = croft.E(croft.ErrEngineFailed, l.Name, "its answer is not JSON")
+	}
 	return g, err
 }
 
@@ -399,41 +410,68 @@ func (d *Desk) fetch(ctx context.Context, l Listing) (serve.Engine, error) {
 	if !absent(err) {
 		return engine, err
 	}
-	raw, err := d.Peers.Ask(ctx, l.Provider, croft.Encode(ask{Kind: askModel, Service: l.ID}), nil)
+	document, err := d.askOf(ctx, l, askModel)
 	if err != nil {
 		return nil, err
 	}
-	a, err := readAnswer(raw)
-	if err = errors.Join(err, a.trouble()); err != nil {
-		return nil, err
-	}
-	if err := d.Models.Keep(ctx, l.Model, a.Result); err != nil {
+	if err := d.Models.Keep(ctx, l.Model, document); err != nil {
 		return nil, err
 	}
 	engine, _, err = d.Models.Engine(ctx, l.Model)
 	return engine, err
 }
 
-// SchemaOf returns what goes into a service and comes out, where this node can know:
-// of its own engines, and of a model that is here or can be fetched.
-func (d *Desk) SchemaOf(ctx context.Context, ref string) (serve.Schema, error) {
+// askOf asks a service's provider what stands behind it.
+func (d *Desk) askOf(ctx context.Context, l Listing, what kind) ([]byte, error) {
+	raw, err := d.Peers.Ask(ctx, l.Provider, croft.Encode(ask{Kind: what, Service: l.ID}), nil)
+	if err != nil {
+		return nil, err
+	}
+	a, err := readAnswer(raw)
+	return a.Result, errors.Join(err, a.trouble())
+}
+
+// SchemaOf returns what goes into a service and comes out: of this node's own engines and
+// the network's models as they are here, of another's file as its provider says. Of a name
+// that several have it is that of the best.
+func (d *Desk) SchemaOf(ctx context.Context, ref string) (s serve.Schema, err error) {
 	d.mu.RLock()
 	engine := d.local[ref]
 	d.mu.RUnlock()
-	if engine == nil {
-		l, err := d.Find(ref)
-		if err != nil {
-			return serve.Schema{}, err
-		}
-		if o, err := d.offer(l.ID); err == nil {
-			engine = o.engine
-		} else if !l.Model.IsZero() {
-			if engine, err = d.fetch(ctx, l); err != nil {
-				return serve.Schema{}, err
-			}
+	if engine != nil {
+		return schemaOf(engine, ref)
+	}
+	l, err := d.Find(ref)
+	if errors.Is(err, croft.ErrUsage) {
+		all, none := d.among(Wish{Ref: ref, Any: true})
+		if none == nil {
+			l, err = all[0], nil
 		}
 	}
-	if e, described := engine.(serve.Described); described {
+	if err != nil {
+		return s, err
+	}
+	if o, err := d.offer(l.ID); err == nil {
+		return schemaOf(o.engine, ref)
+	}
+	if !l.Model.IsZero() {
+		if engine, err = d.fetch(ctx, l); err != nil {
+			return s, err
+		}
+		return schemaOf(engine, ref)
+	}
+	raw, err := d.askOf(ctx, l, askSchema)
+	switch {
+	case err != nil:
+		return s, err
+	case len(raw) > maxSchema:
+		return s, croft.E(croft.ErrTooLarge, len(raw), maxSchema)
+	}
+	return s, croft.Decode(raw, &s)
+}
+
+func schemaOf(e serve.Engine, ref string) (serve.Schema, error) {
+	if e, described := e.(serve.Described); described {
 		return e.Schema(), nil
 	}
 	return serve.Schema{}, croft.E(croft.ErrNotFound, "schema of", ref, "croft service show")

@@ -111,7 +111,7 @@ func (m *Market) duties(ctx context.Context, now time.Time, claimAll bool) error
 		}
 		errs = errors.Join(errs, err)
 	}
-	return errors.Join(errs, m.keepWatch(ctx)) // after its own: others can give it much to do
+	return errors.Join(errs, m.keepWatch(ctx, now)) // after its own: others can give it much to do
 }
 
 // Channels returns every channel that this node has a part in: those that its member
@@ -137,7 +137,7 @@ func (m *Market) Channels(ctx context.Context) ([]croft.ChannelID, error) {
 // duty does what one channel needs.
 func (m *Market) duty(ctx context.Context, c ledger.Channel, now time.Time, claimAll bool) error {
 	mine := ledger.Position{Channel: c.Terms.ID}
-	news, due, agree := false, false, false
+	news, due, agree, say := false, false, false, m.said.may(c, now)
 	switch {
 	case c.Terms.Payee == m.Self && c.Terms.Till == m.Key:
 		t := m.adopt(c)
@@ -174,6 +174,7 @@ func (m *Market) duty(ctx context.Context, c ledger.Channel, now time.Time, clai
 		p.mu.Lock()
 		mine.Receipt = p.purse.Evidence()
 		owing := c.Terms.Deposit - p.purse.Left()
+		bought, _ := p.purse.Spent()
 		p.mu.Unlock()
 		if c.Status == ledger.ChannelClosing && c.ByPayee && c.Terms.Funder == m.Self {
 			shown := c.Credited
@@ -184,7 +185,9 @@ func (m *Market) duty(ctx context.Context, c ledger.Channel, now time.Time, clai
 				mine.Due, agree = &sum, true
 			}
 		}
-		news = mine.Receipt != nil && mine.Receipt.Receipt.Credited > c.Credited
+		// What is claimed and was bought may be paid, whatever came back since for later calls.
+		harm := c.Status == ledger.ChannelClosing || pay.Due(c.Terms.Deposit, c.Owed, c.Credited, c.Paid) > bought
+		news = harm && mine.Receipt != nil && mine.Receipt.Receipt.Credited > c.Credited
 	case c.Status == ledger.ChannelClosed:
 		m.ended[c.Terms.ID] = true
 		return nil
@@ -196,20 +199,46 @@ func (m *Market) duty(ctx context.Context, c ledger.Channel, now time.Time, clai
 	case due:
 		m.Log.Info("claim", "channel", c.Terms.ID.Short(), "due", mine.Voucher.Voucher.Owed-mine.Receipt.Receipt.Credited)
 		return m.Submit(ctx, 0, &ledger.Claim{Positions: []ledger.Position{mine}})
-	case contested(c) && news:
+	case say && news:
 		m.Log.Info("show", "channel", c.Terms.ID.Short(), "status", c.Status.String())
-		return m.Submit(ctx, 0, &ledger.Post{Positions: []ledger.Position{mine}})
-	case contested(c) && c.Until > 0 && now.UnixMilli() > c.Until && len(c.Proposers) == 0:
+		return m.said.note(c, now, m.Submit(ctx, 0, &ledger.Post{Positions: []ledger.Position{mine}}))
+	case say && c.Until > 0 && now.UnixMilli() > c.Until && len(c.Proposers) == 0:
 		// Anew each time: it may have come too early for the ledger's clock, and a channel is
 		// settled as often as it is claimed.
-		return m.Submit(ctx, uint64(now.Unix()), &ledger.Settle{Channels: []croft.ChannelID{c.Terms.ID}})
+		return m.said.note(c, now, m.Submit(ctx, uint64(now.Unix()), &ledger.Settle{Channels: []croft.ChannelID{c.Terms.ID}}))
 	}
 	return nil
 }
 
-// contested says whether a channel's window is open, or may be.
-func contested(c ledger.Channel) bool {
-	return c.Status == ledger.ChannelClaimed || c.Status == ledger.ChannelClosing
+// paces are when the ledger was last told something of a channel whose window is open. On a
+// channel in use there is always something new, and a node whose clock is ahead thinks that
+// each block is late: neither is a reason for a transaction a block.
+type paces map[croft.ChannelID]pace
+
+type pace struct {
+	until int64 // of the window
+	at    time.Time
+}
+
+// may says whether a channel's window is open and something may be told of it: at once,
+// then half-way to the end, and once that has passed when it is half as late again. So
+// what is new is there before the end, and a day has some fifteen times, not one a block.
+func (p paces) may(c ledger.Channel, now time.Time) bool {
+	if c.Status != ledger.ChannelClaimed && c.Status != ledger.ChannelClosing {
+		delete(p, c.Terms.ID)
+		return false
+	}
+	last, told := p[c.Terms.ID]
+	wait := max(glance, last.at.Sub(time.UnixMilli(last.until)).Abs()/2)
+	return !told || last.until != c.Until || now.Before(last.at) || now.Sub(last.at) >= wait // clocks are set back
+}
+
+// note takes down that the ledger was told, unless it failed.
+func (p paces) note(c ledger.Channel, now time.Time, err error) error {
+	if err == nil {
+		p[c.Terms.ID] = pace{c.Until, now}
+	}
+	return err
 }
 
 // tillShows is what a till shows: its best voucher, if it has one, and, being honest, also

@@ -179,3 +179,92 @@ func TestShortWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// On a channel in use there is always something new, and a clock that is ahead is always
+// past the end: the ledger is told of both now and then, not at each block. What counts is
+// there in the end.
+func TestLedgerIsToldSeldom(t *testing.T) {
+	for _, busy := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) { ledgerIsToldSeldom(t, busy) })
+	}
+}
+
+func ledgerIsToldSeldom(t *testing.T, busy bool) {
+	w := newWorld(t, croft.Price{Output: croft.Credit, Most: 5 * croft.Credit})
+	w.engine.meter = croft.Meter{Output: 1}
+	id := ledger.ChannelIDOf(w.caller.send(&ledger.Open{Service: w.service.ID(), Payer: w.caller.public(), Window: 3600, Deposits: []croft.Credits{900 * croft.Credit}}), 0)
+	w.look()
+	told := map[string]int{}
+	for _, p := range w.people {
+		p.market.Submit = func(ctx context.Context, nonce uint64, body any) error {
+			told[fmt.Sprintf("%s %T", p.name, body)]++
+			return p.submit(ctx, nonce, body)
+		}
+	}
+	if err := w.caller.market.WatchedBy(t.Context(), []croft.MemberID{w.people[2].id}); err != nil {
+		t.Fatal(err)
+	}
+	call := func() {
+		if _, _, err := w.call("a call"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call()
+	if err := w.provider.market.duties(t.Context(), time.Now(), true); err != nil {
+		t.Fatal(err)
+	}
+	for range 380 { // an hour and a little
+		time.Sleep(10 * time.Second)
+		if busy {
+			call()
+		}
+		w.caller.market.tellWatchers(t.Context())
+		for i, p := range w.people {
+			ahead := time.Duration(1-i) * 20 * time.Minute // the provider's clock is, the watcher's is behind
+			if err := p.market.duties(t.Context(), time.Now().Add(ahead), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if c := w.onLedger(id); c.Status != ledger.ChannelOpen || c.Paid == 0 || c.Paid > 380*croft.Credit {
+		t.Errorf("%s, %s paid", c.Status, c.Paid)
+	}
+	t.Logf("%v", told)
+	for who, n := range told {
+		if n > 30 {
+			t.Errorf("%s: %d times", who, n)
+		}
+	}
+}
+
+// When the ledger may be told again: half-way to the end, half as late again after it, at
+// once if the last time failed, a clock was set back, or another window began.
+func TestPaces(t *testing.T) {
+	end := time.Unix(1_000_000, 0)
+	c := ledger.Channel{Terms: croft.Channel{ID: croft.ChannelID{1}}, Status: ledger.ChannelClaimed, Until: end.UnixMilli()}
+	for _, x := range []struct {
+		last, now time.Duration // after the end
+		want      bool
+	}{
+		{-time.Hour, -31 * time.Minute, false}, {-time.Hour, -30 * time.Minute, true}, {-time.Second, glance - 2*time.Second, false}, {-time.Second, glance - time.Second, true},
+		{time.Hour, time.Hour + 29*time.Minute, false}, {time.Hour, time.Hour + 30*time.Minute, true}, {time.Hour, time.Minute, true},
+	} {
+		p := paces{}
+		_ = p.note(c, end.Add(x.last), errAway)
+		if !p.may(c, end.Add(x.last)) {
+			t.Errorf("%+v: after a failure", x)
+		}
+		_ = p.note(c, end.Add(x.last), nil)
+		if p.may(c, end.Add(x.now)) != x.want {
+			t.Errorf("%+v", x)
+		}
+		next := c
+		if next.Until++; !p.may(next, end.Add(x.last)) {
+			t.Errorf("%+v: of another window", x)
+		}
+		next.Status = ledger.ChannelOpen
+		if p.may(next, end.Add(x.now)) || len(p) > 0 {
+			t.Errorf("%+v: without a window", x)
+		}
+	}
+}

@@ -106,15 +106,19 @@ type Market struct {
 	// accepted are channels that others fund for this node.
 	accepted []croft.ChannelID
 
-	onDuty sync.Mutex               // guards ended: one pass at a time
+	onDuty sync.Mutex               // guards ended and said: one pass at a time
 	ended  map[croft.ChannelID]bool // channels that need nothing more
+	said   paces
 
 	unsynced chan struct{} // a call was finished: see flush
 
 	watching watching
 	receipts receipts
-	free     freeCalls // that this node gave
-	taken    freeCalls // that it took
+
+	free   counts // calls without payment that this node gave, in a day
+	usedUp counts // whether there are none left for it at others, for an hour
+	quotes counts // that it made and that no call followed, in a minute
+	told   counts // what it was told to watch, in a minute
 }
 
 // offer is a service of this node, as the ledger has it, and the engine behind it.
@@ -123,7 +127,7 @@ type offer struct {
 	terms   croft.Hash
 	engine  serve.Engine
 	model   []byte                    // a document that callers run at their own node; nil: none
-	admit   func(croft.MemberID) bool // who may have it, and call without paying; nil: whoever asks
+	admit   func(croft.MemberID) bool // whom it is for; nil: whoever asks
 	slots   chan struct{}             // nil: any number of calls at a time
 }
 
@@ -135,7 +139,8 @@ func New(c Config, open func(replay func(entry []byte) error) (Journal, error)) 
 		c.MinWindow = 3600
 	}
 	m := &Market{Config: c, unsynced: make(chan struct{}, 1), offers: map[croft.ServiceID]*offer{}, tills: map[croft.ChannelID]*till{},
-		purses: map[croft.ChannelID]*purse{}, ended: map[croft.ChannelID]bool{}}
+		purses: map[croft.ChannelID]*purse{}, ended: map[croft.ChannelID]bool{}, said: paces{}, watching: watching{shown: paces{}},
+		free: counts{while: 24 * time.Hour}, usedUp: counts{while: time.Hour}, quotes: counts{while: time.Minute}, told: counts{while: time.Minute}}
 	if err := m.recover(open); err != nil {
 		return nil, err
 	}
@@ -154,7 +159,7 @@ type Offering struct {
 	Service croft.Service // as the ledger has it
 	Engine  serve.Engine
 	Model   []byte                    // a document that callers may run at their own node; nil: none
-	Admit   func(croft.MemberID) bool // who may have that, and call without paying; nil: whoever asks
+	Admit   func(croft.MemberID) bool // whom it is for; nil: whoever asks
 }
 
 // Offer serves a service from now on, in place of what it was served with.
@@ -255,37 +260,27 @@ func (m *Market) scopes(ctx context.Context) ([]croft.Scope, error) {
 	return network.Scopes(m.Scope), err
 }
 
-// freeCalls counts calls without payment, by service and member, in a day. Counts
-// are in memory: a restart begins the day anew.
-type freeCalls struct {
-	mu   sync.Mutex
-	day  int64
-	used map[freeCall]uint32
+// counts are of what others did in a while: a day, a minute. They are in memory: a restart
+// begins the while anew.
+type counts struct {
+	while time.Duration
+	mu    sync.Mutex
+	since int64 // in whiles
+	of    map[counted]int
 }
 
-type freeCall struct {
-	service croft.ServiceID
+type counted struct {
+	service croft.ServiceID // zero: what is counted is of none
 	member  croft.MemberID
 }
 
-// take uses one free call up, if there is one left today.
-func (f *freeCalls) take(service croft.ServiceID, member croft.MemberID, most uint32, now time.Time) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if day := now.Unix() / 86_400; f.used == nil || f.day != day {
-		f.day, f.used = day, map[freeCall]uint32{}
+// add counts n more and returns how many there were in this while.
+func (c *counts) add(what counted, n int, now time.Time) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if since := now.UnixNano() / int64(c.while); c.of == nil || c.since != since {
+		c.since, c.of = since, map[counted]int{}
 	}
-	key := freeCall{service, member}
-	if f.used[key] >= most {
-		return false
-	}
-	f.used[key]++
-	return true
-}
-
-// exhaust says that all of today's are used up.
-func (f *freeCalls) exhaust(service croft.ServiceID, member croft.MemberID, most uint32) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.used[freeCall{service, member}] = most
+	c.of[what] += n
+	return c.of[what]
 }

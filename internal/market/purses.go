@@ -25,7 +25,9 @@ type purse struct {
 	purse   *pay.Purse
 	closing bool
 	stale   bool          // the till may know something else: ask it, once no call is in flight
+	doubt   croft.Credits // promised for calls that were given up since it was asked
 	asking  bool          // somebody does
+	failed  error         // what came of asking, if the till was at fault
 	caught  bool          // the till once signed falsely
 	changed bool          // since it was saved
 	moved   chan struct{} // closed and made anew whenever a call ends: who waits looks again
@@ -208,20 +210,21 @@ func (m *Market) promise(ctx context.Context, p *purse, c pay.Call) (number uint
 				return 0, nil, nil, err
 			}
 		}
-		if !p.stale {
+		if !p.asking { // while others are in flight, one that was given up is at risk like them
 			var v croft.Voucher
-			if v, err = p.purse.Pay(c, m.risk(p, c.Price)); err == nil {
+			most := m.risk(p, c.Price)
+			if v, err = p.purse.Pay(c, most-min(p.doubt, most)); err == nil {
 				p.changed = true
 				thanks, p.thanks = p.thanks, nil
 				p.mu.Unlock()
 				return v.Number, pay.SealVoucher(m.Scope, v, m.Sign), thanks, nil
 			}
-			if !errors.Is(err, croft.ErrInFlight) && !errors.Is(err, croft.ErrTillBusy) || p.purse.Waiting() == 0 {
+			if !p.stale && !errors.Is(err, croft.ErrInFlight) && !errors.Is(err, croft.ErrTillBusy) || p.purse.Waiting() == 0 {
 				p.mu.Unlock()
 				return 0, nil, nil, err
 			}
 		}
-		moved := p.moved
+		asked, moved := p.asking, p.moved
 		p.mu.Unlock()
 		select {
 		case <-moved:
@@ -229,6 +232,11 @@ func (m *Market) promise(ctx context.Context, p *purse, c pay.Call) (number uint
 			return 0, nil, nil, context.Cause(ctx)
 		}
 		p.mu.Lock()
+		if asked && p.failed != nil { // all who waited are told, else each would ask in turn
+			err = p.failed
+			p.mu.Unlock()
+			return 0, nil, nil, err
+		}
 	}
 }
 
@@ -245,7 +253,7 @@ func (m *Market) risk(p *purse, price croft.Credits) croft.Credits {
 // resume asks the till where the channel stands; p.mu is held, and let go of
 // meanwhile.
 func (m *Market) resume(ctx context.Context, p *purse) error {
-	p.asking = true
+	p.asking, p.failed = true, nil
 	channel := p.channel
 	p.mu.Unlock()
 	credit, best, err := m.askState(ctx, channel)
@@ -263,11 +271,14 @@ func (m *Market) resume(ctx context.Context, p *purse) error {
 	if err == nil {
 		var lost croft.Credits
 		if lost, err = p.purse.Resume(best, credit); err == nil {
-			p.stale, p.changed = false, true
+			p.stale, p.doubt, p.changed = false, 0, true
 			if lost > 0 {
 				m.Log.Info("resume", "channel", channel.ID.Short(), "promised and not remembered", lost)
 			}
 		}
+	}
+	if ctx.Err() == nil { // who went away asked for itself
+		p.failed = err
 	}
 	p.wake()
 	return err
@@ -336,7 +347,7 @@ func (p *purse) settle(scope croft.Scope, raw []byte, said croft.Receipt) error 
 func (p *purse) lose(number uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.purse.Drop(number)
+	p.doubt += p.purse.Drop(number)
 	p.stale, p.changed = true, true
 	p.wake()
 }

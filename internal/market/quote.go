@@ -14,15 +14,23 @@ import (
 // call, and the voucher binds its hash. So there is nothing to keep, to look up, or to
 // lose in a crash.
 
-// quoteLife is how long a till stands by what it said.
-const quoteLife = time.Minute
+// quoteLife is how long a till stands by what it said; maxQuotes how many quotes of a
+// service one caller gets in a minute without making the calls: each is work that nobody
+// pays for.
+const (
+	quoteLife = time.Minute
+	maxQuotes = 60
+)
 
 // quote names the price of a request, which this node has read now. It fails with
-// croft.ErrQuote, or as the engine does.
-func (m *Market) quote(ctx context.Context, o *offer, request serve.Request, hash croft.Hash) ([]byte, error) {
+// croft.ErrQuote, with croft.ErrBusy for who asks and does not call, or as the engine does.
+func (m *Market) quote(ctx context.Context, from croft.MemberID, o *offer, request serve.Request, hash croft.Hash) ([]byte, error) {
 	engine, quotes := o.engine.(serve.Quoter)
 	if !o.service.Price.Quoted || !quotes {
 		return nil, croft.E(croft.ErrQuote, "the service has a list of prices: see croft service show")
+	}
+	if m.quotes.add(counted{o.service.ID(), from}, 1, time.Now()) > maxQuotes {
+		return nil, croft.E(croft.ErrBusy, o.service.Name)
 	}
 	within, cancel := o.within(ctx)
 	defer cancel()

@@ -47,7 +47,7 @@ func TestQuotedCallIsPaid(t *testing.T) {
 	if _, _, err := w.call("abcdef"); !errors.Is(err, croft.ErrQuote) || w.engine.calls["abcdef"] > 0 {
 		t.Fatal("a price above the most was quoted: ", err)
 	}
-	use := Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("abcd")}, Most: 3 * croft.Credit}
+	use := Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("abcd")}, Most: new(3 * croft.Credit)}
 	if _, err := w.caller.market.Call(t.Context(), use); !errors.Is(err, croft.ErrDear) || w.engine.calls["abcd"] > 0 {
 		t.Fatal("more than the caller would pay: ", err)
 	}
@@ -160,4 +160,40 @@ func TestListedPriceIsNotQuoted(t *testing.T) {
 	if !errors.Is(err, croft.ErrQuote) || len(w.engine.calls) > 0 {
 		t.Fatal(err)
 	}
+}
+
+// Who asks for prices and does not call is told to wait; who calls asks as often as it
+// likes, and so do others.
+func TestQuotesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := quoted(t, 5*croft.Credit)
+		time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)))
+		asks := func(p *person) error {
+			_, err := p.market.Call(t.Context(), Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("abc")}})
+			return err
+		}
+		for range maxQuotes {
+			if err := asks(w.caller); !errors.Is(err, croft.ErrNoChannel) {
+				t.Fatal(err)
+			}
+		}
+		if err := asks(w.caller); !errors.Is(err, croft.ErrBusy) {
+			t.Error(err)
+		}
+		if err := asks(w.people[2]); !errors.Is(err, croft.ErrNoChannel) {
+			t.Error("another one: ", err)
+		}
+		time.Sleep(time.Minute)
+		w.open(500 * croft.Credit)
+		for n := range 2 * maxQuotes {
+			if _, _, err := w.call("abc"); err != nil {
+				t.Fatalf("call %d: %v", n, err)
+			}
+		}
+		for n := range 2 * maxQuotes { // quoted nothing
+			if _, _, err := w.call(""); err != nil {
+				t.Fatalf("call %d: %v", n, err)
+			}
+		}
+	})
 }

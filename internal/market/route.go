@@ -177,7 +177,7 @@ func (d *Desk) among(w Wish) ([]Listing, error) {
 	}
 	var all []Listing
 	for _, l := range d.Listings() {
-		if l.Name == w.Ref && (len(all) == 0 || l.Task == all[0].Task) {
+		if l.called(w.Ref) && (len(all) == 0 || l.Task == all[0].Task) {
 			all = append(all, l)
 		}
 	}
@@ -209,12 +209,20 @@ func (d *Desk) route(ctx context.Context, w Wish) (g Got, err error) {
 			return g, nil
 		}
 		tried[i].Failed = err.Error()
-		if begun || !elsewhere(err) || ctx.Err() != nil || most > 0 && cost >= most {
+		if begun || !elsewhere(err) || ctx.Err() != nil {
 			return g, err
 		}
-		w.Most = most - min(cost, most) // what may be lost to one is not spent on the next
+		w.Most = less(most, cost) // what may be lost to one is not spent on the next
 	}
 	return g, err
+}
+
+// less returns what is left of a limit, if there is one.
+func less(most *croft.Credits, cost croft.Credits) *croft.Credits {
+	if most == nil {
+		return nil
+	}
+	return new(*most - min(cost, *most))
 }
 
 // Verdict is what a check says of a provider's answer.
@@ -249,16 +257,12 @@ func (d *Desk) Check(ctx context.Context, w Wish, want []byte, tolerance float64
 	var refused error
 	spent := croft.Credits(0)
 	for i, l := range all { // in turn: a small machine's own channel is what they share
-		var failure error
 		one := w
-		one.hold, one.Most = true, w.Most-min(spent, w.Most)
-		if w.Most > 0 && one.Most == 0 && l.Price.Most > 0 {
-			failure = croft.E(croft.ErrDear, l.Name, l.Price.Most, one.Most)
-		} else {
-			got[i], failure = d.from(ctx, l, one)
-		}
-		spent += got[i].Cost
-		v := Verdict{Provider: l.ProviderName, Says: Abstains, Cost: got[i].Cost}
+		one.hold, one.Most = true, less(w.Most, spent)
+		made, failure := d.from(ctx, l, one)
+		got[i] = made
+		spent += made.Cost
+		v := Verdict{Provider: l.ProviderName, Says: Abstains, Cost: made.Cost}
 		if failure != nil {
 			refused = failure
 			v.Why = failure.Error()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +92,30 @@ func TestNameOfTwo(t *testing.T) {
 	}
 }
 
+// Who calls its service as another's is called gets none of that one's calls.
+func TestNameOfAnother(t *testing.T) {
+	s := newStreet(t)
+	cleo := s.people[2]
+	fake := croft.Service{Provider: cleo.id, Name: "Ben/echo", Version: 1, Task: serve.HTTP, Use: croft.UseNetwork, Tills: []croft.PublicKey{cleo.public()}}
+	cleo.send(&ledger.Publish{Service: fake})
+	if err := s.desk.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, any := range []bool{false, true} {
+		if g, err := s.desk.Call(t.Context(), Wish{Ref: "Ben/echo", Any: any, Remote: true}); !errors.Is(err, croft.ErrNotFound) {
+			t.Errorf("%s was asked: %v", g.Listing.ProviderName, err)
+		}
+	}
+	if l, err := s.desk.Find("Cleo/Ben/echo"); err != nil || l.ID != fake.ID() {
+		t.Error(l, err)
+	}
+	for _, o := range (backend{s.desk}).Offers() {
+		if o.Name == "Ben/echo" {
+			t.Errorf("%+v", o)
+		}
+	}
+}
+
 // The cheaper one answers. Where it does not, the other does, at once and for a reason
 // that can be read; it rests, ever longer, and is asked again after that.
 func TestRouting(t *testing.T) {
@@ -132,7 +157,7 @@ func TestRouting(t *testing.T) {
 		if who(Wish{}) != "Ada" {
 			t.Fatal("one that fails mostly is asked first")
 		}
-		if _, err := s.ask(Wish{Most: croft.Credit}); err != nil {
+		if _, err := s.ask(Wish{Most: new(croft.Credit)}); err != nil {
 			t.Fatal("the one that the caller can pay: ", err)
 		}
 	})
@@ -162,7 +187,7 @@ func TestFailover(t *testing.T) {
 		"half an answer": {spoil: func(s *street) {
 			s.engines["Cleo"].err, s.engines["Cleo"].parts = croft.E(croft.ErrEngineFailed, "echo", "tired"), 1
 		}, wish: Wish{Part: func([]byte) error { return nil }}},
-		"too dear for the rest": {spoil: func(s *street) { s.engines["Cleo"].err = croft.E(croft.ErrBusy, "echo") }, wish: Wish{Most: croft.Credit}},
+		"too dear for the rest": {spoil: func(s *street) { s.engines["Cleo"].err = croft.E(croft.ErrBusy, "echo") }, wish: Wish{Most: new(croft.Credit)}},
 	} {
 		s := newStreet(t)
 		c.spoil(s)
@@ -201,10 +226,10 @@ func TestCheck(t *testing.T) {
 		t.Fatal(vs, err)
 	}
 	for most := range croft.Credits(2) { // one credit is what the first costs, three are what both do
-		w := Wish{Ref: "echo", Any: true, Remote: true, Most: (most + 1) * croft.Credit, Request: serve.Request{Body: []byte(`{}`)}}
+		w := Wish{Ref: "echo", Any: true, Remote: true, Most: new((most + 1) * croft.Credit), Request: serve.Request{Body: []byte(`{}`)}}
 		_, vs, err := s.desk.Check(t.Context(), w, []byte(`{"p":0.5}`), 0)
-		if err != nil || says(vs) != "Cleo agrees, Ada abstains, " || vs[0].Cost+vs[1].Cost > w.Most {
-			t.Fatalf("at most %v: %+v, %v", w.Most, vs, err)
+		if err != nil || says(vs) != "Cleo agrees, Ada abstains, " || vs[0].Cost+vs[1].Cost > *w.Most {
+			t.Fatalf("at most %v: %+v, %v", *w.Most, vs, err)
 		}
 	}
 	s.engines["Ada"].body = `{"p":0.50000001}`
@@ -246,3 +271,69 @@ func countersigned(m *Market) (n int) {
 	}
 	return n
 }
+
+// Who goes away says nothing of a provider; one that answers nonsense says it of itself.
+func TestWhoseFaultItIs(t *testing.T) {
+	s := newStreet(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.desk.Peers = goner{s.caller, cancel}
+	wish := Wish{Ref: "Ada/echo", Remote: true, Request: serve.Request{Body: []byte(`{}`)}}
+	if _, err := s.desk.Call(ctx, wish); !errors.Is(err, croft.ErrPeer) {
+		t.Fatal(err)
+	}
+	if q := s.desk.quality.get(s.service.ID()); q.Calls > 0 || !q.rests.IsZero() {
+		t.Errorf("%+v", q)
+	}
+	s.desk.Peers = s.caller
+	s.engines["Ada"].body = "<script>"
+	if g, err := s.desk.Call(t.Context(), wish); !errors.Is(err, croft.ErrEngineFailed) || g.Receipt.Price != 2*croft.Credit {
+		t.Error(g, err)
+	}
+	if q := s.desk.quality.get(s.service.ID()); q.Calls != 1 || q.Answered > 0 {
+		t.Errorf("%+v", q)
+	}
+}
+
+// goner leaves as soon as it has asked.
+type goner struct {
+	*person
+	leave func()
+}
+
+func (g goner) Ask(context.Context, croft.MemberID, []byte, func([]byte) error) ([]byte, error) {
+	g.leave()
+	return nil, croft.E(croft.ErrPeer, "Ada", "nobody waits")
+}
+
+// What goes into another's file and comes out its provider says, of a name that several
+// have the best one.
+func TestSchemaOfAnother(t *testing.T) {
+	s := newStreet(t)
+	want := serve.Schema{Inputs: []serve.Tensor{{Name: "x", Datatype: "FP32", Shape: []int{-1, 4}}}, Outputs: []serve.Tensor{{Name: "p", Datatype: "FP32", Shape: []int{-1, 2}}}, Platform: "onnx_onnxv1"}
+	for _, p := range []*person{s.people[0], s.people[2]} {
+		for _, o := range p.market.offers {
+			o.engine = described{s.engines[p.name], want}
+		}
+	}
+	for _, ref := range []string{"echo", "Ada/echo", s.service.ID().String()} {
+		if got, err := s.desk.SchemaOf(t.Context(), ref); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v", ref, got, err)
+		}
+	}
+	s.people[0].market.offers[s.service.ID()].engine = s.engines["Ada"]
+	if _, err := s.desk.SchemaOf(t.Context(), "Ada/echo"); !errors.Is(err, croft.ErrNotFound) {
+		t.Error(err)
+	}
+	want.Inputs[0].Name = strings.Repeat("x", maxSchema)
+	s.people[0].market.offers[s.service.ID()].engine = described{s.engines["Ada"], want}
+	if _, err := s.desk.SchemaOf(t.Context(), "Ada/echo"); !errors.Is(err, croft.ErrTooLarge) {
+		t.Error(err)
+	}
+}
+
+type described struct {
+	*answers
+	schema serve.Schema
+}
+
+func (d described) Schema() serve.Schema { return d.schema }

@@ -17,9 +17,9 @@ type Use struct {
 	// Here is the engine that answers at this node: then only the use is paid for, and
 	// the request stays. Nil: the request goes to the provider's node.
 	Here serve.Engine
-	// Most is the price that the caller agrees to, beyond which the call is refused; 0:
+	// Most is the price that the caller agrees to, beyond which the call is refused; nil:
 	// the service's.
-	Most croft.Credits
+	Most *croft.Credits
 	// Part is told each part of a stream; an error ends the call.
 	Part func([]byte) error
 
@@ -70,14 +70,8 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 	// this request; whoever asks may want to pay less. A model that is used here works now:
 	// for rows that do not fit it nobody promises.
 	//   Crash: nothing has happened.
-	var own serve.Answer
-	if u.Here != nil {
-		if own, err = u.Here.Infer(ctx, u.Request, collect); err != nil {
-			return done, err
-		}
-	}
-	price, terms := u.Service.Price, u.Service.Terms()
-	free := m.taken.take(a.Service, m.Self, price.Free, time.Now())
+	price, terms, mine := u.Service.Price, u.Service.Terms(), counted{a.Service, m.Self}
+	free := price.Free > 0 && m.usedUp.add(mine, 0, time.Now()) == 0
 	if price.Quoted && !free {
 		var q croft.Quote
 		if q, a.Quote, err = m.askPrice(ctx, u.Service, a, hash); err != nil {
@@ -88,8 +82,14 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 	if done.Most = price.Most; free {
 		done.Most = 0
 	}
-	if u.Most > 0 && done.Most > u.Most {
-		return done, croft.E(croft.ErrDear, u.Service.Name, done.Most, u.Most)
+	if u.Most != nil && done.Most > *u.Most {
+		return done, croft.E(croft.ErrDear, u.Service.Name, done.Most, *u.Most)
+	}
+	var own serve.Answer
+	if u.Here != nil {
+		if own, err = u.Here.Infer(ctx, u.Request, collect); err != nil {
+			return done, err
+		}
 	}
 	m.at("quote")
 
@@ -124,8 +124,8 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 	//   Crash: the till has charged the call, and at most its price is lost.
 	begun := time.Now()
 	raw, err := m.Peers.Ask(ctx, u.Service.Provider, croft.Encode(a), collect)
-	if free && errors.Is(err, croft.ErrNoChannel) {
-		m.taken.exhaust(a.Service, m.Self, u.Service.Price.Free) // its provider counted more: from here on they are paid
+	if free && errors.Is(err, croft.ErrNoChannel) && len(parts) == 0 { // its provider counts: from here on they are paid
+		m.usedUp.add(mine, 1, time.Now())
 		return m.Call(ctx, u)
 	}
 	if errors.Is(err, croft.ErrCallNumber) && p != nil && len(parts) == 0 && !u.again { // a thousand others overtook it on its way: it was never admitted
@@ -232,6 +232,10 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 	if err != nil {
 		return nil, err
 	}
+	if a.Kind == askSchema {
+		s, err := schemaOf(o.engine, o.service.Name)
+		return croft.Encode(answer{Result: croft.Encode(s)}), err
+	}
 	if limit := o.service.Limits.Bytes; limit > 0 && len(a.Request) > int(limit) {
 		return nil, croft.E(croft.ErrTooLarge, len(a.Request), limit)
 	}
@@ -252,26 +256,26 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 		hash = croft.RequestHash(a.ID, a.Request)
 	}
 	if a.Kind == askQuote {
-		return m.quote(ctx, o, request, hash)
+		return m.quote(ctx, from, o, request, hash)
 	}
 	price, terms, err := m.agreed(o, a, hash)
 	if err != nil {
 		return nil, err
 	}
 	m.at("serve.quote")
-	if a.Kind == askModel || len(a.Voucher) == 0 { // of who pays the ledger saw to it that the service is for it
-		if o.admit != nil && !o.admit(from) {
-			return nil, croft.E(croft.ErrTxRights, from.Short(), "the service is not for it")
+	if a.Kind == askModel || len(a.Voucher) == 0 {
+		if err := o.isFor(from); err != nil {
+			return nil, err
 		}
-	}
-	if a.Kind == askModel {
-		return m.giveModel(o)
-	}
-	if len(a.Voucher) == 0 {
+		if a.Kind == askModel {
+			return m.giveModel(o)
+		}
 		return m.serveFree(ctx, from, o, a, request, price.Most, part)
 	}
 
-	// open: the channel, from memory; one opened a moment ago is looked up once.
+	// open: the channel, from memory; one opened a moment ago is looked up once. It is good
+	// for every service of this provider, and the ledger saw for one of them whether that is
+	// for whoever pays.
 	//   Crash: nothing has happened.
 	var seen croft.SignedVoucher
 	if err := croft.Decode(a.Voucher, &seen); err != nil {
@@ -281,6 +285,10 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 	if err != nil {
 		return nil, err
 	}
+	channel := t.terms()
+	if err := o.isFor(channel.Funder); err != nil {
+		return nil, err
+	}
 	m.at("serve.open")
 
 	// voucher: the payer's promise, checked, and on the disk before work begins. The sync
@@ -288,7 +296,6 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 	//   Crash before the sync ended: nobody was told anything; the payer gets the price back
 	//   either way. After it: the till has the voucher, and gives the price back at the next
 	//   start (recover).
-	channel := t.terms()
 	v, err := pay.CheckVoucher(m.Scope, channel, a.Voucher)
 	if err != nil {
 		return nil, err
@@ -305,6 +312,8 @@ func (m *Market) Serve(ctx context.Context, from croft.MemberID, raw []byte, par
 		return croft.Encode(out), nil
 	case admitted.Entry == nil:
 		return nil, croft.E(croft.ErrTillBusy, 1)
+	case len(a.Quote) > 0:
+		m.quotes.add(counted{a.Service, from}, -1, time.Now())
 	}
 	m.at("serve.admit")
 	if err := m.journal.Sync(mark); err != nil {
@@ -398,6 +407,14 @@ func (m *Market) finish(t *till, number uint64, outcome croft.Outcome, result cr
 	return receipt, err
 }
 
+// isFor fails with croft.ErrTxRights if a service is not for somebody.
+func (o *offer) isFor(who croft.MemberID) error {
+	if o.admit != nil && !o.admit(who) {
+		return croft.E(croft.ErrTxRights, who.Short(), "the service is not for it")
+	}
+	return nil
+}
+
 // within bounds the work on a call by the service's own limit.
 func (o *offer) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := 10 * time.Minute
@@ -410,8 +427,11 @@ func (o *offer) within(ctx context.Context) (context.Context, context.CancelFunc
 // serveFree answers a call that costs nothing, or is one of the caller's free ones; most
 // is what it would cost.
 func (m *Market) serveFree(ctx context.Context, from croft.MemberID, o *offer, a ask, request serve.Request, most croft.Credits, part func([]byte) error) ([]byte, error) {
-	if most > 0 && !m.free.take(a.Service, from, o.service.Price.Free, time.Now()) {
+	switch mine := (counted{a.Service, from}); {
+	case most > 0 && m.free.add(mine, 1, time.Now()) > int(o.service.Price.Free):
 		return nil, croft.E(croft.ErrNoChannel, m.Self.Short(), most, o.service.Name)
+	case most == 0 && len(a.Quote) > 0: // it was quoted nothing
+		m.quotes.add(mine, -1, time.Now())
 	}
 	if a.Kind == askUse {
 		return croft.Encode(answer{}), nil

@@ -681,3 +681,198 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// A channel is good for all services of a provider; each is for whom it is for all the
+// same, with payment and without, and so is its model.
+func TestServiceIsNotForAll(t *testing.T) {
+	w := newWorld(t, price)
+	id := w.open(10 * croft.Credit)
+	private := croft.Service{Provider: w.provider.id, Name: "private", Task: serve.HTTP, Price: price, Use: croft.UseNetwork, Tills: w.service.Tills}
+	member := w.people[2].id
+	offer := func() {
+		w.provider.market.Offer(Offering{Service: private, Engine: w.engine, Model: []byte("document"), Admit: func(who croft.MemberID) bool { return who == member }})
+	}
+	offer()
+	call := func() error {
+		_, err := w.caller.market.Call(t.Context(), Use{Service: private, Request: serve.Request{Task: serve.HTTP, Body: []byte("private")}})
+		return err
+	}
+	if err := call(); !errors.Is(err, croft.ErrTxRights) {
+		t.Error("paid by a channel that another service opened: ", err)
+	}
+	model := croft.Encode(ask{Kind: askModel, Service: private.ID()})
+	if _, err := w.provider.market.Serve(t.Context(), w.caller.id, model, nil); !errors.Is(err, croft.ErrTxRights) {
+		t.Error("its model: ", err)
+	}
+	if _, err := w.provider.market.Serve(t.Context(), member, model, nil); err != nil {
+		t.Error(err)
+	}
+	private.Price = croft.Price{}
+	offer()
+	if err := call(); !errors.Is(err, croft.ErrTxRights) || w.engine.calls["private"] > 0 {
+		t.Error("without payment: ", err)
+	}
+	if b := w.provider.market.Balances()[0]; b.Channel.ID != id || b.Claim > 0 {
+		t.Errorf("%+v", b)
+	}
+}
+
+// Who would pay nothing gets free calls and no other.
+func TestAtMostNothing(t *testing.T) {
+	w := newWorld(t, croft.Price{Call: croft.Credit, Most: croft.Credit, Free: 1})
+	w.open(10 * croft.Credit)
+	for _, want := range []error{nil, croft.ErrDear} {
+		_, err := w.caller.market.Call(t.Context(), Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("x")}, Most: new(croft.Credits(0))})
+		if !errors.Is(err, want) {
+			t.Errorf("%v, not %v", err, want)
+		}
+	}
+	if b := w.provider.market.Balances(); len(b) > 0 && b[0].Claim > 0 {
+		t.Errorf("%+v", b)
+	}
+}
+
+// A free call that found nobody counts at neither end; those that were made do, and are
+// asked for again the next day.
+func TestFreeCallsAreCountedByWhoGivesThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, croft.Price{Call: croft.Credit, Most: croft.Credit, Free: 2})
+		w.open(10 * croft.Credit)
+		w.off(w.provider)
+		for range 3 {
+			if _, _, err := w.call("away"); !errors.Is(err, errAway) {
+				t.Fatal(err)
+			}
+		}
+		w.provider.start()
+		for day := range 2 {
+			for n, want := range []croft.Credits{0, 0, croft.Credit} {
+				if done, _, err := w.call("x"); err != nil || done.Cost != want {
+					t.Errorf("day %d, call %d: %s, %v", day, n, done.Cost, err)
+				}
+			}
+			time.Sleep(24 * time.Hour)
+		}
+	})
+}
+
+// A call that is given up while others are in flight holds up no new one, as long as all
+// that is at risk with it is within what was agreed.
+func TestOneGivenUpHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for most, waits := range map[croft.Credits]bool{3 * croft.Credit: false, 2 * croft.Credit: true} {
+			w := newWorld(t, price)
+			w.open(10 * croft.Credit)
+			if _, _, err := w.call("warm"); err != nil {
+				t.Fatal(err)
+			}
+			w.caller.market.MaxRisk, w.caller.market.Peers = most, impatient{w.caller}
+			w.engine.wait = make(chan struct{})
+			var all sync.WaitGroup
+			all.Go(func() {
+				if _, _, err := w.call("long"); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+			ctx, giveUp := context.WithCancel(t.Context())
+			all.Go(func() {
+				use := Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("given up")}}
+				if _, err := w.caller.market.Call(ctx, use); !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+			giveUp()
+			synctest.Wait()
+			long := w.engine.wait
+			w.engine.wait = nil
+			answered := false
+			all.Go(func() {
+				if _, _, err := w.call("next"); err != nil {
+					t.Error(err)
+				}
+				answered = true
+			})
+			synctest.Wait()
+			if answered == waits {
+				t.Errorf("at most %s at risk: the next call was answered: %v", most, answered)
+			}
+			close(long)
+			all.Wait()
+			if b := w.caller.market.Balances()[0]; b.Bought != 3*croft.Credit {
+				t.Errorf("%+v", b)
+			}
+			w.call("asks where they stand")
+			if b := w.caller.market.Balances()[0]; b.Lost > 0 || b.Waiting > 0 {
+				t.Errorf("%+v", b)
+			}
+		}
+	})
+}
+
+// impatient does not wait for an answer that it no longer needs.
+type impatient struct{ *person }
+
+func (i impatient) Ask(ctx context.Context, to croft.MemberID, request []byte, part func([]byte) error) ([]byte, error) {
+	raw, err := i.person.Ask(ctx, to, request, part)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return raw, err
+}
+
+// Many wait for one to ask where a channel stands. If nobody answers, they do not ask in
+// turn; if it was not the provider's fault, the next one asks.
+func TestAskingFailsForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, price)
+		w.open(100 * croft.Credit)
+		w.off(w.provider)
+		w.caller.market.Peers = far{w.caller}
+		begun := time.Now()
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				if _, _, err := w.call("x"); !errors.Is(err, errAway) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(begun); took > 2*farAway {
+			t.Errorf("they waited %s", took)
+		}
+		w.provider.start()
+		ctx, giveUp := context.WithTimeout(t.Context(), farAway/2)
+		defer giveUp()
+		all.Go(func() {
+			if _, err := w.caller.market.Call(ctx, Use{Service: w.service, Request: serve.Request{Task: serve.HTTP}}); err == nil {
+				t.Error("it was given up")
+			}
+		})
+		synctest.Wait()
+		for range 3 {
+			all.Go(func() {
+				if _, _, err := w.call("y"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// far takes long to reach.
+type far struct{ *person }
+
+const farAway = 10 * time.Second
+
+func (f far) Ask(ctx context.Context, to croft.MemberID, request []byte, part func([]byte) error) ([]byte, error) {
+	select {
+	case <-time.After(farAway):
+		return f.person.Ask(ctx, to, request, part)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -21,11 +21,18 @@ import (
 // watching is both sides of that.
 type watching struct {
 	telling sync.Mutex // one round of telling at a time
+	shown   paces      // guarded by Market.onDuty
 
 	mu   sync.Mutex // guards what follows
 	by   []croft.MemberID
 	told map[croft.MemberID]*told
-	held map[croft.ChannelID]ledger.Position // what speaks for others
+	held map[croft.ChannelID]watched
+}
+
+// watched is what speaks for others on a channel.
+type watched struct {
+	ledger.Position
+	By croft.MemberID `cbor:"5,keyasint,omitempty"` // who first told it
 }
 
 // told is what a watcher of this node has.
@@ -51,10 +58,14 @@ func shownBy(at ledger.Position) (s shown) {
 // beyond says whether s says more than o.
 func (s shown) beyond(o shown) bool { return s.owed > o.owed || s.credited > o.credited }
 
-// maxWatched is for how many channels of others a node holds something; tellAll after
-// how long a watcher is told all again; lastTelling what a node that ends may take for it.
+// maxWatched is for how many channels of others a node holds something, of them maxShare
+// told by one; maxTold how many positions one may tell in a minute, each of which is read,
+// checked and written. tellAll is after how long a watcher is told all again; lastTelling
+// what a node that ends may take for it.
 const (
 	maxWatched  = 4096
+	maxShare    = 512
+	maxTold     = 4 * maxShare
 	tellAll     = time.Hour
 	lastTelling = 3 * time.Second
 )
@@ -68,7 +79,7 @@ const (
 // loadWatched reads what this node holds for others, and who watches for it.
 func (m *Market) loadWatched() error {
 	w := &m.watching
-	w.told, w.held = map[croft.MemberID]*told{}, map[croft.ChannelID]ledger.Position{}
+	w.told, w.held = map[croft.MemberID]*told{}, map[croft.ChannelID]watched{}
 	names, err := m.Docs.List(watchedKind)
 	if err != nil {
 		return err
@@ -78,7 +89,7 @@ func (m *Market) loadWatched() error {
 		if err != nil {
 			return err
 		}
-		var at ledger.Position
+		var at watched
 		if err := croft.Decode(raw, &at); err != nil {
 			return err
 		}
@@ -225,6 +236,9 @@ func byChannel(a, b ledger.Position) int { return a.Channel.Compare(b.Channel) }
 // channels that have not ended, if it is genuine and more than was held. It is durable
 // when watch returns.
 func (m *Market) watch(ctx context.Context, from croft.MemberID, news []ledger.Position) error {
+	if m.told.add(counted{member: from}, len(news), time.Now()) > maxTold {
+		return croft.E(croft.ErrBusy, "this node's watch")
+	}
 	scopes, errs := m.scopes(ctx)
 	for _, at := range news {
 		c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(at.Channel))
@@ -235,7 +249,7 @@ func (m *Market) watch(ctx context.Context, from croft.MemberID, news []ledger.P
 		case !at.Genuine(c.Terms, scopes):
 			err = croft.E(croft.ErrVoucher, "the channel's payer or till did not sign it for this channel and network")
 		case c.Status != ledger.ChannelClosed:
-			err = m.hold(at)
+			err = m.hold(from, at)
 		}
 		errs = errors.Join(errs, err) // the others are held all the same
 	}
@@ -243,18 +257,20 @@ func (m *Market) watch(ctx context.Context, from croft.MemberID, news []ledger.P
 }
 
 // hold keeps the higher of each number that was shown of a channel, by either end.
-func (m *Market) hold(at ledger.Position) error {
+func (m *Market) hold(from croft.MemberID, at ledger.Position) error {
 	w := &m.watching
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now, held := w.held[at.Channel]
-	switch was, is := shownBy(now), shownBy(at); {
+	if !held {
+		now.Channel, now.By = at.Channel, from
+	}
+	switch was, is := shownBy(now.Position), shownBy(at); {
 	case !is.beyond(was):
 		return nil
-	case !held && len(w.held) >= maxWatched:
+	case !held && (len(w.held) >= maxWatched || w.share(from) >= maxShare):
 		return croft.E(croft.ErrBusy, "this node's watch")
 	default:
-		now.Channel = at.Channel
 		if is.owed > was.owed {
 			now.Voucher = at.Voucher
 		}
@@ -269,16 +285,28 @@ func (m *Market) hold(at ledger.Position) error {
 	return nil
 }
 
+// share counts the channels that somebody told; mu is held.
+func (w *watching) share(of croft.MemberID) (n int) {
+	for _, at := range w.held {
+		if at.By == of {
+			n++
+		}
+	}
+	return n
+}
+
 // keepWatch shows the ledger what this node holds for others, where less was shown and a
 // window is open, and forgets what has ended.
-func (m *Market) keepWatch(ctx context.Context) (errs error) {
+func (m *Market) keepWatch(ctx context.Context, now time.Time) (errs error) {
 	w := &m.watching
 	w.mu.Lock()
-	held := slices.SortedFunc(maps.Values(w.held), byChannel)
+	held := slices.SortedFunc(maps.Values(w.held), func(a, b watched) int { return byChannel(a.Position, b.Position) })
 	w.mu.Unlock()
 	var show []ledger.Position
+	var of []ledger.Channel
 	for _, at := range held {
 		c, found, err := read[ledger.Channel](ctx, m, ledger.ChannelKey(at.Channel))
+		say := w.shown.may(c, now)
 		switch {
 		case err != nil || !found:
 		case c.Status == ledger.ChannelClosed:
@@ -286,14 +314,19 @@ func (m *Market) keepWatch(ctx context.Context) (errs error) {
 			delete(w.held, at.Channel)
 			w.mu.Unlock()
 			err = m.Docs.Delete(watchedKind, at.Channel.String())
-		case contested(c) && shownBy(at).beyond(shown{c.Owed, c.Credited}):
+		case say && shownBy(at.Position).beyond(shown{c.Owed, c.Credited}):
 			m.Log.Info("show", "channel", at.Channel.Short(), "status", c.Status.String(), "for", "others")
-			show = append(show, at)
+			show, of = append(show, at.Position), append(of, c)
 		}
 		errs = errors.Join(errs, err)
 	}
-	for some := range slices.Chunk(show, maxShown) {
-		errs = errors.Join(errs, m.Submit(ctx, 0, &ledger.Post{Positions: some}))
+	for len(show) > 0 {
+		n := min(len(show), maxShown)
+		err := m.Submit(ctx, 0, &ledger.Post{Positions: show[:n]})
+		for _, c := range of[:n] {
+			_ = w.shown.note(c, now, err)
+		}
+		show, of, errs = show[n:], of[n:], errors.Join(errs, err)
 	}
 	return errs
 }

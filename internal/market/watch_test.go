@@ -143,7 +143,7 @@ func watchersAreTold(t *testing.T) {
 	held := func() shown {
 		watcher.market.watching.mu.Lock()
 		defer watcher.market.watching.mu.Unlock()
-		return shownBy(watcher.market.watching.held[id])
+		return shownBy(watcher.market.watching.held[id].Position)
 	}
 	call()
 	w.off(watcher)
@@ -223,7 +223,7 @@ func TestWhatAWatcherHolds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if at := watcher.watching.held[id]; shownBy(at) != (shown{owed: 2 * croft.Credit}) || at.Due != nil {
+	if at := watcher.watching.held[id]; shownBy(at.Position) != (shown{owed: 2 * croft.Credit}) || at.Due != nil {
 		t.Fatalf("%+v", at)
 	}
 	if _, err := readAsk(croft.Encode(ask{Kind: askWatch, Shown: slices.Repeat([]ledger.Position{good}, maxShown+1)})); err == nil {
@@ -302,8 +302,8 @@ func TestLastTelling(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Fatal(err)
 		}
-		if at := watcher.market.watching.held[id]; shownBy(at).owed != croft.Credit {
-			t.Errorf("%+v", shownBy(at))
+		if at := watcher.market.watching.held[id]; shownBy(at.Position).owed != croft.Credit {
+			t.Errorf("%+v", at)
 		}
 	})
 }
@@ -329,7 +329,7 @@ func TestChannelsGoOnOnTheNextChain(t *testing.T) {
 	if err := w.provider.market.WatchedBy(t.Context(), []croft.MemberID{watcher.id}); err != nil {
 		t.Fatal(err)
 	}
-	if at := watcher.market.watching.held[id]; shownBy(at).owed != croft.Credit {
+	if at := watcher.market.watching.held[id]; shownBy(at.Position).owed != croft.Credit {
 		t.Errorf("%+v", at)
 	}
 	if _, _, err := w.call("another"); err != nil {
@@ -369,4 +369,43 @@ type counter struct {
 func (c *counter) Ask(ctx context.Context, to croft.MemberID, request []byte, part func([]byte) error) ([]byte, error) {
 	c.n++
 	return c.person.Ask(ctx, to, request, part)
+}
+
+// One member fills no watcher, and keeps none busy.
+func TestShareOfAWatcher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, price)
+		one, other, watcher := w.caller.id, w.provider.id, w.people[2]
+		at := func(n int) ledger.Position {
+			return ledger.Position{Channel: croft.ChannelID{byte(n), byte(n >> 8)}, Voucher: &croft.SignedVoucher{Voucher: croft.Voucher{Owed: 1}}}
+		}
+		for n := range maxShare {
+			if err := watcher.market.hold(one, at(n)); err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		w.off(watcher)
+		watcher.start()
+		if err := watcher.market.hold(one, at(maxShare)); !errors.Is(err, croft.ErrBusy) {
+			t.Error(err)
+		}
+		more := at(0)
+		more.Voucher.Voucher.Owed++
+		if err := errors.Join(watcher.market.hold(one, more), watcher.market.hold(other, at(maxShare))); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)))
+		news := slices.Repeat([]ledger.Position{at(0)}, maxShown)
+		for range maxTold / maxShown {
+			if err := watcher.market.watch(t.Context(), one, news); !errors.Is(err, croft.ErrTxUnknown) {
+				t.Fatal(err)
+			}
+		}
+		if err := watcher.market.watch(t.Context(), one, news); !errors.Is(err, croft.ErrBusy) {
+			t.Error(err)
+		}
+		if err := watcher.market.watch(t.Context(), other, news); !errors.Is(err, croft.ErrTxUnknown) {
+			t.Error("another one: ", err)
+		}
+	})
 }

@@ -22,12 +22,13 @@ const (
 type kind uint8
 
 const (
-	askCall  kind = iota + 1 // an answer of an engine
-	askUse                   // a receipt for a use at the caller's own node: what is asked stays there
-	askModel                 // the document of a model, to run it there
-	askState                 // where a channel stands
-	askQuote                 // what an answer would cost: as askCall, without a voucher
-	askWatch                 // to hold what speaks for an end of channels: see watch.go
+	askCall   kind = iota + 1 // an answer of an engine
+	askUse                    // a receipt for a use at the caller's own node: what is asked stays there
+	askModel                  // the document of a model, to run it there
+	askState                  // where a channel stands
+	askQuote                  // what an answer would cost: as askCall, without a voucher
+	askWatch                  // to hold what speaks for an end of channels: see watch.go
+	askSchema                 // what goes into a service and comes out
 )
 
 // ask is what a caller's node sends.
@@ -61,6 +62,7 @@ type answer struct {
 const (
 	maxThanks = 16
 	maxShown  = 16
+	maxSchema = 64 << 10
 	maxArgs   = 8
 	maxArg    = 400
 )
@@ -85,7 +87,7 @@ func readAsk(raw []byte) (a ask, err error) {
 		return a, err
 	}
 	tooLong := func(b []byte) bool { return len(b) > pay.MaxSigned }
-	if a.Kind < askCall || a.Kind > askWatch || len(a.Thanks) > maxThanks || len(a.Shown) > maxShown || tooLong(a.Voucher) || tooLong(a.Quote) || slices.ContainsFunc(a.Thanks, tooLong) {
+	if a.Kind < askCall || a.Kind > askSchema || len(a.Thanks) > maxThanks || len(a.Shown) > maxShown || tooLong(a.Voucher) || tooLong(a.Quote) || slices.ContainsFunc(a.Thanks, tooLong) {
 		return a, croft.E(croft.ErrEncoding, "call", "a part of it is out of bounds")
 	}
 	return a, nil

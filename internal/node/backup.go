@@ -245,6 +245,7 @@ func (b Backup) Restore(dir string, via []string, alone bool, without []string) 
 	if err := os.Rename(stage, dir); err != nil {
 		return croft.E(croft.ErrFolder, dir, err)
 	}
+	_ = store.SyncDir(filepath.Dir(dir)) // which may be closed to reading
 	return nil
 }
 
@@ -305,6 +306,7 @@ func (b Backup) Write(path string, seal func([]byte) ([]byte, func([]byte) ([]by
 	if err := publish(temp.Name(), path); err != nil {
 		return croft.E(croft.ErrFileWrite, path, cause(err))
 	}
+	_ = store.SyncDir(filepath.Dir(path)) // not every file system of a memory stick can
 	return nil
 }
 
@@ -355,6 +357,9 @@ func ReadBackup(path string, open func(sealed []byte) ([]byte, error)) (b Backup
 // cause drops the path from an error of the file system: the sentence has it.
 func cause(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
 		return e.Err
 	}
 	return err

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the golden file anew")
 func folder(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "node")
-	k, err := Init(dir)
+	k, err := keys.Create(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

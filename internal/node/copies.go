@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -21,8 +22,9 @@ import (
 // copies is what a node knows of the others' processes.
 type copies struct {
 	mu      sync.Mutex
-	runs    map[p2p.PeerID]string // the process that was greeted last
-	heights map[p2p.PeerID]int64  // of their ledgers when they were greeted
+	runs    map[p2p.PeerID]string        // the process that was greeted last
+	heights map[p2p.PeerID]int64         // of their ledgers when they were greeted
+	ahead   map[p2p.PeerID]time.Duration // this machine's clock of theirs, then
 }
 
 // greeted takes note of a greeting. It fails with croft.ErrCopyRuns if another
@@ -48,10 +50,33 @@ func (n *Node) greeted(ctx context.Context, peer p2p.PeerID, h hello) error {
 	n.copies.mu.Lock()
 	defer n.copies.mu.Unlock()
 	if n.copies.runs == nil {
-		n.copies.runs, n.copies.heights = map[p2p.PeerID]string{}, map[p2p.PeerID]int64{}
+		n.copies.runs, n.copies.heights, n.copies.ahead = map[p2p.PeerID]string{}, map[p2p.PeerID]int64{}, map[p2p.PeerID]time.Duration{}
 	}
 	n.copies.runs[peer], n.copies.heights[peer] = h.Run, h.Height
+	if h.Time > 0 && h.Time <= maxClock {
+		n.copies.ahead[peer] = time.Since(time.UnixMilli(h.Time))
+	}
 	return nil
+}
+
+// farAhead is how far this machine's clock may be before those of all others.
+const farAhead = time.Hour
+
+// clock keeps this node from ordering blocks by a clock that runs ahead: the ledger's
+// time never goes back, and whoever orders alone makes it, so that a year too much would
+// end every study, invite and window for good. A few may lie about theirs: two at least
+// were greeted, and not one is near.
+func (n *Node) clock() error {
+	n.copies.mu.Lock()
+	defer n.copies.mu.Unlock()
+	least := time.Duration(math.MaxInt64)
+	for _, ahead := range n.copies.ahead {
+		least = min(least, ahead)
+	}
+	if len(n.copies.ahead) < 2 || least < farAhead {
+		return nil
+	}
+	return fmt.Errorf("this machine's clock is %s ahead of those of all other members: no block is made before it is set", least.Round(time.Minute))
 }
 
 // probe is how long a process that may be gone is waited for.

@@ -206,7 +206,7 @@ func beginJoin(dir string, v croft.Invite, name string) (j joined, begun bool, e
 		j.Newcomer.Name = name
 	}
 	if ledger.CheckName(j.Newcomer.Name) != nil {
-		return j, begun, croft.E(croft.ErrUsage, "a member needs a name of 1 to 40 printable characters", "croft join CODE --name \"Clinic A\"")
+		return j, begun, croft.E(croft.ErrUsage, "a member needs a name of 1 to 40 printable characters (ä counts as 2, 院 as 3), without space at its ends", "croft join CODE --name \"Clinic A\"")
 	}
 	if end := time.Unix(v.Expires, 0); !end.After(time.Now()) {
 		return j, begun, croft.E(croft.ErrInvite, "it expired at "+end.UTC().Format("2006-01-02 15:04 MST"))
@@ -217,7 +217,7 @@ func beginJoin(dir string, v croft.Invite, name string) (j joined, begun bool, e
 	}
 	for _, e := range entries {
 		if n := e.Name(); n != "lock" && n != joinFile && n != joinFile+".new" && n != genesisFile+".new" && !strings.HasPrefix(n, "keys") {
-			return j, begun, croft.E(croft.ErrFolder, dir, "it holds "+n+", and a node wants an empty folder")
+			return j, begun, notEmpty(dir, n)
 		}
 	}
 	return j, begun, nil
@@ -376,31 +376,36 @@ func usable(v ledger.Invitation) error {
 
 // expects says whether a stranger may come to the door: until the last invite of
 // this node's member expires (who comes with a used one is told so), and whoever
-// applied with one until it is a member.
+// applied with one until it is a member. Anybody can knock, as often as they like.
 func (n *Node) expects(stranger p2p.PeerID) bool {
+	r := n.roll()
+	return time.Now().Unix() < r.open || r.applied[stranger]
+}
+
+// invited returns when the last invite of this node's member expires, in Unix seconds,
+// and the nodes of those who applied with one and are not admitted.
+func (n *Node) invited() (until int64, applied map[p2p.PeerID]bool) {
+	applied = map[p2p.PeerID]bool{}
 	if n.light != nil {
-		return false
+		return 0, applied
 	}
-	expected := false
 	own := map[string]bool{}
 	_ = n.Chain.Range("invite/", func(key string, raw []byte) { // a closed node expects nobody
-		v, _, err := ledger.Decode[ledger.Invitation](raw)
-		own[key] = err == nil && v.By == n.Self
-		expected = expected || own[key] && v.Expires > time.Now().Unix()
+		if v, _, err := ledger.Decode[ledger.Invitation](raw); err == nil && v.By == n.Self {
+			own[key], until = true, max(until, v.Expires)
+		}
 	})
-	if expected {
-		return true
-	}
 	_ = n.Chain.Range("application/", func(_ string, raw []byte) {
-		a, _, err := ledger.Decode[ledger.Application](raw)
-		expected = expected || err == nil && own[ledger.InviteKey(a.Invite)] && a.Standing < ledger.Admitted && p2p.PeerOf(a.Newcomer.Node) == stranger
+		if a, _, err := ledger.Decode[ledger.Application](raw); err == nil && own[ledger.InviteKey(a.Invite)] && a.Standing < ledger.Admitted {
+			applied[p2p.PeerOf(a.Newcomer.Node)] = true
+		}
 	})
-	return expected
+	return until, applied
 }
 
 // volunteer offers to order blocks, once the node has caught up with the block
-// that admitted its member, and again after it was dropped for its absence. The ledger
-// decides what becomes of it.
+// that admitted its member, and again after it was dropped for its absence, as long as
+// the others who are ready are there. The ledger decides what becomes of it.
 func (n *Node) volunteer(ctx context.Context) error {
 	moved := n.Chain.Watch(ctx)
 	for {
@@ -408,7 +413,7 @@ func (n *Node) volunteer(ctx context.Context) error {
 		if m.Revoked {
 			return nil
 		}
-		if member && !m.Ready && !n.Chain.Status().CatchingUp {
+		if member && !m.Ready && !n.Chain.Status().CatchingUp && quorate(n.members(), n.Self, n.Host.Connected()) {
 			n.cfg.Log.Info("ready")
 			dropped, _, _ := read[uint32](ctx, n, ledger.DroppedKey(n.Self))
 			if err := n.Study.Ledger.Submit(ctx, ledger.Seal(n.Study.Scope, n.Self, 0, &ledger.Ready{Dropped: dropped}, n.Study.Sign)); err != nil {
@@ -422,6 +427,23 @@ func (n *Node) volunteer(ctx context.Context) error {
 		case <-time.After(time.Second): // the end of catching up is no block
 		}
 	}
+}
+
+// quorate says whether the ledger still moves once a member is ready, if no other nodes
+// are there but these. With fewer than four ready members one orders and nobody sees
+// whether the rest is gone; the fourth makes all of them count, and a ledger that stands
+// still cannot be told that one has left.
+func quorate(members []croft.Member, self croft.MemberID, connected []p2p.PeerID) bool {
+	ready, here := 1, 1
+	for _, m := range members {
+		if m.Ready && m.ID != self {
+			ready++
+			if slices.Contains(connected, p2p.PeerOf(m.Node)) {
+				here++
+			}
+		}
+	}
+	return ready < 4 || 3*here > 2*ready
 }
 
 // read reads one record of the node's own ledger.

@@ -45,7 +45,7 @@ func (n *Node) openMarket() error {
 	if n.apiKeys, err = serve.OpenKeys(n.Docs); err != nil {
 		return err
 	}
-	n.Market = &market.Desk{Market: m, Models: &models{n: n}, Registered: n.registered}
+	n.Market = &market.Desk{Market: m, Models: &models{n: n}, Calls: n.calls, Registered: n.registered}
 	n.Host.HandleParts(market.Protocol, market.MaxAsk, func(ctx context.Context, from p2p.PeerID, request []byte, part func([]byte) error) ([]byte, error) {
 		caller, known := n.memberOf(from)
 		if !known {
@@ -100,18 +100,14 @@ func (m *models) Engine(ctx context.Context, id croft.StudyID) (serve.Engine, []
 	if made, ok := m.made[id]; ok {
 		return made.engine, made.document, nil
 	}
-	raw, err := m.n.Chain.Read(ctx, ledger.PlanKey(id))
-	if err != nil {
-		return nil, nil, err
-	}
-	plan, found, err := ledger.Decode[croft.Study](raw)
+	plan, found, err := read[croft.Study](ctx, m.n, ledger.PlanKey(id))
 	if err == nil && !found {
 		err = croft.E(croft.ErrNotFound, "study", id.Short(), "croft study ls")
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if !m.Entitled(ctx, id, m.n.Self) {
+	if !m.n.entitled(ctx, id, m.n.Self) {
 		return nil, nil, croft.E(croft.ErrUse, "its sites and its proposer", m.n.Member.Name, "a new study with use = \"network\"")
 	}
 	document, err := m.n.Study.ModelDocument(id)
@@ -141,25 +137,36 @@ func (m *models) Keep(ctx context.Context, id croft.StudyID, document []byte) er
 	return m.n.Study.KeepModel(ctx, id, document)
 }
 
-// Entitled is the ledger's rule for a service of use "members", for one member.
-func (m *models) Entitled(ctx context.Context, id croft.StudyID, member croft.MemberID) bool {
-	raw, err := m.n.Chain.Read(ctx, ledger.ModelKey(id))
-	if err != nil {
+// calls is the ledger's rule for who may call a service, by who takes part now.
+func (n *Node) calls(who croft.MemberID, s croft.Service) bool {
+	switch s.Use {
+	case croft.UseMembers:
+		return n.entitled(context.Background(), s.Model, who)
+	case croft.UseNetwork:
+		return n.isMember(who)
+	}
+	return true
+}
+
+// entitled is the ledger's rule for who may have a study's model.
+func (n *Node) entitled(ctx context.Context, id croft.StudyID, who croft.MemberID) bool {
+	on, found, err := read[ledger.Model](ctx, n, ledger.ModelKey(id))
+	switch {
+	case err != nil || !found:
 		return false
+	case on.Use == croft.UseMembers:
+		st, found, err := read[ledger.Study](ctx, n, ledger.StudyKey(id))
+		return err == nil && found && (slices.Contains(on.Cohort, who) || st.Proposer == who)
+	case on.Use == croft.UseNetwork:
+		return n.isMember(who)
 	}
-	on, found, err := ledger.Decode[ledger.Model](raw)
-	if err != nil || !found {
-		return false
-	}
-	if on.Use != croft.UseMembers {
-		return true
-	}
-	raw, err = m.n.Chain.Read(ctx, ledger.StudyKey(id))
-	if err != nil {
-		return false
-	}
-	st, found, err := ledger.Decode[ledger.Study](raw)
-	return err == nil && found && (slices.Contains(on.Cohort, member) || st.Proposer == member)
+	return true
+}
+
+// isMember says whether somebody is a member, and no guest.
+func (n *Node) isMember(who croft.MemberID) bool {
+	r := n.roll()
+	return !r.guests[who] && slices.ContainsFunc(r.all, func(m croft.Member) bool { return m.ID == who })
 }
 
 // registered says whether columns are those of a dataset of the owner: then what is

@@ -4,6 +4,7 @@
 //	node.go     a node, opened and run; stop.go, how it ends
 //	peers.go    how nodes find and greet each other; way.go, through whom
 //	roll.go     who is admitted
+//	create.go   the folder of a new network's first member
 //	join.go     from an invite to membership
 //	reach.go    what others say of this node: can they dial it, is its clock right
 //	light.go    a light member's ledger
@@ -43,7 +44,7 @@ import (
 
 // Config is what a node needs to know. Everything else is in its folder.
 type Config struct {
-	// Dir is the node's own folder, made by Init.
+	// Dir is the node's own folder, made by Create or Join.
 	Dir string
 	// Listen is where other members reach this node: multiaddrs, or NoListen. Empty:
 	// those it used last, at first a free port on loopback (TCP and QUIC).
@@ -122,11 +123,8 @@ const (
 	chainFolder = "chain"
 )
 
-// Init makes a node's folder: keys and, once the founders are known, the genesis.
-// It never touches a folder that holds a node.
-func Init(dir string) (*keys.Keys, error) { return keys.Create(dir) }
-
-// Found writes the genesis of the network that the folder's member belongs to.
+// Found writes the genesis of the network that the folder's member belongs to. It
+// never touches a folder that holds one.
 func Found(dir string, g croft.Genesis) error {
 	if _, err := os.Lstat(filepath.Join(dir, genesisFile)); err == nil {
 		return croft.E(croft.ErrFolderUsed, dir)
@@ -134,7 +132,8 @@ func Found(dir string, g croft.Genesis) error {
 	return replace(dir, genesisFile, croft.Encode(g))
 }
 
-// replace writes a file of the folder: a reader sees the old content or the new.
+// replace writes a file of the folder: a reader sees the old content or the new, and
+// the new one is durable when it returns.
 func replace(dir, name string, content []byte) error {
 	path := filepath.Join(dir, name)
 	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -148,7 +147,7 @@ func replace(dir, name string, content []byte) error {
 	if err != nil {
 		return croft.E(croft.ErrFolder, dir, err)
 	}
-	return nil
+	return store.SyncDir(dir)
 }
 
 // Genesis reads the genesis of the folder's network.
@@ -209,7 +208,7 @@ func Open(cfg Config) (n *Node, err error) {
 		n.Chain = n.light
 	} else {
 		n.full, err = chain.Open(chain.Config{Dir: folder, Genesis: n.genesis, Inherited: n.inherited,
-			NodeKey: k.NodeSecret(), ValidatorKey: validator, Admit: admit, Timing: cfg.Timing, Log: cfg.Log})
+			NodeKey: k.NodeSecret(), ValidatorKey: validator, MaySign: n.clock, Admit: admit, Timing: cfg.Timing, Log: cfg.Log})
 		n.Chain = n.full
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -128,7 +129,7 @@ func (n *Node) serveBlobs() {
 // friend is a member as the node meets it.
 type friend struct {
 	croft.Member
-	linked bool      // CometBFT's connection is seen to
+	unlink func()    // ends what carries CometBFT's connection to it; nil: nothing does
 	again  time.Time // when to greet it again
 	misses int       // greetings in a row that were not answered
 	left   time.Time // when it ceased to be a member: it still gets the block that says so
@@ -179,7 +180,7 @@ func (n *Node) meet(ctx context.Context) error {
 		failures := make([]error, len(due))
 		var all sync.WaitGroup
 		for i, f := range due {
-			all.Go(func() { failures[i] = n.greet(ctx, f.Member, doubtful) })
+			all.Go(func() { failures[i] = n.greet(ctx, f, doubtful) })
 		}
 		all.Wait()
 		for i, f := range due {
@@ -212,6 +213,9 @@ func (n *Node) partFrom(friends map[p2p.PeerID]*friend) {
 			if n.full != nil {
 				n.full.Disconnect(f.Node)
 			}
+			if f.unlink != nil {
+				f.unlink()
+			}
 			n.Host.Drop(peer)
 			delete(friends, peer)
 		}
@@ -220,9 +224,9 @@ func (n *Node) partFrom(friends map[p2p.PeerID]*friend) {
 
 // greet greets a member. If connections are doubtful, those over which it does not
 // answer are closed: the next call dials anew.
-func (n *Node) greet(ctx context.Context, m croft.Member, doubtful bool) error {
-	peer := p2p.PeerOf(m.Node)
-	if addrs := n.places(peer); len(addrs) > 0 && !slices.Contains(n.Host.Connected(), peer) {
+func (n *Node) greet(ctx context.Context, f *friend, doubtful bool) error {
+	peer := p2p.PeerOf(f.Node)
+	if addrs := n.places(peer, f.misses); len(addrs) > 0 && !slices.Contains(n.Host.Connected(), peer) {
 		_ = n.Host.Learn(addrs...) // a damaged book entry is overwritten at the next greeting
 	}
 	greeting, _ := json.Marshal(n.hello())
@@ -231,7 +235,7 @@ func (n *Node) greet(ctx context.Context, m croft.Member, doubtful bool) error {
 	answer, err := n.Host.Call(within, peer, helloProtocol, greeting, maxHello)
 	var h hello
 	if err == nil && json.Unmarshal(answer, &h) != nil {
-		err = croft.E(croft.ErrEncoding, "greeting", m.Name)
+		err = croft.E(croft.ErrEncoding, "greeting", f.Name)
 	}
 	if err == nil {
 		err = n.greeted(ctx, peer, h)
@@ -263,11 +267,10 @@ func (n *Node) greetedBack(ctx context.Context, f *friend, err error) {
 	}
 	f.again, f.misses = time.Now().Add(greetAgain), 0
 	peer := p2p.PeerOf(f.Node)
-	if f.linked || n.Host.ID() > peer || n.light != nil || f.Light {
+	if f.unlink != nil || n.Host.ID() > peer || n.light != nil || f.Light {
 		return
 	}
 	link, unlink := context.WithCancel(ctx)
-	context.AfterFunc(ctx, unlink)
 	addr, err := n.Host.Forward(link, peer, cometProtocol)
 	if err == nil {
 		err = n.full.Connect(f.Node, addr)
@@ -278,7 +281,7 @@ func (n *Node) greetedBack(ctx context.Context, f *friend, err error) {
 		f.again = time.Time{}
 		return
 	}
-	f.linked = true
+	f.unlink = unlink
 }
 
 // wakefulness notices that the machine has slept: much more time has passed between
@@ -320,17 +323,22 @@ func (n *Node) learn(peer p2p.PeerID, addrs []string) {
 // maxAddrs bounds the addresses of one node that are believed.
 const maxAddrs = 32
 
-// maxOthers bounds what one member tells of the addresses of others.
+// maxOthers bounds what one member tells of the addresses of others at once.
 const maxOthers = 64
 
-// others returns where other members were last reached, for one who is new or was
-// away for long.
+// others returns where other members are, for one who is new or was away for long: as
+// they say themselves, and where this node got through to them, which can be a router's
+// address that they do not know of. Of a large network it is another part each time.
 func (n *Node) others(caller p2p.PeerID) (addrs []string) {
 	for _, m := range n.everybody() {
 		if peer := p2p.PeerOf(m.Node); peer != caller && m.ID != n.Self {
 			addrs = append(addrs, n.book(peer)...)
+			addrs = append(addrs, n.Host.Dialled(peer)...)
 		}
 	}
+	slices.Sort(addrs)
+	addrs = slices.Compact(addrs)
+	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
 	return addrs[:min(len(addrs), maxOthers)]
 }
 
@@ -368,11 +376,17 @@ type hearsay struct {
 	of map[p2p.PeerID][]string
 }
 
-// places returns where a peer may be: as it said itself, and as others say.
-func (n *Node) places(peer p2p.PeerID) []string {
+// places returns where to look for a peer: as it said itself, and every other time also
+// as others say. Whoever wants to keep two members apart could tell of so many places that
+// the right one is never reached in time.
+func (n *Node) places(peer p2p.PeerID, misses int) []string {
+	addrs := n.book(peer)
+	if len(addrs) > 0 && misses%2 == 0 {
+		return addrs
+	}
 	n.hearsay.mu.Lock()
 	defer n.hearsay.mu.Unlock()
-	return append(n.book(peer), n.hearsay.of[peer]...)
+	return append(addrs, n.hearsay.of[peer]...)
 }
 
 func (n *Node) book(peer p2p.PeerID) (addrs []string) {
@@ -403,11 +417,7 @@ func (n *Node) lastListen() (listen []string) {
 }
 
 func (n *Node) rememberListen() error {
-	var listen []string
-	for _, a := range n.Host.Addrs() {
-		listen = append(listen, strings.TrimSuffix(a, "/p2p/"+string(n.Host.ID())))
-	}
-	saved, _ := json.Marshal(listen)
+	saved, _ := json.Marshal(n.Host.Listening())
 	return n.Docs.Put(addressKind, listenName, saved)
 }
 
@@ -444,18 +454,29 @@ type persistent struct {
 const patience = 2 * time.Second
 
 func (p persistent) Submit(ctx context.Context, tx []byte) error {
-	for {
-		within, cancel := context.WithTimeout(ctx, patience)
-		err := p.Node.Submit(within, tx)
-		cancel()
-		if !errors.Is(err, croft.ErrNoQuorum) || ctx.Err() != nil {
-			return err
-		}
+	return insist(ctx, func(within context.Context) error { return p.Node.Submit(within, tx) }, func() {
 		for _, peer := range p.n.Host.Connected() {
 			within, cancel := context.WithTimeout(ctx, patience)
 			_, _ = p.n.Host.Call(within, peer, txProtocol, tx, 0) // who is away gets it from the others
 			cancel()
 		}
+	})
+}
+
+// insist submits until there is an answer, or ctx ends, and hands over each time that
+// there is none: after a while, also where the mempool is full and says so at once.
+func insist(ctx context.Context, submit func(context.Context) error, handOver func()) error {
+	for {
+		within, cancel := context.WithTimeout(ctx, patience)
+		err := submit(within)
+		open := errors.Is(err, croft.ErrNoQuorum)
+		if open {
+			<-within.Done()
+		}
+		if cancel(); !open || ctx.Err() != nil {
+			return err
+		}
+		handOver()
 	}
 }
 

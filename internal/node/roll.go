@@ -14,10 +14,12 @@ import (
 
 // roll is everybody, as of a state of the ledger. It does not change.
 type roll struct {
-	state  croft.Hash
-	all    []croft.Member
-	guests map[croft.MemberID]bool
-	at     map[p2p.PeerID]croft.Member
+	state   croft.Hash
+	all     []croft.Member
+	guests  map[croft.MemberID]bool
+	at      map[p2p.PeerID]croft.Member
+	open    int64               // until when the door is, for strangers: see invited
+	applied map[p2p.PeerID]bool // who may come after that
 }
 
 // roll returns the members and guests. A ledger that does not know this node's own
@@ -32,6 +34,7 @@ func (n *Node) roll() *roll {
 	for _, g := range n.guests() {
 		r.all, r.guests[g.ID] = append(r.all, g), true
 	}
+	r.open, r.applied = n.invited()
 	settled := !n.cfg.observe && slices.ContainsFunc(r.all, func(m croft.Member) bool { return m.ID == n.Self })
 	if !settled {
 		known := n.introduced()

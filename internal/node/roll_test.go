@@ -10,7 +10,7 @@ import (
 	"croft/internal/p2p"
 )
 
-// counted is a ledger that counts how often it is asked for the guests.
+// counted is a ledger that counts how often it is asked for a list.
 type counted struct {
 	*chain.TwinMember
 	asked int
@@ -40,21 +40,22 @@ func TestRollIsCalledOnceAState(t *testing.T) {
 		t.Helper()
 		before := c.asked
 		for range 10 {
-			if !n.admits(p2p.PeerOf(ada.Node)) {
-				t.Error("a member is turned away")
+			if !n.admits(p2p.PeerOf(ada.Node)) || n.expects("a stranger") {
+				t.Error("a member is turned away, or a stranger let in")
 			}
 		}
 		if c.asked-before != wants {
 			t.Errorf("called %d times, want %d", c.asked-before, wants)
 		}
 	}
-	knock(1)
+	const lists = 3 // guests, invites, applications
+	knock(lists)
 	knock(0)
 	body := &ledger.Register{Name: "visits", Group: croft.Sum(nil), Releases: 1}
 	if err := c.Submit(t.Context(), ledger.Seal(g.Scope(), ada.ID, 0, body, k.Sign)); err != nil {
 		t.Fatal(err)
 	}
-	knock(1)
+	knock(lists)
 	n = &Node{Chain: c, Self: croft.MemberID{1}}
-	knock(10)
+	knock(20 * lists)
 }

@@ -9,9 +9,10 @@ import (
 	"croft/internal/p2p"
 )
 
-// A node that nobody can dial is reached through members that offer to relay. Whether
-// it can be dialled only others know: it asks them, and if none gets through it keeps
-// a place at two relays, so that one may go.
+// A node that others cannot dial is reached through members that offer to relay. Whether
+// it can be dialled only others know: it asks them, and if any of them does not get
+// through (those in its own building may) it keeps a place at two relays, so that one
+// may go.
 
 const (
 	maxPlaces = 2
@@ -52,8 +53,9 @@ func (n *Node) keepWay(ctx context.Context) error {
 	for {
 		pause := lookAgain
 		if relays := n.relays(); len(relays) > 0 {
-			reached, known := n.reached(ctx)
-			if !known || !reached && !n.takePlaces(ctx, relays) {
+			through, tried := n.reached(ctx)
+			placed := through < tried && n.takePlaces(ctx, relays)
+			if tried == 0 || through == 0 && !placed {
 				pause = lookSoon
 			}
 		}
@@ -66,17 +68,22 @@ func (n *Node) keepWay(ctx context.Context) error {
 	}
 }
 
-// reached says whether some other member's node gets through to this one without a
-// relay, if any of them could try.
-func (n *Node) reached(ctx context.Context) (reached, known bool) {
+// reached says how many other members' nodes get through to this one without a relay,
+// of how many that tried.
+func (n *Node) reached(ctx context.Context) (through, tried int) {
 	if len(p2p.Direct(n.Host.Addrs())) == 0 {
-		return false, true
+		return 0, 1 // there is nothing to try
 	}
 	heard, _ := n.neighbours(ctx, true)
 	for _, o := range heard {
-		reached, known = reached || len(o.Reaches) > 0, known || o.Dialled
+		if o.Dialled {
+			tried++
+		}
+		if len(o.Reaches) > 0 {
+			through++
+		}
 	}
-	return reached, known
+	return through, tried
 }
 
 // relays returns the members that offer to relay, sorted.

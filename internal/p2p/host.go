@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +31,9 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
 	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/x/rate"
 	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 	"github.com/multiformats/go-multistream"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -80,8 +83,10 @@ type Host struct {
 	announcing sync.Mutex // guards mdns
 	mdns       *announcer // nil if it listens on this machine only
 
+	tunnels sync.Map // the protocols of tunnels (protocol.ID)
+
 	mu     sync.Mutex                        // guards the two below
-	places map[peer.ID]time.Time             // relays that hand on to this host, and until when
+	places map[peer.ID]way                   // relays that hand on to this host
 	near   map[peer.ID][]multiaddr.Multiaddr // what peers in the same network announced
 
 	ctx  context.Context // ends at Close
@@ -104,7 +109,7 @@ func Listen(c Config) (*Host, error) {
 	if guest == nil {
 		guest = func(PeerID) bool { return false }
 	}
-	limits, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits()), rcmgr.WithMetricsDisabled())
+	limits, err := limits()
 	if err != nil {
 		return nil, fmt.Errorf("p2p: %w", err)
 	}
@@ -125,6 +130,9 @@ func Listen(c Config) (*Host, error) {
 		libp2p.ConnectionManager(connmgr.NullConnMgr{}), // members stay connected
 		libp2p.EnableRelay(),
 		libp2p.EnableHolePunching(),
+		// Members who are away are tried for ever; that says nothing of UDP or IPv6.
+		libp2p.UDPBlackHoleSuccessCounter(nil),
+		libp2p.IPv6BlackHoleSuccessCounter(nil),
 		libp2p.Ping(false),
 		libp2p.BandwidthReporter(sent),
 		withoutMetrics,
@@ -135,11 +143,16 @@ func Listen(c Config) (*Host, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	h := &Host{host: node, swarm: node.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming), talks: newQuota(outgoingTalks),
-		lobby: newLobby(allow, guest), sent: sent, places: map[peer.ID]time.Time{}, near: map[peer.ID][]multiaddr.Multiaddr{}, ctx: ctx, stop: stop}
+		lobby: newLobby(allow, guest), sent: sent, places: map[peer.ID]way{}, near: map[peer.ID][]multiaddr.Multiaddr{}, ctx: ctx, stop: stop}
 	if c.Rate > 0 {
 		h.outward.rate, h.inward.rate = max(c.Rate, MinRate), max(c.Rate, MinRate)
 	}
 	h.swarm.Notify(h.lobby)
+	h.swarm.Notify(&network.NotifyBundle{ConnectedF: func(_ network.Network, c network.Conn) {
+		if c.Stat().Limited {
+			h.work.start(func() { h.straighten(c) })
+		}
+	}})
 	for _, text := range c.Listen {
 		if err := h.listen(text); err != nil {
 			h.Close()
@@ -159,19 +172,41 @@ func Listen(c Config) (*Host, error) {
 // dialTime bounds the attempt at one address of a peer.
 const dialTime = 5 * time.Second
 
-// limits are for a device with 1 GB: libp2p's smallest set (128 connections, 8
-// a peer), with room for one call at a time with a request and an answer of the
-// largest size, or many small ones. A call that finds no room is refused.
-func limits() rcmgr.ConcreteLimitConfig {
+// Connections that a host has at once, by who they are with. Members of a large house
+// come from one address, its router's. What one address may have leaves others room: it
+// is half of the handshakes under way.
+const (
+	maxConns      = 256
+	maxConnsIn    = 192
+	maxHandshakes = 128
+	maxFromOne    = 64 // of an IPv4 address or an IPv6 site
+)
+
+// limits are for a device with 1 GB: libp2p's smallest set (8 connections a peer), with
+// room for a hundred members, and for one call at a time with a request and an answer of
+// the largest size, or many small ones. A call that finds no room is refused.
+func limits() (network.ResourceManager, error) {
 	base := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&base) // of identify and its pushes above all
-	return rcmgr.PartialLimitConfig{
-		System:              rcmgr.ResourceLimits{Memory: 256 << 20},
+	concrete := rcmgr.PartialLimitConfig{
+		System:              rcmgr.ResourceLimits{Conns: maxConns, ConnsInbound: maxConnsIn, ConnsOutbound: maxConnsIn, FD: maxConns, Memory: 256 << 20},
+		Transient:           rcmgr.ResourceLimits{Conns: maxConnsIn, ConnsInbound: maxHandshakes, FD: maxHandshakes},
 		PeerDefault:         rcmgr.ResourceLimits{Memory: 192 << 20},
 		ProtocolDefault:     rcmgr.ResourceLimits{Memory: 224 << 20},
 		ProtocolPeerDefault: rcmgr.ResourceLimits{Memory: 192 << 20},
 		Stream:              rcmgr.ResourceLimits{Memory: 2*MaxAnswer + 16<<20}, // and the window
 	}.Build(base.Scale(0, 0))
+	often := rate.Limit{RPS: 8, Burst: 2 * maxFromOne} // new connections of one address
+	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(concrete), rcmgr.WithMetricsDisabled(),
+		rcmgr.WithLimitPerSubnet([]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: maxFromOne}}, []rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: maxFromOne}}),
+		rcmgr.WithConnRateLimiters(&rate.Limiter{
+			NetworkPrefixLimits: []rate.PrefixLimit{{Prefix: netip.MustParsePrefix("127.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")}},
+			SubnetRateLimiter: rate.SubnetLimiter{
+				IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: often}},
+				IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: often}},
+				GracePeriod:      time.Minute,
+			},
+		}))
 }
 
 // withoutMetrics also keeps libp2p's event bus from the default registry, which
@@ -201,26 +236,78 @@ func (h *Host) listen(text string) error {
 func (h *Host) ID() PeerID { return PeerID(h.host.ID().String()) }
 
 // Addrs returns where others reach this node: multiaddrs with /p2p/ and the id. An
-// address for all interfaces is spelled out as one for each. Those through relays come
-// last.
+// address for all interfaces is spelled out as one for each. Those of the internet come
+// first, then those of a building and of this machine, and at last those through relays.
 func (h *Host) Addrs() []string {
 	addrs, err := h.swarm.InterfaceListenAddresses()
 	if err != nil {
 		return nil
 	}
+	slices.SortFunc(addrs, farFirst)
 	var texts []string
 	for _, a := range addrs {
 		if !throughRelay(a.String()) {
 			texts = append(texts, a.String()+"/p2p/"+h.host.ID().String())
 		}
 	}
-	slices.Sort(texts)
-	return append(texts, h.ways()...)
+	return append(texts[:min(len(texts), maxDirect)], h.ways()...)
+}
+
+// maxDirect bounds the addresses of its own that a host tells of: a machine has one for
+// each network of its containers, and nobody is reached there.
+const maxDirect = 24
+
+// farFirst orders addresses by how many can reach them. Who has to leave some out
+// leaves out the last.
+func farFirst(a, b multiaddr.Multiaddr) int {
+	near := func(a multiaddr.Multiaddr) int {
+		switch {
+		case manet.IsPublicAddr(a):
+			return 0
+		case manet.IsIPLoopback(a):
+			return 2
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(near(a), near(b)), strings.Compare(a.String(), b.String()))
+}
+
+// Listening returns the addresses that the host was told to listen on, with the port
+// that it got.
+func (h *Host) Listening() (addrs []string) {
+	for _, a := range h.swarm.ListenAddresses() {
+		if !throughRelay(a.String()) {
+			addrs = append(addrs, a.String())
+		}
+	}
+	slices.Sort(addrs)
+	return addrs
+}
+
+// Dialled returns the addresses at which this host reached a peer that is connected now,
+// without a relay: they work, whatever the peer knows of them.
+func (h *Host) Dialled(p PeerID) (addrs []string) {
+	if id, err := peer.Decode(string(p)); err == nil {
+		for _, a := range h.dialled(id) {
+			addrs = append(addrs, a.String()+"/p2p/"+string(p))
+		}
+	}
+	return addrs
+}
+
+func (h *Host) dialled(id peer.ID) (addrs []multiaddr.Multiaddr) {
+	for _, c := range h.swarm.ConnsToPeer(id) {
+		if s := c.Stat(); s.Direction == network.DirOutbound && !s.Limited {
+			addrs = append(addrs, c.RemoteMultiaddr())
+		}
+	}
+	return addrs
 }
 
 // Learn takes note of where peers are, all addresses of a peer at once: those that
-// it was told before are forgotten, but for what the peer announced in this network. A peer that did not answer lately is not dialled
-// again for a while; Learn ends that. It fails with croft.ErrEncoding, and then
+// it was told before are forgotten, but for what the peer announced in this network. A
+// peer that did not answer lately is not dialled again for a while; Learn ends that. It
+// fails with croft.ErrEncoding, and then
 // nothing has changed.
 func (h *Host) Learn(addrs ...string) error {
 	peers, err := parseAddrs(addrs)
@@ -481,9 +568,6 @@ var (
 
 // why puts an error of libp2p into few words.
 func why(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
 	if e, ok := errors.AsType[multistream.ErrNotSupported[protocol.ID]](err); ok {
 		return fmt.Errorf("%w: %s", errProtocol, printable(fmt.Sprint(e.Protos)))
 	}
@@ -503,6 +587,9 @@ func why(err error) error {
 	if e, ok := errors.AsType[*swarm.DialError](err); ok && len(e.DialErrors) > 0 {
 		first := e.DialErrors[0]
 		return errors.New(printable(fmt.Sprintf("%s: %v", first.Address, first.Cause)))
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
 	if errors.Is(err, swarm.ErrAllDialsFailed) {
 		return errDead

@@ -5,16 +5,19 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"croft"
@@ -121,6 +124,88 @@ func TestLearnEndsTheBackoff(t *testing.T) {
 	if _, err := a.Call(t.Context(), b.ID(), "echo/1", nil, MaxAnswer); err != nil {
 		t.Error(err)
 	}
+}
+
+// Members in one house come from one address. It may have many connections, and still
+// strangers at one address cannot take all.
+func TestManyBehindOneRouter(t *testing.T) {
+	for _, at := range []string{"/ip4/20.0.0.%d/tcp/4001", "/ip4/20.0.0.%d/udp/4001/quic-v1", "/ip6/2a00:0:0:%d00::1/tcp/4001"} {
+		limits, err := limits()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer limits.Close()
+		opened := func(from int) (network.ConnManagementScope, error) {
+			return limits.OpenConnection(network.DirInbound, strings.Contains(at, "tcp"), multiaddr.StringCast(fmt.Sprintf(at, from)))
+		}
+		for i := range 50 {
+			c, err := opened(1)
+			if err == nil {
+				err = c.SetPeer(peer.ID(fmt.Sprint(i)))
+			}
+			if err != nil {
+				t.Fatalf(at+": member %d: %v", 1, i+1, err)
+			}
+		}
+		strangers := 0
+		for ; strangers < 1000; strangers++ {
+			if _, err := opened(2); err != nil {
+				break
+			}
+		}
+		if _, err := opened(3); err != nil || strangers == 1000 {
+			t.Errorf(at+": after %d strangers at one address another gets %v", 2, strangers, err)
+		}
+	}
+}
+
+// That somebody is away for long says nothing of UDP or IPv6.
+func TestAwayForLong(t *testing.T) {
+	a := realHost(t, 1, all, anyQUIC)
+	away := PeerOf(public(2))
+	for i := range 120 {
+		if err := a.Learn("/ip4/20.0.0.1/udp/0/quic-v1/p2p/" + string(away)); err != nil { // no port: it is not even sent
+			t.Fatal(err)
+		}
+		if _, err := a.Call(t.Context(), away, "echo/1", nil, MaxAnswer); err == nil || strings.Contains(err.Error(), "black hole") {
+			t.Fatalf("try %d: %v", i+1, err)
+		}
+	}
+}
+
+// Who has to leave addresses out leaves out those that reach least far.
+func TestFarAddressesFirst(t *testing.T) {
+	want := []string{"/ip4/20.0.0.1/tcp/1", "/ip6/2a00::1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip4/172.17.0.1/tcp/1", "/ip4/127.0.0.1/tcp/1", "/ip6/::1/tcp/1"}
+	var addrs []multiaddr.Multiaddr
+	for _, text := range want {
+		addrs = append(addrs, multiaddr.StringCast(text))
+	}
+	slices.Reverse(addrs)
+	slices.SortFunc(addrs, farFirst)
+	for i, a := range addrs {
+		if a.String() != want[i] {
+			t.Errorf("%d: %s, want %s", i, a, want[i])
+		}
+	}
+}
+
+// What a host listens on is told as it was asked for, but for the port: the machine may
+// have other addresses when it starts again.
+func TestListening(t *testing.T) {
+	h := realHost(t, 1, all, "/ip4/0.0.0.0/udp/0/quic-v1", anyTCP)
+	got := h.Listening()
+	if len(got) != 2 || !strings.HasPrefix(got[0], "/ip4/0.0.0.0/udp/") || !strings.HasPrefix(got[1], "/ip4/127.0.0.1/tcp/") || anyPort(got) {
+		t.Errorf("it listens on %v", got)
+	}
+	h.Close()
+	again := realHost(t, 1, all, got...)
+	if !slices.Equal(again.Listening(), got) {
+		t.Errorf("and then on %v", again.Listening())
+	}
+}
+
+func anyPort(addrs []string) bool {
+	return slices.ContainsFunc(addrs, func(a string) bool { return strings.Contains(a+"/", "/0/") })
 }
 
 func TestLargestMessages(t *testing.T) {

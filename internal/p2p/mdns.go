@@ -157,6 +157,7 @@ func (h *Host) isNear(id peer.ID, addrs []multiaddr.Multiaddr) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !slices.EqualFunc(h.near[id], addrs, multiaddr.Multiaddr.Equal) {
+		h.host.Peerstore().SetAddrs(id, h.near[id], 0) // anybody can announce anything, many times
 		h.near[id] = addrs
 		h.host.Peerstore().AddAddrs(id, addrs, peerstore.PermanentAddrTTL)
 		h.swarm.Backoff().Clear(id)

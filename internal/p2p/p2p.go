@@ -28,6 +28,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"croft"
 )
@@ -102,6 +103,9 @@ func parseAddrs(addrs []string) (map[peer.ID][]multiaddr.Multiaddr, error) {
 		addr, id := peer.SplitAddr(full)
 		if id == "" || addr == nil {
 			return nil, croft.E(croft.ErrEncoding, "peer address", "no address or no /p2p/ and peer id at the end")
+		}
+		if _, err := manet.ToIP(addr); err != nil { // a name would be asked of others
+			return nil, croft.E(croft.ErrEncoding, "peer address", "no IP address")
 		}
 		peers[id] = append(peers[id], addr)
 	}

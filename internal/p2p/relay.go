@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -71,9 +72,11 @@ func (h *Host) offer(limits Relaying) (err error) {
 
 // Load is what a host carries for others, and has carried.
 type Load struct {
-	Circuits int   `json:"circuits"` // open now
-	Bytes    int64 `json:"bytes"`    // since the host started
-	Left     int64 `json:"left"`     // bytes until no more are carried for a while; see Relaying.Daily
+	Circuits int       `json:"circuits"` // open now
+	Most     int       `json:"most"`     // that may be
+	Bytes    int64     `json:"bytes"`    // since the host started
+	Left     int64     `json:"left"`     // bytes until no more are carried for a while; see Relaying.Daily
+	Anew     time.Time `json:"anew"`     // when the day that is counted is over
 }
 
 // Carries says what this host carries for others, if it is a relay.
@@ -107,7 +110,7 @@ func (c *carrier) load(at time.Time) Load {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turn(at)
-	return Load{c.open, c.total, c.limits.Daily - c.spent}
+	return Load{c.open, c.limits.Circuits, c.total, c.limits.Daily - c.spent, c.began.Add(relayingTime)}
 }
 
 // turn begins to count anew when 24 hours are over.
@@ -210,6 +213,10 @@ func (h *Host) Reserve(ctx context.Context, at PeerID) (until time.Time, err err
 		return until, croft.E(croft.ErrPeer, printable(string(at)), errStranger)
 	}
 	place, err := client.Reserve(ctx, h.host, peer.AddrInfo{ID: id})
+	var addrs []string
+	if err == nil {
+		addrs = h.through(id, place.Addrs)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil {
@@ -219,14 +226,40 @@ func (h *Host) Reserve(ctx context.Context, at PeerID) (until time.Time, err err
 		}
 		return until, croft.E(croft.ErrPeer, at, why(err))
 	}
-	h.places[id] = place.Expiration
+	h.places[id] = way{place.Expiration, addrs}
 	return place.Expiration, nil
 }
 
-var errNoPlace = errors.New("it has no place at its relay for this node")
+// way is a place at a relay.
+type way struct {
+	until time.Time
+	addrs []string // at which this host is reached through it
+}
 
-// maxWays bounds the addresses through relays that a host tells of.
-const maxWays = 8
+// maxWay bounds the addresses through one relay that a host tells of. Who knows the
+// relay needs none of its addresses.
+const maxWay = 4
+
+// through returns the addresses through a relay: at those where this host reached it,
+// which is proof that they work, and then at those that it says it has.
+func (h *Host) through(id peer.ID, said []multiaddr.Multiaddr) (addrs []string) {
+	slices.SortFunc(said, farFirst)
+	for _, at := range append(h.dialled(id), said...) {
+		at, named := peer.SplitAddr(at)
+		if named != "" && named != id || at == nil || throughRelay(at.String()) {
+			continue
+		}
+		if _, err := manet.ToIP(at); err != nil {
+			continue
+		}
+		if addr := at.String() + "/p2p/" + id.String() + circuit + "/p2p/" + h.host.ID().String(); len(addrs) < maxWay && !slices.Contains(addrs, addr) {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
+}
+
+var errNoPlace = errors.New("it has no place at its relay for this node")
 
 // ways returns the addresses at which this host is reached through relays.
 func (h *Host) ways() (addrs []string) {
@@ -234,17 +267,12 @@ func (h *Host) ways() (addrs []string) {
 	places := maps.Clone(h.places)
 	h.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(places)) {
-		if places[id].Before(time.Now()) || h.swarm.Connectedness(id) != network.Connected {
-			continue // a relay forgets who has hung up
-		}
-		for _, a := range h.host.Peerstore().Addrs(id) {
-			if _, err := manet.ToIP(a); err == nil && !throughRelay(a.String()) {
-				addrs = append(addrs, a.String()+"/p2p/"+id.String()+circuit+"/p2p/"+h.host.ID().String())
-			}
+		// A relay forgets who has hung up.
+		if p := places[id]; time.Now().Before(p.until) && h.swarm.Connectedness(id) == network.Connected {
+			addrs = append(addrs, p.addrs...)
 		}
 	}
-	slices.Sort(addrs)
-	return addrs[:min(len(addrs), maxWays)]
+	return addrs
 }
 
 const circuit = "/p2p-circuit"
@@ -265,4 +293,52 @@ func (h *Host) Relayed() (peers []PeerID) {
 	}
 	slices.Sort(peers)
 	return peers
+}
+
+// A connection through a relay is a detour: it has bounds, and costs the relay. Two
+// hosts may have one although one of them can dial the other, since who cannot was
+// faster. libp2p looks for a direct way too (DCUtR), between public addresses; and
+// nobody closes the detour when there is one.
+
+// How long a host waits until it tries the addresses of a peer again to which it has no
+// direct way; and at first, where libp2p tries: two attempts get into each other's way.
+const (
+	directAgain = 5 * time.Minute
+	directFirst = time.Minute
+)
+
+// straighten looks for a direct way to the peer of a connection through a relay, and
+// closes that once there is one and nothing but tunnels is on it: what speaks through
+// them connects anew.
+func (h *Host) straighten(c network.Conn) {
+	id := c.RemotePeer()
+	next := time.Now()
+	if slices.Contains(h.host.Mux().Protocols(), holepunch.Protocol) {
+		next = next.Add(directFirst)
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for direct := 0; !c.IsClosed(); {
+		if h.swarm.Connectedness(id) != network.Connected {
+			if direct = 0; !time.Now().Before(next) {
+				ctx, cancel := context.WithTimeout(network.WithForceDirectDial(h.ctx, limited), 2*dialTime)
+				_, _ = h.swarm.DialPeer(ctx, id) // there may be no such way
+				cancel()
+				next = time.Now().Add(directAgain)
+			}
+		} else if direct++; direct > 2 && !slices.ContainsFunc(c.GetStreams(), h.isCall) { // the peer knows of it too
+			c.Close()
+		}
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// isCall says whether a stream is anything but a tunnel.
+func (h *Host) isCall(s network.Stream) bool {
+	_, tunnel := h.tunnels.Load(s.Protocol())
+	return !tunnel
 }

@@ -2,7 +2,10 @@ package p2p
 
 import (
 	"bufio"
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
 )
 
 // relayed makes a host that relays within limits, one that nobody can dial and that is
@@ -196,6 +200,110 @@ func TestRelaysHaveLimits(t *testing.T) {
 	}
 }
 
+// Who cannot be dialled dials whom it can, also when the other was faster and came
+// through the relay.
+func TestADirectWayIsTaken(t *testing.T) {
+	_, hidden, _ := relayed(t, all, UsualRelaying, 0)
+	hidden.Handle("echo/1", 10, echo)
+	listens := realHost(t, 4, all, anyTCP)
+	if err := errors.Join(hidden.Learn(listens.Addrs()...), listens.Learn(hidden.Addrs()...)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listens.Call(t.Context(), hidden.ID(), "echo/1", nil, MaxAnswer); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a direct way", func() bool { return len(listens.Relayed()) == 0 && len(hidden.Relayed()) == 0 })
+}
+
+// Once there is a direct way the one through the relay is given up: calls on it are
+// waited for, tunnels are cut and come again directly.
+func TestDetoursEnd(t *testing.T) {
+	relay, hidden, visitor := relayed(t, all, UsualRelaying, 0)
+	entered, leave := make(chan bool), make(chan bool)
+	hidden.Handle("wait/1", 10, func(context.Context, PeerID, []byte) ([]byte, error) {
+		entered <- true
+		<-leave
+		return []byte("done"), nil
+	})
+	hidden.Expose("comet/1", echoServer(t))
+	addr, err := visitor.Forward(t.Context(), hidden.ID(), "comet/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tunnel := dial(t, addr)
+	if _, err := tunnel.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan error)
+	go func() {
+		got, err := visitor.Call(t.Context(), hidden.ID(), "wait/1", nil, MaxAnswer)
+		if string(got) != "done" {
+			err = errors.Join(err, fmt.Errorf("answer %q", got))
+		}
+		answer <- err
+	}()
+	<-entered
+
+	// Now they can dial each other.
+	if err := visitor.listen(anyTCP); err != nil {
+		t.Fatal(err)
+	}
+	if err := hidden.Learn(visitor.Addrs()...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hidden.swarm.DialPeer(network.WithForceDirectDial(t.Context(), "test"), peerOf(t, visitor)); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []*Host{hidden, visitor} {
+		for _, c := range h.swarm.Conns() {
+			streams := c.GetStreams()
+			tunnels := slices.DeleteFunc(slices.Clone(streams), h.isCall)
+			if c.Stat().Limited && (len(tunnels) != 1 || len(streams) < 2) { // libp2p may have one too
+				t.Errorf("of a call and a tunnel %d of %d streams are tunnels", len(tunnels), len(streams))
+			}
+		}
+	}
+	close(leave)
+	if err := <-answer; err != nil {
+		t.Error(err)
+	}
+	if heard, err := io.ReadAll(tunnel); err == nil {
+		t.Errorf("a tunnel through the relay ended with %q", heard)
+	}
+	eventually(t, "no circuit", func() bool { load, _ := relay.Carries(); return load.Circuits == 0 })
+	tunnel = dial(t, addr)
+	tunnel.Write([]byte("hello"))
+	tunnel.CloseWrite()
+	if heard, err := io.ReadAll(tunnel); string(heard) != "heard hello" {
+		t.Errorf("a direct tunnel: %q %v", heard, err)
+	}
+}
+
+// A host tells at most so many addresses through one relay: first where it reached it,
+// and of what the relay says only what can be one.
+func TestWaysThroughARelay(t *testing.T) {
+	relay, hidden, _ := relayed(t, all, UsualRelaying, 0)
+	id, other := peerOf(t, relay), PeerOf(public(9))
+	reached := hidden.dialled(id)[0].String()
+	var said []multiaddr.Multiaddr
+	for _, text := range []string{
+		"/ip4/192.168.1.1/tcp/1", "/ip4/127.0.0.1/tcp/1", "/ip4/20.0.0.1/tcp/1/p2p/" + string(relay.ID()), "/ip4/10.0.0.1/udp/1/quic-v1", "/ip4/10.0.0.2/tcp/1",
+		"/dns4/example.org/tcp/1", "/ip4/20.0.0.2/tcp/1/p2p/" + string(other), "/ip4/20.0.0.3/tcp/1/p2p/" + string(other) + "/p2p-circuit", reached,
+	} {
+		said = append(said, multiaddr.StringCast(text))
+	}
+	var want []string
+	for _, at := range []string{reached, "/ip4/20.0.0.1/tcp/1", "/ip4/10.0.0.1/udp/1/quic-v1", "/ip4/10.0.0.2/tcp/1"} {
+		want = append(want, at+"/p2p/"+string(relay.ID())+"/p2p-circuit/p2p/"+string(hidden.ID()))
+	}
+	if got := hidden.through(id, said); !slices.Equal(got, want) {
+		t.Errorf("it is reached at\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if got := hidden.Dialled(relay.ID()); len(got) == 0 || got[0] != reached+"/p2p/"+string(relay.ID()) || len(relay.Dialled(hidden.ID())) != 0 {
+		t.Errorf("dialled %v, and back %v", got, relay.Dialled(hidden.ID()))
+	}
+}
+
 // What is carried for others keeps to the host's own pace.
 func TestRelaysKeepTheirPace(t *testing.T) {
 	relay, hidden, visitor := relayed(t, all, UsualRelaying, 1e6)
@@ -242,6 +350,12 @@ func TestPeersInTheBuilding(t *testing.T) {
 		if a.heard(texts); len(a.near) != 0 {
 			t.Errorf("of %.80q it remembers %v", texts, a.near)
 		}
+	}
+	for i := range 1000 { // somebody else can say it, too
+		a.heard([]string{fmt.Sprintf("%s/ip4/127.0.0.1/tcp/%d/p2p/%s", mdnsAddr, i+1, b.ID())})
+	}
+	if known := a.host.Peerstore().Addrs(peerOf(t, b)); len(known) != 1 {
+		t.Errorf("it remembers %d addresses that were announced one after the other", len(known))
 	}
 	a.heard(says(b))
 	if err := a.Learn("/ip4/127.0.0.1/tcp/1/p2p/" + string(b.ID())); err != nil { // an old address

@@ -20,6 +20,7 @@ const tunnelsPerPeer = 8
 // target, an address such as 127.0.0.1:26656. A tunnel is cut when its target
 // does not answer.
 func (h *Host) Expose(proto, target string) {
+	h.tunnels.Store(protocolID(proto), nil)
 	open := newQuota(rates{atOnce: tunnelsPerPeer, perSecond: tunnelsPerPeer})
 	h.accept(proto, func(from PeerID, s network.Stream) {
 		release, ok := open.try(from)
@@ -45,6 +46,7 @@ func (h *Host) Expose(proto, target string) {
 // program on this machine can connect, so what speaks through a tunnel
 // authenticates its other end by itself.
 func (h *Host) Forward(ctx context.Context, to PeerID, proto string) (string, error) {
+	h.tunnels.Store(protocolID(proto), nil)
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return "", fmt.Errorf("p2p: forward: %w", err)

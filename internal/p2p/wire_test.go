@@ -82,11 +82,15 @@ func FuzzUnpackAnswer(f *testing.F) {
 
 func FuzzParseAddrs(f *testing.F) {
 	f.Add("/ip4/127.0.0.1/tcp/4001/p2p/" + string(PeerOf(croft.PublicKey{})))
-	f.Add("/dns4/example.org/udp/1/quic-v1/p2p/x")
+	f.Add("/dns4/example.org/udp/1/quic-v1/p2p/" + string(PeerOf(croft.PublicKey{})))
+	f.Add("/dnsaddr/example.org/p2p/" + string(PeerOf(croft.PublicKey{})))
 	f.Fuzz(func(t *testing.T, addr string) {
 		peers, err := parseAddrs([]string{addr})
 		if (err == nil) != (len(peers) == 1) || err != nil && !errors.Is(err, croft.ErrEncoding) {
 			t.Fatalf("%v, %v", peers, err)
+		}
+		if err == nil && strings.HasPrefix(addr, "/dns") {
+			t.Fatalf("%s would be asked of somebody outside", addr)
 		}
 	})
 }

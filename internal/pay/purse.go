@@ -115,10 +115,12 @@ func (p *Purse) Concede(r croft.Receipt) bool {
 }
 
 // Drop gives a call up: it no longer counts as at risk but as lost, unless the till
-// gives it back. The till may still claim it.
-func (p *Purse) Drop(number uint64) {
-	p.Lost += p.Calls[number].Price
+// gives it back. The till may still claim it. It returns what was promised.
+func (p *Purse) Drop(number uint64) croft.Credits {
+	price := p.Calls[number].Price
+	p.Lost += price
 	delete(p.Calls, number)
+	return price
 }
 
 // Resume goes on from what the till says of the channel (Till.State), after this

@@ -153,11 +153,6 @@ func (t *Till) Finish(number uint64, outcome croft.Outcome, result croft.Hash, u
 	return r, croft.Encode(entry{Receipts: []croft.Receipt{r}}), nil
 }
 
-// Fail ends a call that got no answer: everything is given back.
-func (t *Till) Fail(number uint64) (croft.Receipt, []byte, error) {
-	return t.Finish(number, croft.Failed, croft.Hash{}, croft.Meter{}, 0)
-}
-
 func (t *Till) finish(r croft.Receipt) {
 	t.Credited = r.Credited
 	if r.Number == 0 {

@@ -146,6 +146,27 @@ func run(t *testing.T, family string) (croft.Study, api.Result) {
 	return plan, r
 }
 
+// What the tests of a Cox regression find is said in words, and of no pairs nothing is.
+func TestWordsOfTests(t *testing.T) {
+	_, r := run(t, "cox")
+	says := func(what string) bool { return strings.Contains(strings.Join(words(r), " "), what) }
+	const drift = "hazards do not look proportional"
+	last := &r.Proportional[len(r.Proportional)-1]
+	for p, want := range map[float64]bool{0.2: false, 0.01: true} {
+		if last.P = p; says(drift) != want {
+			t.Errorf("p %g of %s: %v", p, last.Name, words(r))
+		}
+	}
+	_, r = run(t, "logistic")
+	const ranks = "ranks the right one higher"
+	if !says(ranks) {
+		t.Error("the AUC is not said")
+	}
+	if r.Score.AUC = (fed.Score{Rows: 9}).AUC(); says(ranks) {
+		t.Error("an AUC of no pairs is said")
+	}
+}
+
 // What the patients were made up to show is found, and each page says it in words.
 func TestExamplesRun(t *testing.T) {
 	for family, says := range map[string][]string{

@@ -212,11 +212,11 @@ func words(r api.Result) (out []string) {
 			}
 		}
 		for _, t := range r.Proportional {
-			if t.Name == "GLOBAL" && t.P < 0.05 {
+			if t.Name == fed.AllColumns && t.P < 0.05 {
 				add("Take care: hazards do not look proportional over time (p %s), so a hazard ratio is an average over the follow-up.", probability(t.P))
 			}
 		}
-		if r.TestRows > 0 && r.Score.AUC.Value > 0 {
+		if auc := r.Score.AUC; r.TestRows > 0 && auc.High-auc.Low > 0 && auc.High-auc.Low < 1 { // else no site held out rows of both classes
 			add("Of two held-out rows of one site, one with %s and one without, the model ranks the right one higher in %.0f of 100 cases.", outcome, 100*r.Score.AUC.Value)
 		}
 		out = append(out, evaluation(r, outcome)...)

@@ -159,28 +159,26 @@ func (k *openKey) may(o Offer) error {
 	return nil
 }
 
-// spend sets aside what a call may cost. settle then says what it did cost. It fails
-// with croft.ErrSpendCap, and with croft.ErrAPIKey if the key was revoked meanwhile.
-func (k *Keys) spend(key *openKey, most croft.Credits) (settle func(cost croft.Credits), err error) {
+// spend sets aside what a call may cost, or what the key has left if that is less. settle
+// then says what it did cost. It fails with croft.ErrAPIKey if the key was revoked meanwhile.
+func (k *Keys) spend(key *openKey, most croft.Credits) (set croft.Credits, settle func(cost croft.Credits), err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.keys[key.Hash] != key { // its document is gone, and must not come back
-		return nil, croft.E(croft.ErrAPIKey, "it is unknown, or was revoked")
+		return 0, nil, croft.E(croft.ErrAPIKey, "it is unknown, or was revoked")
 	}
-	if left := key.Cap - min(key.spent, key.Cap); most > left {
-		return nil, croft.E(croft.ErrSpendCap, key.Cap, left)
-	}
-	key.spent += most
+	set = min(most, key.Cap-min(key.spent, key.Cap))
+	key.spent += set
 	if key.spent > key.Spent { // a step ahead, so that most calls need no document
 		key.Spent = min(key.Cap, key.spent+key.Cap/32)
 		if err := k.docs.Put(apiKeyKind, key.ID, croft.Encode(key.APIKey)); err != nil {
-			key.spent -= most
-			return nil, err
+			key.spent -= set
+			return 0, nil, err
 		}
 	}
-	return func(cost croft.Credits) {
+	return set, func(cost croft.Credits) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		key.spent -= most - min(cost, most)
+		key.spent -= set - min(cost, set)
 	}, nil
 }

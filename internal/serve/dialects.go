@@ -116,15 +116,16 @@ func (d Dialects) Handler() http.Handler {
 			d.fail(w, r, croft.E(croft.ErrBusy, "this node"), Offer{})
 			return
 		}
-		if control := http.NewResponseController(w); control.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
-			defer control.SetReadDeadline(time.Time{})
-		}
-		if r.ContentLength != 0 { // nobody without a key takes up memory
+		control := http.NewResponseController(out)
+		if r.ContentLength != 0 { // nobody without a key takes up memory, and nobody with one for long
 			if _, err := d.key(r.Header); err != nil {
 				d.fail(w, r, err, Offer{})
 				return
 			}
+			_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // net/http's writers can
+			defer control.SetReadDeadline(time.Time{})
 		}
+		defer func() { _ = control.SetWriteDeadline(time.Now().Add(writeTime)) }() // for what is still on its way
 		body := &arriving{ReadCloser: http.MaxBytesReader(out, r.Body, MaxBody), of: r, room: room}
 		defer func() { room.Release(body.held) }()
 		r.Body = body
@@ -168,19 +169,21 @@ func (d Dialects) call(ctx context.Context, h http.Header, c Call) (Result, Offe
 	if offer.Task != c.Request.Task {
 		return Result{}, offer, croft.E(croft.ErrRequest, fmt.Sprintf("%s is for %s, not for %s", c.Name, offer.Task, c.Request.Task))
 	}
-	c.Remote, c.Any = key.Remote, offer.Any
-	if offer.Here || offer.Most == 0 {
-		result, err := d.Backend.Call(ctx, c)
-		return result, offer, cmp.Or(err, result.check(c))
+	c.Remote, c.Any, c.Most = key.Remote, offer.Any, offer.Most
+	if offer.Here {
+		c.Most = 0
 	}
-	settle, err := d.Keys.spend(key, offer.Most)
-	if err != nil {
+	listed := c.Most
+	var settle func(croft.Credits)
+	if c.Most, settle, err = d.Keys.spend(key, listed); err != nil {
 		return Result{}, offer, err
 	}
-	c.Most = offer.Most
 	result, err := d.Backend.Call(ctx, c)
 	settle(result.Cost)
 	offer.Most = cmp.Or(result.Quoted, offer.Most)
+	if errors.Is(err, croft.ErrDear) && c.Most < listed { // it is the key that would not pay more
+		err = croft.E(croft.ErrSpendCap, key.Cap, c.Most, offer.Name, offer.Most)
+	}
 	return result, offer, cmp.Or(err, result.check(c))
 }
 
@@ -387,8 +390,14 @@ func (w timed) Write(piece []byte) (int, error) {
 	return w.ResponseWriter.Write(piece)
 }
 
-// Flush and FlushError hand on what is written; Unwrap lets a ResponseController reach
-// the rest.
-func (w timed) Flush()                      { _ = w.FlushError() }
-func (w timed) FlushError() error           { return http.NewResponseController(w.ResponseWriter).Flush() }
+// Flush and FlushError hand on what is written, and take as long as they like to write
+// more: HTTP/2 ends a stream at its deadline, also one that has nothing to write. Unwrap
+// lets a ResponseController reach the rest.
+func (w timed) Flush() { _ = w.FlushError() }
+func (w timed) FlushError() error {
+	control := http.NewResponseController(w.ResponseWriter)
+	err := control.Flush()
+	_ = control.SetWriteDeadline(time.Time{})
+	return err
+}
 func (w timed) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -180,3 +180,21 @@ func TestGraphOfScikitLearn(t *testing.T) {
 		}
 	}
 }
+
+// An example is a request that its model takes: of each dimension that may have any size
+// one, of the ranges the low ends.
+func TestExample(t *testing.T) {
+	for want, s := range map[string]Schema{
+		`{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[0,0,0,0]},{"name":"on","shape":[2],"datatype":"BOOL","data":[false,false]},{"name":"who","datatype":"BYTES","data":[""]}]}`: {
+			Inputs: []Tensor{{Name: "x", Datatype: "FP32", Shape: []int{-1, 4}}, {Name: "on", Datatype: "BOOL", Shape: []int{2}}, {Name: "who", Datatype: "BYTES"}}},
+		`{"inputs":[{"name":"age","shape":[1],"datatype":"FP64","data":[20]},{"name":"sex","shape":[1],"datatype":"BYTES","data":["f"]}]}`: model(t).Schema(),
+		`{"inputs": []}`: {Inputs: []Tensor{{Name: "x", Datatype: "FP32", Shape: []int{3, 1 << 62, 1 << 62}}}},
+	} {
+		if got := string(Example(s)); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+	}
+	if _, err := model(t).Infer(t.Context(), Request{Task: Predict, Body: Example(model(t).Schema())}, nil); err != nil {
+		t.Error(err)
+	}
+}

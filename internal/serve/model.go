@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -254,6 +255,44 @@ func Rows(s Schema, header []string, rows [][]string) ([]byte, error) {
 	}
 	return json.Marshal(in)
 }
+
+// Example makes the body of a request for one row, or, of a graph, for one of each dimension
+// that may have any size: low in the ranges, with the first of the levels. A request of
+// more elements than anybody would read has no inputs.
+func Example(s Schema) []byte {
+	var in infer
+	elements := 0
+	for _, t := range s.Inputs {
+		v, n := values{Name: t.Name, Datatype: t.Datatype}, 1
+		for _, d := range t.Shape {
+			d = max(d, 1)
+			v.Shape = append(v.Shape, d)
+			n = min(n*min(d, maxExample+1), maxExample+1)
+		}
+		if elements += n; elements > maxExample {
+			break
+		}
+		cell := any(json.Number(cmp.Or(t.Low, "0")))
+		switch {
+		case len(t.Levels) > 0:
+			cell = t.Levels[0]
+		case t.Datatype == "BYTES":
+			cell = ""
+		case t.Datatype == "BOOL":
+			cell = false
+		}
+		v.Data, _ = json.Marshal(slices.Repeat([]any{cell}, n)) // texts, flags and ends of ranges
+		in.Inputs = append(in.Inputs, v)
+	}
+	body, err := json.Marshal(in)
+	if err != nil || elements > maxExample || elements == 0 {
+		return []byte(`{"inputs": []}`)
+	}
+	return body
+}
+
+// maxExample bounds the elements of an example.
+const maxExample = 256
 
 // Outputs reads the answer to such a request: the values by row.
 func Outputs(body []byte) (name string, out []float64, err error) {

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -90,6 +91,13 @@ func TestUpstream(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "secret")
 	os.WriteFile(secret, []byte("Bearer sesame\n"), 0o600)
 	u := upstream(t, UpstreamConfig{Task: Chat, URLs: []string{d.URL + "/v1"}, Model: "tiny", Credentials: secret})
+	defer func() { // whoever asks
+		for _, body := range d.bodies[1:] {
+			if body["model"] != "tiny" {
+				t.Errorf("%v was asked for", body["model"])
+			}
+		}
+	}()
 	if err := u.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +112,17 @@ func TestUpstream(t *testing.T) {
 	a, err = u.Infer(t.Context(), Request{Task: Chat, Body: []byte(`{"messages":[]}`), Stream: true}, func(p []byte) error { parts = append(parts, string(p)); return nil })
 	if err != nil || len(parts) != 3 || a.Meter != (croft.Meter{Input: 3, Output: 2}) {
 		t.Fatalf("%q %+v %v", parts, a.Meter, err)
+	}
+	// Who ends a stream before its server has said what it used pays for what it asked and got.
+	long := `{"messages":["` + strings.Repeat("long ", 200) + `"]}`
+	a, err = u.Infer(t.Context(), Request{Task: Chat, Body: []byte(long), Stream: true}, func([]byte) error { return io.ErrClosedPipe })
+	if !errors.Is(err, io.ErrClosedPipe) || a.Meter.Output != 1 || a.Meter.Input < 250 || a.Meter.Input > 300 {
+		t.Fatalf("%+v %v", a.Meter, err)
+	}
+	// Servers in Go take a field by any name that folds to theirs, and the last of them.
+	_, err = u.Infer(t.Context(), Request{Task: Chat, Body: []byte(`{"messages":[],"MODEL":"dear","\u017ftream":false,"\u017ftream_option\u017f":{"include_usage":false}}`), Stream: true}, func([]byte) error { return nil })
+	if last := d.bodies[len(d.bodies)-1]; err != nil || len(last) != 4 {
+		t.Fatalf("%v, %v", last, err)
 	}
 	d.cut, parts = true, nil
 	a, err = u.Infer(t.Context(), Request{Task: Chat, Body: []byte(`{}`), Stream: true}, func(p []byte) error { parts = append(parts, string(p)); return nil })
@@ -249,13 +268,18 @@ type backend struct {
 	engines map[string]Engine
 	offers  []Offer
 	err     error
-	quoted  croft.Credits // with err
+	quoted  croft.Credits // the price of any request; 0: the offer's
 	mu      sync.Mutex    // guards calls while some are in flight
 	calls   []Call
 }
 
 func (b *backend) Offers() []Offer { return b.offers }
 func (b *backend) Call(ctx context.Context, c Call) (Result, error) {
+	for _, o := range b.offers {
+		if price := cmp.Or(b.quoted, o.Most); o.Name == c.Name && !o.Here && price > c.Most {
+			return Result{Quoted: b.quoted}, croft.E(croft.ErrDear, c.Name, price, c.Most)
+		}
+	}
 	b.mu.Lock()
 	b.calls = append(b.calls, c)
 	b.mu.Unlock()
@@ -266,9 +290,13 @@ func (b *backend) Call(ctx context.Context, c Call) (Result, error) {
 	if err == nil {
 		err = a.Partial
 	}
-	return Result{Body: a.Body, Cost: croft.Credit}, err
+	return Result{Body: a.Body, Cost: min(cmp.Or(b.quoted, croft.Credit), c.Most), Quoted: b.quoted}, err
 }
-func (b *backend) Schema(_ context.Context, name string) (Schema, error) {
+func (b *backend) Schema(ctx context.Context, name string) (Schema, error) {
+	if s, is := b.engines[name].(slow); is { // it comes from far away
+		_, err := s.Infer(ctx, Request{}, nil)
+		return Schema{}, err
+	}
 	return b.engines[name].(Described).Schema(), nil
 }
 
@@ -424,15 +452,17 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		settle, err := k.spend(key, 3*croft.Credit)
-		if err != nil {
-			t.Fatal(err)
+		set, settle, err := k.spend(key, 3*croft.Credit)
+		if err != nil || set != 3*croft.Credit {
+			t.Fatal(set, err)
 		}
 		settle(2 * croft.Credit)
 	}
-	settle, _ := k.spend(key, 4*croft.Credit)
-	if _, err := k.spend(key, 1); !errors.Is(err, croft.ErrSpendCap) {
-		t.Fatal("calls in flight do not count: ", err)
+	_, settle, _ := k.spend(key, 3*croft.Credit)
+	for _, want := range []croft.Credits{croft.Credit, 0} {
+		if set, _, err := k.spend(key, 2*croft.Credit); err != nil || set != want {
+			t.Fatalf("with calls in flight %s are set aside, not %s: %v", set, want, err)
+		}
 	}
 	settle(0)
 	again, _ := OpenKeys(disk)
@@ -446,11 +476,37 @@ func TestKeys(t *testing.T) {
 	if _, err := again.find(secret); !errors.Is(err, croft.ErrAPIKey) {
 		t.Fatal(err)
 	}
-	if _, err := again.spend(key, croft.Credit); !errors.Is(err, croft.ErrAPIKey) { // a call that was under way
+	if _, _, err := again.spend(key, croft.Credit); !errors.Is(err, croft.ErrAPIKey) { // a call that was under way
 		t.Fatal(err)
 	}
 	if names, _ := disk.List(apiKeyKind); len(names) > 0 {
 		t.Fatal("a revoked key came back: ", names)
+	}
+}
+
+// A key pays what it has left: a call that may cost more is refused, by the key's name for
+// it, and one that is quoted less is made. Free calls need no credits.
+func TestKeyPaysWhatIsLeft(t *testing.T) {
+	url, secret, b, _, _ := server(t, APIKey{Name: "k", Cap: croft.Credit})
+	ask := func() (int, string) {
+		code, _, text := post(t, url+"/v1/chat/completions", secret, `{"model":"chat"}`)
+		return code, text
+	}
+	if code, text := ask(); code != 402 || !strings.Contains(text, "a call of chat may cost 2 credits; of the 1 that the API key may spend 1 are left") {
+		t.Error(code, text)
+	}
+	b.quoted = croft.Credit / 2
+	for range 2 {
+		if code, text := ask(); code != 200 {
+			t.Error(code, text)
+		}
+	}
+	if code, text := ask(); code != 402 || !strings.Contains(text, "may cost 0.5 credits; of the 1 that the API key may spend 0 are left") {
+		t.Error(code, text)
+	}
+	b.quoted, b.offers[1].Most = 0, 0
+	if code, text := ask(); code != 200 {
+		t.Error("without payment: ", code, text)
 	}
 }
 
@@ -541,20 +597,29 @@ func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return here, nil
 }
 
-// slow answers after a time.
+// slow answers after a time; a stream begins at once and ends then.
 type slow time.Duration
 
 func (s slow) Ready(context.Context) error { return nil }
 func (s slow) Infer(ctx context.Context, r Request, part func([]byte) error) (Answer, error) {
+	if r.Stream {
+		if err := part([]byte(`{"choices":["first"]}`)); err != nil {
+			return Answer{}, err
+		}
+	}
 	select {
 	case <-time.After(time.Duration(s)):
-		return Answer{Body: []byte(`{}`)}, nil
 	case <-ctx.Done():
 		return Answer{}, ctx.Err()
 	}
+	if r.Stream {
+		return Answer{}, part([]byte(`{"choices":["last"]}`))
+	}
+	return Answer{Body: []byte(`{}`)}, nil
 }
 
-// A call may take minutes; a body may not: whoever sends it drop by drop is dropped.
+// A call may take minutes, with or without a body, and so may the next part of a stream; a
+// body may not: whoever sends it drop by drop is dropped.
 func TestSlowCallsAndSlowClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keys, err := OpenKeys(store.NewMemoryDocs(new(store.Memory)))
@@ -570,17 +635,38 @@ func TestSlowCallsAndSlowClients(t *testing.T) {
 		s := &http.Server{Handler: Dialects{Backend: back, Keys: keys, Log: slog.New(slog.DiscardHandler)}.Handler(), ErrorLog: log.New(io.Discard, "", 0)}
 		var done sync.WaitGroup
 		done.Go(func() { s.Serve(line) })
-		ask := func(body io.Reader) (int, error) {
-			client := &http.Client{Transport: &http.Transport{DialContext: line.dial, DisableKeepAlives: true}}
-			r, _ := http.NewRequest(http.MethodPost, "http://127.0.0.1/v1/chat/completions", body)
+		s.Protocols = new(http.Protocols)
+		s.Protocols.SetHTTP1(true)
+		s.Protocols.SetUnencryptedHTTP2(true)
+		client := &http.Client{Transport: &http.Transport{DialContext: line.dial, DisableKeepAlives: true}}
+		send := func(method, path string, body io.Reader) (int, string, error) {
+			r, _ := http.NewRequest(method, "http://127.0.0.1"+path, body)
 			r.Header.Set("Authorization", "Bearer "+secret)
 			a, err := client.Do(r)
 			if err != nil {
-				return 0, err
+				return 0, "", err
 			}
-			a.Body.Close()
-			return a.StatusCode, nil
+			defer a.Body.Close()
+			text, err := io.ReadAll(a.Body)
+			return a.StatusCode, string(text), err
 		}
+		ask := func(body io.Reader) (int, error) {
+			code, _, err := send(http.MethodPost, "/v1/chat/completions", body)
+			return code, err
+		}
+		if code, _, err := send(http.MethodGet, "/v2/models/slow", nil); code != 200 {
+			t.Error("a question of five minutes without a body: ", code, err)
+		}
+		second := &http.Transport{DialContext: line.dial, Protocols: new(http.Protocols)}
+		second.Protocols.SetUnencryptedHTTP2(true)
+		for version, transport := range []http.RoundTripper{client.Transport, second} {
+			client.Transport = transport
+			if _, text, err := send(http.MethodPost, "/v1/chat/completions", strings.NewReader(`{"model":"slow","stream":true}`)); err != nil || !strings.HasSuffix(text, "[DONE]\n\n") {
+				t.Errorf("HTTP/%d: a stream that pauses for five minutes: %q %v", version+1, text, err)
+			}
+		}
+		second.CloseIdleConnections()
+		client.Transport = &http.Transport{DialContext: line.dial, DisableKeepAlives: true}
 		if code, err := ask(strings.NewReader(`{"model":"slow"}`)); code != 200 {
 			t.Error("a call of five minutes: ", code, err)
 		}
@@ -610,7 +696,8 @@ func TestWhoDoesNotRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		line := make(pipes)
-		s := &http.Server{Handler: Dialects{Backend: &backend{}, Keys: keys, Log: slog.New(slog.DiscardHandler)}.Handler(), ErrorLog: log.New(io.Discard, "", 0)}
+		back := &backend{engines: map[string]Engine{"slow": slow(time.Minute)}, offers: []Offer{{Name: "slow", Task: Chat, Here: true}}}
+		s := &http.Server{Handler: Dialects{Backend: back, Keys: keys, Log: slog.New(slog.DiscardHandler)}.Handler(), ErrorLog: log.New(io.Discard, "", 0)}
 		var done sync.WaitGroup
 		done.Go(func() { s.Serve(line) })
 		for _, key := range []string{secret, "wrong"} {
@@ -626,6 +713,22 @@ func TestWhoDoesNotRead(t *testing.T) {
 		}
 		client, err := line.dial(t.Context(), "", "")
 		if err != nil {
+			t.Fatal(err)
+		}
+		const body = `{"model":"slow","stream":true}`
+		fmt.Fprintf(client, "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", secret, len(body), body)
+		piece, text := make([]byte, 4096), ""
+		for !strings.HasSuffix(text, "[DONE]\n\n\r\n") {
+			n, err := client.Read(piece)
+			if text += string(piece[:n]); err != nil {
+				t.Fatal(text, err)
+			}
+		}
+		time.Sleep(2 * writeTime)
+		if n, err := client.Read(piece); n != 0 || err == nil {
+			t.Errorf("the end of a stream still waits: %q %v", piece[:n], err)
+		}
+		if client, err = line.dial(t.Context(), "", ""); err != nil {
 			t.Fatal(err)
 		}
 		answers := bufio.NewReader(client)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -41,7 +42,7 @@ type Upstream struct {
 type UpstreamConfig struct {
 	Task        string   // Chat, Embed or HTTP
 	URLs        []string // of Chat and Embed the base, which usually ends in /v1; of HTTP what is posted to
-	Model       string   // what the upstream calls its model; "": what the request says
+	Model       string   // what the upstream calls its model: no caller chooses another
 	Credentials string   // path of a file with what goes into the Authorization header; "": none
 	// Quote is the path on the same servers that says what a request would cost: it is
 	// posted there, and the answer is JSON with the number credits. "": nothing does.
@@ -228,17 +229,18 @@ func (u *Upstream) body(r Request) (body []byte, path string, err error) {
 	if err := json.Unmarshal(r.Body, &fields); err != nil {
 		return nil, "", croft.E(croft.ErrRequest, "its body is not a JSON object")
 	}
+	drop := func(name string) {
+		maps.DeleteFunc(fields, func(field string, _ json.RawMessage) bool { return strings.EqualFold(field, name) }) // as servers in Go read them
+	}
 	set := func(name string, value any) {
-		raw, _ := json.Marshal(value) // a text or a flag
-		fields[name] = raw
+		drop(name)
+		fields[name], _ = json.Marshal(value) // a text, a flag
 	}
-	if u.cfg.Model != "" {
-		set("model", u.cfg.Model)
-	}
+	set("model", u.cfg.Model)
 	path = "/embeddings"
 	if u.cfg.Task == Chat {
 		path = "/chat/completions"
-		delete(fields, "stream_options")
+		drop("stream_options")
 		if set("stream", r.Stream); r.Stream {
 			set("stream_options", map[string]bool{"include_usage": true}) // what the call costs
 		}
@@ -301,7 +303,7 @@ func (u *Upstream) ask(ctx context.Context, target *url.URL, body []byte, r Requ
 		return a, false, why
 	}
 	if r.Stream && r.Task == Chat {
-		return u.stream(from, part)
+		return u.stream(from, len(body), part)
 	}
 	raw, err := io.ReadAll(io.LimitReader(from, MaxBody+1))
 	if err != nil {
@@ -321,21 +323,32 @@ func (u *Upstream) ask(ctx context.Context, target *url.URL, body []byte, r Requ
 	return a, false, nil
 }
 
-// stream hands out the data of server-sent events. Where the upstream does not say
-// what it used, each piece counts as a token.
-func (u *Upstream) stream(from io.Reader, part func([]byte) error) (a Answer, begun bool, err error) {
+// stream hands out the data of server-sent events. What was used the upstream says last:
+// where it does not, or the caller did not wait for that, each piece counts as a token, and
+// so do four bytes of the asked that the upstream was sent.
+func (u *Upstream) stream(from io.Reader, asked int, part func([]byte) error) (a Answer, begun bool, err error) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(make([]byte, 64<<10), 256<<10)
 	var pieces uint64
+	defer func() {
+		if begun {
+			a.Meter.Input, a.Meter.Output = cmp.Or(a.Meter.Input, uint64(asked)/4), cmp.Or(a.Meter.Output, pieces)
+		}
+	}()
+	broken := func() (Answer, bool, error) {
+		const why = "its server's stream broke off"
+		if !begun {
+			return Answer{}, false, reason(why)
+		}
+		a.Partial = croft.E(croft.ErrEngineFailed, "this service", why)
+		return a, true, nil
+	}
 	for lines.Scan() {
 		data, is := bytes.CutPrefix(lines.Bytes(), []byte("data:"))
 		if data = bytes.TrimSpace(data); !is || len(data) == 0 {
 			continue
 		}
 		if string(data) == "[DONE]" {
-			if a.Meter.Output == 0 {
-				a.Meter.Output = pieces
-			}
 			return a, begun, nil
 		}
 		var chunk struct {
@@ -344,7 +357,7 @@ func (u *Upstream) stream(from io.Reader, part func([]byte) error) (a Answer, be
 			Error   json.RawMessage
 		}
 		if err := json.Unmarshal(data, &chunk); err != nil || chunk.Error != nil {
-			return broken(a, pieces, begun)
+			return broken()
 		}
 		if chunk.Usage != nil {
 			a.Meter.Input, a.Meter.Output = chunk.Usage.Prompt, chunk.Usage.Completion
@@ -354,22 +367,10 @@ func (u *Upstream) stream(from io.Reader, part func([]byte) error) (a Answer, be
 		}
 		begun = true
 		if err := part(bytes.Clone(data)); err != nil { // the caller went: it has had so much
-			a.Meter.Output = max(a.Meter.Output, pieces)
 			return a, begun, err
 		}
 	}
-	return broken(a, pieces, begun)
-}
-
-// broken ends a stream half-way: with parts handed out it is a partial answer.
-func broken(a Answer, pieces uint64, begun bool) (Answer, bool, error) {
-	const why = "its server's stream broke off"
-	if !begun {
-		return Answer{}, false, reason(why)
-	}
-	a.Meter.Output = max(a.Meter.Output, pieces)
-	a.Partial = croft.E(croft.ErrEngineFailed, "this service", why)
-	return a, true, nil
+	return broken()
 }
 
 // alive keeps a timer off as long as bytes come.

@@ -34,12 +34,22 @@ type machine struct {
 	hub   *hub
 	space string // the namespace's name
 	addr  netip.Addr
+	face  netip.Addr // of its router, if that translates: an address of the internet
 	tun   *os.File
 	to    map[*machine]*line
 
-	mu    sync.Mutex // guards shut and spoke
+	mu    sync.Mutex // guards the rest
 	shut  bool
-	spoke map[flow]time.Time
+	spoke map[flow]time.Time // as others see it
+	ports *translation       // nil: they stay as they are
+	noUDP bool               // it lets out TCP alone
+}
+
+// translation is what a router makes of a machine's ports.
+type translation struct {
+	each bool            // another port for each correspondent, where others have one for all
+	out  map[flow]uint16 // the port of a conversation
+	in   map[flow]uint16 // whose a port is; of the flow only protocol and port
 }
 
 // flow is a conversation as the machine that began it sees it.
@@ -95,9 +105,9 @@ func newHub(t *testing.T, seed uint64, names ...string) (*hub, []*machine) {
 	h := &hub{T: t, machines: map[netip.Addr]*machine{}}
 	var machines []*machine
 	for i, name := range names {
-		m := &machine{hub: h, space: fmt.Sprintf("croft%d-%s", os.Getpid(), name), addr: netip.AddrFrom4([4]byte{10, 77, 0, byte(i + 1)}), to: map[*machine]*line{}, spoke: map[flow]time.Time{}}
+		m := &machine{hub: h, space: fmt.Sprintf("croft%d-%s", os.Getpid(), name), addr: netip.AddrFrom4([4]byte{10, 77, 0, byte(i + 1)}), face: netip.AddrFrom4([4]byte{20, 77, 0, byte(i + 1)}), to: map[*machine]*line{}, spoke: map[flow]time.Time{}}
 		m.plug()
-		h.machines[m.addr] = m
+		h.machines[m.addr], h.machines[m.face] = m, m
 		machines = append(machines, m)
 	}
 	for i, from := range machines {
@@ -203,6 +213,21 @@ func (m *machine) closeDoor() {
 	m.shut, m.spoke = true, map[flow]time.Time{}
 }
 
+// translate closes its door too, and has the router put its own address and ports in
+// place of the machine's: what nearly every router of a house does. With each it takes
+// another port for each correspondent ("symmetric"), so that nobody can foretell it.
+func (m *machine) translate(each bool) {
+	m.closeDoor()
+	m.mu.Lock()
+	m.ports = &translation{each, map[flow]uint16{}, map[flow]uint16{}}
+	m.mu.Unlock()
+	for addr, other := range m.hub.machines {
+		if addr == other.addr {
+			m.hub.ip("-n", other.space, "route", "replace", m.face.String(), "dev", "eth0")
+		}
+	}
+}
+
 // read takes what the machine sends.
 func (m *machine) read() {
 	buffer := make([]byte, mtu)
@@ -215,45 +240,99 @@ func (m *machine) read() {
 		if n < 20 || p[0]>>4 != 4 {
 			continue
 		}
-		to, here := m.hub.machines[netip.AddrFrom4([4]byte(p[16:20]))]
+		to, here := m.hub.machines[receiver(p)]
 		if !here || to == m {
 			continue
 		}
 		now := time.Now()
-		m.speaks(p, now)
-		if to.hears(p, now) {
+		if m.speaks(p, now) && to.hears(p, now) {
 			m.to[to].send(p, now)
 		}
 	}
 }
 
-// speaks notes what answers a closed door lets in.
-func (m *machine) speaks(p []byte, now time.Time) {
+// speaks translates a packet, if its router does, and notes what answers a closed door
+// lets in. It says whether the packet goes on.
+func (m *machine) speaks(p []byte, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.shut {
-		src, dst := ports(p)
-		m.spoke[flow{p[9], src, dst, netip.AddrFrom4([4]byte(p[16:20]))}] = now
+	if m.noUDP && p[9] == unix.IPPROTO_UDP {
+		return false
 	}
+	src, dst := ports(p)
+	if t := m.ports; t != nil {
+		if src == 0 {
+			return false // no port to translate
+		}
+		f := flow{proto: p[9], here: src}
+		if t.each {
+			f.there, f.correspondent = dst, receiver(p)
+		}
+		port, known := t.out[f]
+		if !known {
+			port = uint16(40000 + len(t.out))
+			t.out[f], t.in[flow{proto: p[9], here: port}] = port, src
+		}
+		rewrite(p, 12, m.face, 0, port)
+		src = port
+	}
+	if m.shut {
+		m.spoke[flow{p[9], src, dst, receiver(p)}] = now
+	}
+	return true
 }
 
-// hears says whether a packet is let in.
+// hears says whether a packet is let in, and translates it back.
 func (m *machine) hears(p []byte, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if (receiver(p) == m.face) != (m.ports != nil) {
+		return false // there is nobody
+	}
 	if !m.shut {
 		return true
 	}
 	src, dst := ports(p)
 	f := flow{p[9], dst, src, netip.AddrFrom4([4]byte(p[12:16]))}
 	last, known := m.spoke[f]
-	return known && now.Sub(last) < forgets
+	if !known || now.Sub(last) >= forgets {
+		return false
+	}
+	if m.ports != nil {
+		rewrite(p, 16, m.addr, 2, m.ports.in[flow{proto: p[9], here: dst}])
+	}
+	return true
+}
+
+func receiver(p []byte) netip.Addr { return netip.AddrFrom4([4]byte(p[16:20])) }
+
+// rewrite puts an address and a port into a packet of TCP or UDP, and sets its sums
+// right, of the header and of all (RFC 1624, equation 3).
+func rewrite(p []byte, addrAt int, addr netip.Addr, portAt int, port uint16) {
+	header := int(p[0]&15) * 4
+	all := header + 16
+	if p[9] == unix.IPPROTO_UDP {
+		all = header + 6
+	}
+	put := func(at int, word uint16, sums ...int) {
+		old := binary.BigEndian.Uint16(p[at:])
+		for _, s := range sums {
+			sum := uint32(^binary.BigEndian.Uint16(p[s:])) + uint32(^old) + uint32(word)
+			sum = sum>>16 + sum&0xffff
+			binary.BigEndian.PutUint16(p[s:], ^uint16(sum>>16+sum&0xffff))
+		}
+		binary.BigEndian.PutUint16(p[at:], word)
+	}
+	to := addr.As4()
+	put(addrAt, binary.BigEndian.Uint16(to[:]), 10, all)
+	put(addrAt+2, binary.BigEndian.Uint16(to[2:]), 10, all)
+	put(header+portAt, port, all)
 }
 
 // ports are those of TCP and UDP; of anything else, and of a fragment, none.
 func ports(p []byte) (src, dst uint16) {
 	header := int(p[0]&15) * 4
-	if p[9] != unix.IPPROTO_TCP && p[9] != unix.IPPROTO_UDP || len(p) < header+4 || binary.BigEndian.Uint16(p[6:])&0x1fff != 0 {
+	if p[9] != unix.IPPROTO_TCP && p[9] != unix.IPPROTO_UDP || len(p) < header+8 || binary.BigEndian.Uint16(p[6:])&0x1fff != 0 {
 		return 0, 0
 	}
 	return binary.BigEndian.Uint16(p[header:]), binary.BigEndian.Uint16(p[header+2:])

@@ -59,6 +59,17 @@ func TestHub(t *testing.T) {
 		t.Errorf("out of a closed door: %+v", got)
 	}
 
+	// And out of one that translates; a wrong sum would lose the packet.
+	for _, each := range []bool{false, true} {
+		m[0].translate(each)
+		if got := m[0].ask(t, m[2], 10); got.answers != 10 {
+			t.Errorf("out of a router that translates: %+v", got)
+		}
+	}
+	if got := m[2].ask(t, m[0], 10); got.answers != 0 {
+		t.Errorf("past a router that translates: %+v", got)
+	}
+
 	// A partition parts, both ways.
 	h.part(m[:2], m[2:])
 	if got := m[1].ask(t, m[2], 5); got.answers != 0 {

@@ -16,8 +16,10 @@ import (
 	"croft/internal/chain"
 	"croft/internal/keys"
 	"croft/internal/ledger"
+	"croft/internal/market"
 	"croft/internal/node"
 	"croft/internal/p2p"
+	"croft/internal/serve"
 	"croft/internal/study"
 )
 
@@ -334,6 +336,20 @@ func TestStrangersAtTheDoor(t *testing.T) {
 	for proto, request := range map[string][]byte{"blob/1": blob[:], study.SeedsProtocol: nil, study.AnswersProtocol: nil} {
 		if err := asks(fay, proto, request); !errors.Is(err, croft.ErrTxRights) {
 			t.Errorf("a guest's %s: %v", proto, err)
+		}
+	}
+
+	within := croft.Service{Provider: ada.ID, Name: "within", Version: 1, Task: serve.HTTP, Use: croft.UseNetwork, Tills: []croft.PublicKey{ada.Node.Market.Key}}
+	if _, err := ada.Send(t.Context(), &ledger.Publish{Service: within}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ada.Node.Market.Begin(t.Context(), market.Spec{Name: within.Name, Task: serve.HTTP, URLs: []string{"http://127.0.0.1:1"}}); err != nil {
+		t.Fatal(err)
+	}
+	for who, want := range map[*Member]croft.Code{ben: croft.ErrEngineFailed, fay: croft.ErrTxRights} {
+		use := market.Use{Service: within, Request: serve.Request{Task: serve.HTTP, Body: []byte(`{}`)}}
+		if _, err := who.Node.Market.Market.Call(t.Context(), use); !errors.Is(err, want) {
+			t.Errorf("%s calls a service of the network: %v", who.Name, err)
 		}
 	}
 

@@ -42,10 +42,14 @@ func longer(short, long time.Duration) time.Duration {
 }
 
 // newNeighbours founds a network at the first machine, to which the others join
-// with its invite; before is called when the machines are there.
-func newNeighbours(t *testing.T, before func([]*machine), names ...string) (*town, *hub, []*machine) {
+// with its invite; before is called when the machines are there, and may return more
+// flags of the founder's croft up.
+func newNeighbours(t *testing.T, before func([]*machine) []string, names ...string) (*town, *hub, []*machine) {
 	h, machines := newHub(t, seeded(t).Uint64(), names...)
-	before(machines)
+	var founder []string
+	if before != nil {
+		founder = before(machines)
+	}
 	n := &town{T: t, ctx: patient(t), dir: shortDir(t)}
 	t.Cleanup(n.close)
 	begun := time.Now()
@@ -56,6 +60,8 @@ func newNeighbours(t *testing.T, before func([]*machine), names ...string) (*tow
 		visits(t, filepath.Join(p.files, "visits.csv"), 100+20*i, uint64(i+1))
 		if i > 0 {
 			p.join(code.Code)
+		} else {
+			p.flags = append(p.flags, founder...)
 		}
 		n.residents = append(n.residents, p)
 		p.start()
@@ -188,7 +194,7 @@ func reach(height int64, residents ...*resident) time.Duration {
 // TestBadLines: four members who order blocks together, over lines that lose, delay
 // and break.
 func TestBadLines(t *testing.T) {
-	n, h, m := newNeighbours(t, func([]*machine) {}, "ada", "ben", "cleo", "dina")
+	n, h, m := newNeighbours(t, nil, "ada", "ben", "cleo", "dina")
 	busy := n.traffic(0, 1, 2, 3)
 
 	const lag = 150 * time.Millisecond // each way
@@ -290,7 +296,7 @@ func (n *town) register() {
 // TestMachineOff: one of three machines is off for a minute in the middle of a
 // study, then for good, and then the founder's.
 func TestMachineOff(t *testing.T) {
-	n, h, m := newNeighbours(t, func([]*machine) {}, "ada", "ben", "cleo")
+	n, h, m := newNeighbours(t, nil, "ada", "ben", "cleo")
 	n.register()
 	ada, ben, cleo := n.residents[0], n.residents[1], n.residents[2]
 	study := func(name string, patience time.Duration) (id string) {
@@ -364,7 +370,7 @@ func lineWith(text []byte, word string) string {
 // part in a study, also after its router forgot all conversations; the ledger cannot
 // go on without it, because another member is off.
 func TestBehindRouter(t *testing.T) {
-	n, h, m := newNeighbours(t, func(m []*machine) { m[3].closeDoor() }, "ada", "ben", "cleo", "dina")
+	n, h, m := newNeighbours(t, func(m []*machine) []string { m[3].closeDoor(); return nil }, "ada", "ben", "cleo", "dina")
 	n.register()
 	id := n.propose("behind a router")
 	n.approve(id)

@@ -157,6 +157,69 @@ func TestEverybodyTakesPart(t *testing.T) {
 	n.agree(busy)
 }
 
+// TestBothBehindRouters: two members whom nobody can dial, each behind a router that
+// translates, know each other through a third, who relays. Where their routers take one
+// port for all they find a direct way, and the relay has nothing to carry any more; where
+// one takes another port for each, or lets out TCP alone, it goes on. A study of the three
+// is done each time.
+func TestBothBehindRouters(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		each, noUDP bool
+		direct      bool
+	}{{name: "a port for all", direct: true}, {name: "a port for each", each: true}, {name: "TCP alone", noUDP: true}} {
+		t.Run(c.name, func(t *testing.T) {
+			begun := time.Now()
+			n, _, _ := newNeighbours(t, func(m []*machine) []string {
+				m[1].noUDP = c.noUDP
+				m[1].translate(c.each)
+				m[2].translate(false)
+				return []string{"--relay"}
+			}, "ada", "ben", "cleo")
+			ada, ben, cleo := n.residents[0], n.residents[1], n.residents[2]
+			relayed := func(p, other *resident) bool {
+				client, err := api.Dial(p.dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				peers, err := client.Peers(n.ctx)
+				at := slices.IndexFunc(peers, func(o api.Peer) bool { return o.Name == other.name })
+				if err != nil || at < 0 || !peers[at].Connected {
+					t.Fatalf("%s and %s are not connected: %+v %v", p.name, other.name, peers, err)
+				}
+				return peers[at].Relayed
+			}
+			carried := func() (bytes int64, circuits int) {
+				s, err := ada.status()
+				if err != nil || s.Relay == nil {
+					t.Fatalf("%+v %v", s, err)
+				}
+				return s.Relay.Bytes, s.Relay.Circuits
+			}
+			if c.direct {
+				ben.until("a direct way", func(*api.Client) bool { return !relayed(ben, cleo) && !relayed(cleo, ben) })
+				t.Logf("connected directly %.1f s after the first start", time.Since(begun).Seconds())
+				ada.until("nobody needs the relay", func(*api.Client) bool {
+					_, circuits := carried()
+					return circuits == 0
+				})
+				t.Logf("the relay had nothing to carry any more %.1f s after the first start", time.Since(begun).Seconds())
+			}
+			before, _ := carried()
+			asked := time.Now()
+			n.register()
+			id := n.propose("behind routers", `"ada", "ben", "cleo", "dina"`, `"ada", "ben", "cleo"`)
+			n.approve(id)
+			n.result(id)
+			after, circuits := carried()
+			t.Logf("a study of three in %.1f s; the relay carried %d bytes before it and %d for it, in %d circuits", time.Since(asked).Seconds(), before, after-before, circuits)
+			if direct := !relayed(ben, cleo); direct != c.direct || direct != (after == before) {
+				t.Errorf("connected directly: %t; the relay carried %d bytes more", direct, after-before)
+			}
+		})
+	}
+}
+
 // pause waits, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	select {

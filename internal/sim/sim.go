@@ -48,7 +48,7 @@ func Found(dir, name string, now time.Time, members ...string) (*Network, error)
 		if err := os.MkdirAll(m.Dir, 0o700); err != nil {
 			return nil, croft.E(croft.ErrFolder, m.Dir, err)
 		}
-		k, err := node.Init(m.Dir)
+		k, err := keys.Create(m.Dir)
 		if err != nil {
 			return nil, err
 		}

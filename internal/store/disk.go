@@ -236,6 +236,19 @@ func (d *disk) fault(err error) error {
 	}
 }
 
+// SyncDir makes the names in a folder durable: who renamed a file there calls it. It
+// fails with croft.ErrFolder.
+func SyncDir(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err == nil {
+		err = errors.Join(syncDir(root), root.Close())
+	}
+	if err != nil {
+		return croft.E(croft.ErrFolder, dir, err)
+	}
+	return nil
+}
+
 // syncDir makes the names in a folder durable. Windows has no such call; there
 // a rename is journalled by the file system.
 func syncDir(root *os.Root) error {

@@ -248,27 +248,6 @@ func TestFullDiskHasItsOwnWords(t *testing.T) {
 	}
 }
 
-// A write onto a disk that is really full changes nothing.
-func TestFullDisk(t *testing.T) {
-	dir := os.Getenv("CROFT_SMALL_DISK") // a folder on a file system of about 1 MB
-	if dir == "" {
-		t.Skip("set CROFT_SMALL_DISK to a folder on a file system of at most 8 MB")
-	}
-	d := open(t, OpenDocs, filepath.Join(dir, "docs"))
-	if err := d.Put("k", "n", []byte("before")); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Put("k", "n", make([]byte, 16<<20)); !errors.Is(err, croft.ErrDiskFull) {
-		t.Fatalf("got %v", err)
-	}
-	if got, err := d.Get("k", "n"); err != nil || string(got) != "before" {
-		t.Fatalf("%q, %v", got, err)
-	}
-	if err := d.Put("k", "n", []byte("after")); err != nil {
-		t.Fatal("the space did not come back:", err)
-	}
-}
-
 func TestLock(t *testing.T) {
 	dir := t.TempDir()
 	release, err := Lock(dir)

@@ -3,6 +3,7 @@ package study
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"croft"
@@ -59,8 +60,12 @@ func (n *Node) Approve(ctx context.Context, raw []byte) error {
 	if !refused(err) {
 		return err
 	}
-	if st, _, readErr := f.study(ctx); readErr != nil || answerOf(st, n.Self).Tx == tx.ID {
+	st, _, readErr := f.study(ctx)
+	if readErr != nil || answerOf(st, n.Self).Tx == tx.ID {
 		return err // or the ledger took it before, and refuses to take it twice
+	}
+	if kept, keptErr := f.approval(ctx, st, plan); keptErr == nil && reflect.DeepEqual(kept, approval) {
+		err = nil // a yes that a killed node found in its outbox was first, and says the same
 	}
 	return errors.Join(err, n.Docs.Delete(approvalKind, name))
 }

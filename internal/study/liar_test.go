@@ -70,8 +70,8 @@ func TestLyingSeat(t *testing.T) {
 			t.Fatalf("with four shares, one a lie: phase %v, %d shares, %d results", r.Phase, len(r.Shares), len(r.Results))
 		}
 		for _, p := range w.people[:3] {
-			if len(p.events("liar")) != 1 {
-				t.Errorf("%s did not notice: %v", p.name, p.events("liar"))
+			if len(p.events("doubt")) != 1 {
+				t.Errorf("%s did not notice: %v", p.name, p.events("doubt"))
 			}
 		}
 		away.start()

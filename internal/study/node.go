@@ -115,7 +115,7 @@ func (s *signal) send() {
 type Event struct {
 	Study croft.StudyID `json:"study"`
 	Round uint32        `json:"round"`
-	Word  string        `json:"word"` // the step's word: open, report, acknowledge, sum, step, publish, pause, refuse …
+	Word  string        `json:"word"` // the step's word: open, report, acknowledge, sum, step, publish, pause, refuse, doubt (a seat lies, nobody knows which), liar …
 	Text  string        `json:"text,omitempty"`
 	Bytes int           `json:"bytes,omitempty"`
 	Loss  float64       `json:"loss,omitempty"` // of the step: mean log-loss over the training rows

@@ -168,7 +168,7 @@ func (f *follower) verify(ctx context.Context, st ledger.Study, plan croft.Study
 	f.at("verify")
 	judged, err := f.judge(ctx, st, plan, r, own)
 	if errors.Is(err, croft.ErrShareMismatch) {
-		f.say(Event{Round: r.Number, Word: "liar", Text: "detected in the answers about proofs, not located: " + unlocated(st)})
+		f.say(Event{Round: r.Number, Word: "doubt", Text: "the seats' answers about proofs do not fit together: " + unlocated(st)})
 	}
 	if err != nil {
 		return nil, false, err
@@ -200,9 +200,9 @@ func unlocated(st ledger.Study) string {
 		}
 	}
 	if up > int(st.Threshold)+2 {
-		return "waits for one more seat"
+		return "a seat lies, and one more seat could tell which"
 	}
-	return "the study has no further seat that could tell"
+	return "a seat lies, and no further seat could tell which"
 }
 
 // patient says whether it is time to ask the other seats: ever more rarely while too

@@ -374,8 +374,8 @@ func TestLyingAnswers(t *testing.T) {
 			t.Fatalf("with four seats, one that lies: %v, %d shares, %d refusals", r.Phase, len(r.Shares), len(r.Rejects))
 		}
 		for _, p := range w.people[:3] {
-			if len(p.events("liar")) != 1 {
-				t.Errorf("%s did not notice: %v", p.name, p.events("liar"))
+			if len(p.events("doubt")) != 1 {
+				t.Errorf("%s did not notice: %v", p.name, p.events("doubt"))
 			}
 		}
 		away.start()
@@ -409,7 +409,7 @@ func TestUnlocatedLie(t *testing.T) {
 		waits     bool
 	}{{1, 4, true}, {1, 3, false}, {2, 4, false}} {
 		st := ledger.Study{Seats: seats, Enrolled: seats[:c.enrolled], Threshold: c.threshold}
-		if got := unlocated(st); strings.Contains(got, "waits") != c.waits {
+		if got := unlocated(st); strings.Contains(got, "one more seat") != c.waits {
 			t.Errorf("%d of 4 seats, threshold %d: %s", c.enrolled, c.threshold, got)
 		}
 	}

@@ -180,7 +180,7 @@ func (f *follower) step(ctx context.Context, st ledger.Study, plan croft.Study, 
 	var opened opened
 	spent, err := energy.Of(func() (err error) { opened, err = f.openSum(ctx, st, plan, r, state); return err })
 	if errors.Is(err, croft.ErrShareMismatch) {
-		f.say(Event{Round: r.Number, Word: "liar", Text: "detected, not located: " + unlocated(st)})
+		f.say(Event{Round: r.Number, Word: "doubt", Text: "the shares of the sum do not fit together: " + unlocated(st)})
 		return nil
 	} else if err != nil {
 		return err

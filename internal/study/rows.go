@@ -60,10 +60,13 @@ func withhold(t *table.Table, plan croft.Study, site fed.Site, policy table.Poli
 }
 
 // cohortRules are the site's rules that rest on the rows of the whole cohort, known
-// after the first sum.
-func cohortRules(compiled *fed.Plan, plan croft.Study, state fed.State, sites int, policy table.Policy) error {
+// after the first sum; so many of those held out are the site's own.
+func cohortRules(compiled *fed.Plan, plan croft.Study, state fed.State, sites, held int, policy table.Policy) error {
 	if state.Rows == 0 || policy.Public {
 		return nil
+	}
+	if held > 0 && state.TestRows == int64(held) {
+		return croft.E(croft.ErrWithheld, "no other site holds people out: all figures of them would be this site's own")
 	}
 	if !counts(plan.Model.Family) {
 		if err := policy.Fits(len(table.ColumnsOf(plan))+1, int(state.Rows)); err != nil {

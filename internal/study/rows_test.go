@@ -95,16 +95,22 @@ func TestPublishedNumbersAreCounted(t *testing.T) {
 	}
 	state, policy := fed.State{Round: 8, Word: fed.Evaluate, Rows: int64(all+table.MaxDetail-1) / table.MaxDetail}, table.DefaultPolicy()
 	policy.MaxRatio = 1
-	if err := cohortRules(compiled, plan, state, sites, policy); err != nil {
+	if err := cohortRules(compiled, plan, state, sites, 0, policy); err != nil {
 		t.Error(err)
 	}
 	state.Rows--
-	if err := cohortRules(compiled, plan, state, sites, policy); !errors.Is(err, croft.ErrWithheld) {
+	if err := cohortRules(compiled, plan, state, sites, 0, policy); !errors.Is(err, croft.ErrWithheld) {
 		t.Errorf("%d numbers of %d rows: %v", all, state.Rows, err)
 	}
 	policy.Exact = true
-	if err := cohortRules(compiled, plan, state, sites, policy); err != nil {
+	if err := cohortRules(compiled, plan, state, sites, 0, policy); err != nil {
 		t.Error(err)
+	}
+	state.TestRows = 8
+	for held, withheld := range map[int]bool{0: false, 7: false, 8: true} {
+		if err := cohortRules(compiled, plan, state, sites, held, policy); errors.Is(err, croft.ErrWithheld) != withheld {
+			t.Errorf("%d held out here, 8 everywhere: %v", held, err)
+		}
 	}
 }
 

@@ -194,7 +194,7 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 	if err != nil {
 		return nil, err
 	}
-	if err := cohortRules(compiled, plan, state, len(r.Sites), entry.Policy); err != nil {
+	if err := cohortRules(compiled, plan, state, len(r.Sites), len(rows.test.Y), entry.Policy); err != nil {
 		return nil, err
 	}
 	me := slices.Index(r.Sites, f.Self)

@@ -36,15 +36,16 @@ type world struct {
 
 // person is one member: keys, a disk, and, while it runs, a node.
 type person struct {
-	w    *world
-	id   croft.MemberID
-	name string
-	keys [3]ed25519.PrivateKey
-	disk *store.Memory
-	docs *store.Docs
-	blob *store.Blobs
-	csv  string
-	odd  func(csv string) string // what it makes of its file before it registers it; nil: nothing
+	w      *world
+	id     croft.MemberID
+	name   string
+	keys   [3]ed25519.PrivateKey
+	disk   *store.Memory
+	docs   *store.Docs
+	blob   *store.Blobs
+	csv    string
+	odd    func(csv string) string // what it makes of its file before it registers it; nil: nothing
+	signed uint64                  // nonce of what it signs: one more makes another transaction of the same words
 
 	mu    sync.Mutex
 	node  *Node // nil while it is down
@@ -208,7 +209,7 @@ func (p *person) Call(ctx context.Context, to croft.MemberID, protocol string, r
 }
 
 func (p *person) tx(body any) ([]byte, croft.Hash) {
-	raw := ledger.Seal(p.w.genesis.Scope(), p.id, 0, body, p.sign)
+	raw := ledger.Seal(p.w.genesis.Scope(), p.id, p.signed, body, p.sign)
 	return raw, croft.Sum(raw)
 }
 

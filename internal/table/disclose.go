@@ -32,7 +32,8 @@ func DefaultPolicy() Policy { return Policy{MinRows: 20, MinCell: 5, MaxRatio: 0
 
 // Disclose checks the rows that a study would use at this site. What fails is
 // ErrWithheld, in words that stay at the site; for public data it is returned
-// as warnings. A number that takes only two values is counted as a category.
+// as warnings. A number that takes only two values is counted as a category; of one
+// that is the same for all but a few people, sums would tell the values of these.
 // Held-out people meet the same rules for cells where the study publishes the
 // site's own metrics; else only their number counts, for all that leaves are
 // totals over sites. Counts by time or by value are judged by Few.
@@ -40,17 +41,14 @@ func Disclose(t *Table, s croft.Study, p Policy) (warnings []string, err error) 
 	if s.Model.Family == croft.Preflight { // Coarse leaves nothing in small cells
 		s.Model = croft.Model{}
 	}
-	classes, class, err := t.classes(s.Model)
+	train, test := t.split(s.HoldOut)
+	classes, class, err := t.classes(s.Model, slices.Concat(train, test))
 	if err != nil {
 		return nil, err
 	}
-	var features []int
-	for _, f := range s.Model.Features {
-		i, err := t.column(f)
-		if err != nil {
-			return nil, err
-		}
-		features = append(features, i)
+	summed := slices.Concat(s.Model.Features, []string{s.Model.Time, s.Model.Exposure, s.Model.Weight})
+	if s.Model.Family == "linear" && len(classes) == 0 {
+		summed = append(summed, s.Model.Label)
 	}
 	var fails []string
 	few := func(what string, people int) {
@@ -58,16 +56,23 @@ func Disclose(t *Table, s croft.Study, p Policy) (warnings []string, err error) 
 			fails = append(fails, fmt.Sprintf("%s: %d people, fewer than min_cell %d", what, people, p.MinCell))
 		}
 	}
-	train, test := t.split(s.HoldOut)
 	if n := t.count(train, 1, func(int) int { return 0 })[0]; n < p.MinRows {
 		fails = append(fails, fmt.Sprintf("%d people to train on, fewer than min_rows %d", n, p.MinRows))
 	}
 	for i, n := range t.count(train, len(classes), class) {
 		few(classes[i], n)
 	}
-	for _, f := range features {
+	for _, name := range summed {
+		if name == "" {
+			continue
+		}
+		f, err := t.column(name)
+		if err != nil {
+			return nil, err
+		}
 		names, level := t.levels(f, train)
 		if names == nil {
+			few(name+" other than most people's", t.unusual(f, train))
 			continue
 		}
 		for i, n := range t.count(train, len(names), level) {
@@ -101,11 +106,11 @@ func (p Policy) judge(fails []string) (warnings []string, err error) {
 // group is then evaluated nowhere: the total less the other sites' levels would be this
 // site's. Of public data all is told.
 func (p Policy) Groups(t *Table, s croft.Study) (why []string, err error) {
-	classes, class, err := t.classes(s.Model)
+	_, test := t.split(s.HoldOut)
+	classes, class, err := t.classes(s.Model, test)
 	if err != nil {
 		return nil, err
 	}
-	_, test := t.split(s.HoldOut)
 	k := max(len(classes), 1)
 	for _, g := range s.Model.Groups {
 		at, err := t.column(g.Column)
@@ -143,9 +148,9 @@ func (p Policy) Detail(numbers, rows int) error {
 	return nil
 }
 
-// classes returns names for the classes of a model's label, and the class of each
-// row; no classes where the label is a measurement or there is none.
-func (t *Table) classes(m croft.Model) (names []string, class func(row int) int, err error) {
+// classes returns names for the classes of a model's label, and the class of each of
+// these rows; no classes where the label is a measurement or there is none.
+func (t *Table) classes(m croft.Model, rows []int) (names []string, class func(row int) int, err error) {
 	none := func(int) int { return 0 }
 	if m.Label == "" {
 		return nil, none, nil
@@ -175,7 +180,10 @@ func (t *Table) classes(m croft.Model) (names []string, class func(row int) int,
 	case m.Family == "poisson":
 		return []string{"no " + m.Label, "some " + m.Label}, yes(func(v float64) bool { return v > 0 }), nil
 	}
-	return nil, none, nil
+	if names, class = t.levels(at, rows); names == nil {
+		return nil, none, nil
+	}
+	return names, class, nil
 }
 
 // Fits checks that a model is not so large for the rows of its cohort that its
@@ -271,6 +279,31 @@ func (t *Table) levels(column int, rows []int) (names []string, level func(row i
 		}
 		return len(values)
 	}
+}
+
+// unusual counts the people with another value in a column than most people; what has no
+// value is another. The rows are ordered by person, of whom each votes with their first.
+func (t *Table) unusual(column int, rows []int) int {
+	usual, votes := math.NaN(), 0 // Boyer and Moore's majority
+	for i, row := range rows {
+		if i > 0 && t.person[row] == t.person[rows[i-1]] {
+			continue
+		}
+		switch v := t.cell(row, column); {
+		case votes == 0:
+			usual, votes = v, 1
+		case v == usual:
+			votes++
+		default:
+			votes--
+		}
+	}
+	return t.count(rows, 2, func(row int) int {
+		if t.cell(row, column) == usual {
+			return 0
+		}
+		return 1
+	})[1]
 }
 
 // summary shows the first few of many.

@@ -130,6 +130,17 @@ type Builder struct {
 	scratch []byte
 }
 
+// noColumn says that a file has no such column, and which one may be meant.
+func noColumn(file, name string, header []string) error {
+	for _, h := range header {
+		if h = strings.TrimSpace(h); strings.EqualFold(h, name) {
+			name = fmt.Sprintf("%s; it has %s", name, h)
+			break
+		}
+	}
+	return croft.E(croft.ErrColumnMissing, file, name)
+}
+
 // NewBuilder begins a table whose rows have the cells that header names. The
 // name, of a file, is for messages. A header with a name twice or with
 // unprintable names is ErrHeader, one without a column that the schema needs is
@@ -139,7 +150,7 @@ func NewBuilder(name string, schema croft.Schema, header []string) (*Builder, er
 	for i, h := range header {
 		h = strings.TrimSpace(h)
 		if !utf8.ValidString(h) || strings.ContainsFunc(h, unicode.IsControl) {
-			return nil, croft.E(croft.ErrHeader, name, fmt.Sprintf("column %d is called %.40q, which is not UTF-8 text", i+1, h))
+			return nil, croft.E(croft.ErrHeader, name, fmt.Sprintf("column %d is called %s, which cannot be printed", i+1, quote(h)))
 		}
 		if first, twice := place[h]; twice {
 			return nil, croft.E(croft.ErrHeader, name, fmt.Sprintf("columns %d and %d are both called %.40q", first+1, i+1, h))
@@ -153,14 +164,14 @@ func NewBuilder(name string, schema croft.Schema, header []string) (*Builder, er
 	if schema.UnitColumn != RowUnit {
 		at, ok := place[schema.UnitColumn]
 		if !ok {
-			return nil, croft.E(croft.ErrColumnMissing, name, schema.UnitColumn)
+			return nil, noColumn(name, schema.UnitColumn, header)
 		}
 		b.unit = at
 	}
 	for _, c := range schema.Columns {
 		at, ok := place[c.Name]
 		if !ok {
-			return nil, croft.E(croft.ErrColumnMissing, name, c.Name)
+			return nil, noColumn(name, c.Name, header)
 		}
 		b.readers = append(b.readers, newReader(c, at))
 	}
@@ -185,7 +196,7 @@ func (b *Builder) In(name string) { b.t.name = name }
 
 // Add adds the row that begins at a line of the file. Space around a cell does
 // not count. It keeps none of the strings. An error names line and column:
-// ErrRowWidth, ErrNotNumber, ErrValueRange, ErrLevelUnknown, ErrMissingValue. A
+// ErrRowWidth, ErrNotNumber, ErrValueRange, ErrLevelUnknown, ErrMissingValue, ErrNoPerson. A
 // row that a missing-value rule leaves out is checked like the others.
 func (b *Builder) Add(line int, cells []string) error {
 	if len(cells) != b.width {
@@ -236,8 +247,8 @@ func (b *Builder) Add(line int, cells []string) error {
 func (b *Builder) hash(line int, cells []string) (Person, error) {
 	if b.unit >= 0 {
 		unit := strings.TrimSpace(cells[b.unit])
-		if unit == "" {
-			return Person{}, croft.E(croft.ErrMissingValue, b.t.name, line, b.t.schema.UnitColumn)
+		if Blank(unit) {
+			return Person{}, croft.E(croft.ErrNoPerson, b.t.name, line, b.t.schema.UnitColumn, quote(unit))
 		}
 		return sha256.Sum256([]byte(unit)), nil
 	}
@@ -349,7 +360,11 @@ func (r *reader) read(name string, line int, text string) (float64, error) {
 		return float64(level), nil
 	}
 	if !isNumber {
-		return 0, croft.E(croft.ErrNotNumber, name, line, r.Name, quote(text))
+		shown := quote(text)
+		if _, comma := ParseNumber(strings.Replace(text, ",", ".", 1)); comma {
+			shown += " (with a decimal comma: add the data with --decimal-comma)"
+		}
+		return 0, croft.E(croft.ErrNotNumber, name, line, r.Name, shown)
 	}
 	if v < r.low || v > r.high {
 		return 0, croft.E(croft.ErrValueRange, name, line, r.Name, quote(text), r.Low, r.High)
@@ -372,8 +387,20 @@ func (r *reader) outside(text string, err error) (float64, error) {
 	return 0, err
 }
 
+// Blank reports whether a cell is what programs write where there is no value. No code
+// of a schema's says so of the unit column: all such rows would be one person's.
+func Blank(text string) bool {
+	return slices.Contains([]string{"", "?", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", ".", "-"}, text)
+}
+
 // quote shows the beginning of a cell.
-func quote(text string) string { return fmt.Sprintf("%.40q", text) }
+func quote(text string) string {
+	shown := fmt.Sprintf("%.40q", text)
+	if !utf8.ValidString(text) { // of Excel, say
+		shown += " (not UTF-8 text: save the file as CSV UTF-8)"
+	}
+	return shown
+}
 
 // ParseNumber reads a decimal number, with an exponent or without. It is strict
 // where strconv is not: no NaN, no infinity, no hexadecimal, no underscores. A

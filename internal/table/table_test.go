@@ -91,7 +91,8 @@ func TestBadCellsAreNamed(t *testing.T) {
 		"p infinity no 0 x 36":   {croft.ErrNotNumber, "column age"},
 		"p 0x10 no 0 x 36":       {croft.ErrNotNumber, "column age"},
 		"p 1_0 no 0 x 36":        {croft.ErrNotNumber, "column age"},
-		"p 1,5 no 0 x 36":        {croft.ErrNotNumber, "column age"},
+		"p 1,5 no 0 x 36":        {croft.ErrNotNumber, `"1,5" (with a decimal comma: add the data with --decimal-comma) is not a number`},
+		"p 60 n\xf6 0 x 36":      {croft.ErrLevelUnknown, `"n\xf6" (not UTF-8 text: save the file as CSV UTF-8) is not one`},
 		"p 121 no 0 x 36":        {croft.ErrValueRange, `line 2, column age: "121" is outside the declared range 0 to 120`},
 		"p 120.0000001 no 0 x 3": {croft.ErrValueRange, "column age"},
 		"p -1 no 0 x 36":         {croft.ErrValueRange, "column age"},
@@ -100,7 +101,8 @@ func TestBadCellsAreNamed(t *testing.T) {
 		"p 60 No 0 x 36":         {croft.ErrLevelUnknown, "column ill"},
 		"p  no 0 x 36":           {croft.ErrMissingValue, "line 2, column age: no value"},
 		"p 60  0 x 36":           {croft.ErrMissingValue, "column ill"},
-		" 60 no 0 x 36":          {croft.ErrMissingValue, "column patient"},
+		" 60 no 0 x 36":          {croft.ErrNoPerson, "line 2: column patient"},
+		"NA 60 no 0 x 36":        {croft.ErrNoPerson, `and has "NA"`},
 		"p 60 no NA x 99":        {croft.ErrValueRange, "column temp"}, // a row to be dropped is checked too
 	} {
 		_, err := read(clinic(), header, line)
@@ -356,6 +358,23 @@ func TestDisclosureOfTwoValuedNumbersAndHeldOut(t *testing.T) {
 	if _, err := Disclose(tab, s, p); !errors.Is(err, croft.ErrWithheld) || !strings.Contains(err.Error(), "age 50: 3 people") {
 		t.Errorf("a number with two values: %v", err)
 	}
+	for i := range 3 { // three people's values tell as much as one value of three people
+		lines[1+i] = strings.Replace(lines[1+i], "50", fmt.Sprint(50+i), 1)
+	}
+	differing, err := read(s, lines...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Disclose(differing, s, p); !errors.Is(err, croft.ErrWithheld) || !strings.Contains(err.Error(), "age other than most people's: 3 people") {
+		t.Errorf("a number of which three people have their own value: %v", err)
+	}
+	linear := s
+	linear.Model.Family, linear.Model.Label, linear.Model.Positive, linear.Model.Features = "linear", "age", "", []string{"temp"}
+	for says, tab := range map[string]*Table{"age 50: 3 people": tab, "age other than most people's: 3 people": differing} {
+		if _, err := Disclose(tab, linear, p); !errors.Is(err, croft.ErrWithheld) || !strings.Contains(err.Error(), says) {
+			t.Errorf("a label of which three people have their own value: %v does not say %q", err, says)
+		}
+	}
 	s.Model.Features = []string{"temp"}
 	if _, err := Disclose(tab, s, p); err != nil {
 		t.Errorf("an unused column counts: %v", err)
@@ -372,6 +391,28 @@ func TestDisclosureOfTwoValuedNumbersAndHeldOut(t *testing.T) {
 	if _, err := Disclose(tab, s, p); !errors.Is(err, croft.ErrWithheld) || !strings.Contains(err.Error(), "people held out, label ill") {
 		t.Errorf("the site's own metrics: %v", err)
 	}
+}
+
+// Where most people have one value, those with another are counted, wherever they stand.
+func TestUnusualPeople(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rare := rapid.IntRange(0, 4).Draw(t, "rare")
+		tab := &Table{schema: croft.Schema{Columns: make([]croft.Column, 1)}}
+		var rows []int
+		for i, person := range rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).Draw(t, "people") {
+			for n := range rapid.IntRange(1, 3).Draw(t, "rows") {
+				v := 7.0
+				if person < rare && n == 0 {
+					v = rapid.SampledFrom([]float64{1, 2, math.NaN()}).Draw(t, "value")
+				}
+				rows = append(rows, len(rows))
+				tab.cells, tab.person = append(tab.cells, v), append(tab.person, int32(i))
+			}
+		}
+		if got := tab.unusual(0, rows); got != rare {
+			t.Fatalf("%d people of %v, not %d", got, tab.cells, rare)
+		}
+	})
 }
 
 func TestFits(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"croft/internal/serve"
 )
 
-// A model of a study is published by one member and used by another, who was no site:
-// at its own node, and, if it says so, at the provider's; both are paid. Then the
-// channel ends.
+// A whole study over real consensus and real sockets. Its model is published by one
+// member and used by another, who was no site: at its own node, and, if it says so, at
+// the provider's; both are paid. Then the channel ends.
 func TestModelIsSold(t *testing.T) {
 	v := settle(t, "Ada", "Ben", "Cleo", "Dina", "Elif")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -29,7 +29,7 @@ func TestModelIsSold(t *testing.T) {
 	open := plan(v.Network, 4)
 	open.Use = croft.UseNetwork
 	id := v.agrees(v.Members[0], open, v.registers(v.Members[:4]...))
-	if st := v.ends(id, v.Members[0]); st.Status != ledger.Done {
+	if st := v.ends(id, v.Members...); st.Status != ledger.Done {
 		t.Fatalf("stopped: %s", st.Reason)
 	}
 

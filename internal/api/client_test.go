@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"croft"
+	"croft/internal/chain"
+)
+
+// folder is one in whose path there is room for a socket.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "croft")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// answered is the client of a node that answers as a test wants.
+func answered(t *testing.T, answer http.HandlerFunc) *Client {
+	t.Helper()
+	dir := folder(t)
+	l, err := net.Listen("unix", filepath.Join(dir, socketName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: answer}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+	client, err := Dial(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// A node of another version is not one that is down.
+func TestAnotherVersionsAnswer(t *testing.T) {
+	for _, text := range []string{`{"height": "tall"}`, `{"app_hash": "none"}`, `{"height": 1`, ``} {
+		client := answered(t, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(text)) })
+		if _, err := client.Status(t.Context()); croft.CodeOf(err) != croft.ErrEncoding {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	cut := answered(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte(`{"height": 1`))
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	if _, err := cut.Status(t.Context()); croft.CodeOf(err) != croft.ErrNodeDown {
+		t.Error(err)
+	}
+}
+
+// Who stops reading the chain hears that it stopped, not that the chain is damaged.
+func TestBlocksEndWithTheirReader(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	block := croft.Encode(chain.BlockData{Height: 1})
+	client := answered(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Write(append([]byte{0, 0, 0, byte(len(block))}, block...))
+		w.Write([]byte{0, 0}) // of the next
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	blocks := 0
+	for _, err := range client.Blocks(ctx) {
+		if blocks++; blocks == 1 && err == nil {
+			stop(croft.E(croft.ErrInterrupted))
+		} else if croft.CodeOf(err) != croft.ErrInterrupted {
+			t.Error(err)
+		}
+	}
+	if blocks != 2 {
+		t.Errorf("%d blocks", blocks)
+	}
+}
+
+// stopping is a ledger of three blocks, of a node that stops at the second.
+type stopping struct {
+	chain.Ledger
+	chain.Blocks
+	stop func()
+}
+
+func (stopping) Status() chain.Status { return chain.Status{Height: 3} }
+
+func (s stopping) Block(height int64) (chain.BlockData, error) {
+	if height == 2 {
+		s.stop()
+	}
+	return chain.BlockData{Height: height}, nil
+}
+
+// A chain of which a stopping node sent a part is not taken for the whole.
+func TestBlocksAreCutWhereTheNodeStops(t *testing.T) {
+	dir := folder(t)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- Serve(ctx, dir, Services{Ledger: stopping{stop: stop}, Log: slog.New(slog.DiscardHandler)})
+	}()
+	var client *Client
+	for client == nil {
+		client, _ = Dial(dir)
+	}
+	var last error
+	for _, last = range client.Blocks(t.Context()) {
+	}
+	if last == nil {
+		t.Error("the chain seems to end there")
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
