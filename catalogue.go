@@ -150,6 +150,7 @@ const (
 	ErrNoDataset
 	ErrKeyLost
 	ErrExport
+	ErrDataGone
 )
 
 // Audit.
@@ -280,7 +281,7 @@ var catalogue = map[Code]entry{
 	ErrStuck:        {Internal, "a part of the node did not stop within {1}: {0}", "nothing is lost, the next start goes on from the last block; please report it with the lines before this one"},
 	ErrInviteCode:   {Invalid, "this is not an invite code: {0}", "copy the whole code again, from croft1 to its last character"},
 	ErrPassphrase:   {Denied, "this passphrase does not open it", "type it again; nobody can find it out, but an older backup may have the key with another one, or with none"},
-	ErrNoPassphrase: {Denied, "{0} needs a passphrase, and there is no terminal to ask for it", "give a file that holds it: --passphrase-file, or $CROFT_PASSPHRASE_FILE"},
+	ErrNoPassphrase: {Denied, "{0} needs a passphrase, and there is no terminal to ask for it", "give a file that holds it: --passphrase-file, or $CROFT_PASSPHRASE_FILE; for croft backup now and croft key passphrase, one with the new passphrase: --new-passphrase-file"},
 	ErrRecoveryKey:  {Invalid, "this is not the recovery key: {0}", "type the groups on the recovery page again; each backup opens with the page that was the latest when it was made"},
 	ErrBackup:       {Corrupt, "{0} cannot be used as a backup: {1}", "take another one: croft backup ls, then croft backup test FILE"},
 	ErrCopyRuns:     {Conflict, "{0} is connected to another copy of this node: two copies of one key would vote twice", "use that one, or stop it for good and start this one; if it lost its power just now, wait two minutes"},
@@ -311,6 +312,7 @@ var catalogue = map[Code]entry{
 	ErrNoDataset: {NotFound, "you have no dataset with all columns of study {0} in which {1} tells people apart: {2}", "see what there is: croft data ls; add one: croft data add FILE.csv --unit {1}"},
 	ErrKeyLost:   {Unavailable, "this site's key for study {0} is gone: the study had begun when the folder was lost, and no backup holds such keys", "propose the study anew"},
 	ErrExport:    {Denied, "the study {0} does not allow its model to be saved as a file", "its sites would have to agree: propose a new study with export = true under [result]"},
+	ErrDataGone:  {NotFound, "the file {0}, which is registered, is not there any more", "put it back; or register it where it is now: croft data add FILE.csv"},
 
 	ErrAudit: {Corrupt, "audit: {0}", "keep this copy, and ask another member for theirs: croft audit export"},
 

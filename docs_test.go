@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -411,6 +412,20 @@ func TestTransactionsAreDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^\tKind([A-Z][a-z]+)\b`).FindAllStringSubmatch(read(t, "internal/ledger/tx.go"), -1) {
 		if !strings.Contains(page, "| "+strings.ToLower(m[1])+" |") {
 			t.Errorf("docs/formats/transactions.md has no line for %s", strings.ToLower(m[1]))
+		}
+	}
+}
+
+// Every module that go.mod asks for directly has its line among the decisions.
+func TestDependenciesAreExplained(t *testing.T) {
+	page := read(t, "docs/decisions/dependencies.md")
+	direct := regexp.MustCompile(`(?m)^\t(\S+?)(?:/go)?(?:/v\d+)? v\S+$`).FindAllStringSubmatch(read(t, "go.mod"), -1)
+	if len(direct) < 10 {
+		t.Errorf("go.mod has %d lines that are read as modules", len(direct))
+	}
+	for _, m := range direct {
+		if !strings.Contains(page, path.Base(m[1])) {
+			t.Errorf("docs/decisions/dependencies.md says nothing of %s", m[1])
 		}
 	}
 }

@@ -316,6 +316,7 @@ func TestIPv6Alone(t *testing.T) {
 	b.until("Clinic A: connected", "status")
 	a.until("Clinic B: connected", "status")
 	for _, d := range []desk{a, b} {
+		d.until(`"addrs":["/ip6`, "status", "--json") // told once they are connected
 		var s statusResult
 		if err := json.Unmarshal([]byte(d.must([]string{"status", "--json"})), &s); err != nil || len(s.Nodes) != 1 || len(s.Nodes[0].Addrs) == 0 {
 			t.Fatalf("%+v %v", s.Nodes, err)

@@ -79,12 +79,12 @@ func (c *cli) root() *cobra.Command {
 		c.noun("backup", c.backupNowVerb(), c.backupLsVerb(), c.backupTestVerb(), c.backupRestoreVerb()),
 		c.noun("audit", c.auditLogVerb(), c.auditVerifyVerb(), c.auditExportVerb()),
 		c.noun("bench", c.benchCompareVerb(), c.benchHeartVerb(), c.benchMarketVerb(), c.benchPrivaggVerb()),
-		c.versionVerb(),
+		c.completionVerb(), c.versionVerb(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.Version = "see build()" // cobra's sign that there is a --version
 	root.SetVersionTemplate(build().line() + "\n")
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true // ours has words
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.errs)

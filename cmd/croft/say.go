@@ -143,6 +143,19 @@ Exit codes
 	"flag.passphrase":    "the file whose first line is the member key's passphrase ($CROFT_PASSPHRASE_FILE; default: ask)",
 	"flag.newpassphrase": "the file whose first line is the new passphrase (default: ask)",
 
+	"completion.short": "make a shell complete commands with the Tab key",
+	"completion.long": `Completion prints a script for a shell. For the shell that runs now:
+
+  bash         source <(croft completion bash)
+  zsh          source <(croft completion zsh)
+  fish         croft completion fish | source
+  powershell   croft completion powershell | Out-String | Invoke-Expression
+
+The same line in the file that the shell reads when it starts makes it stay.`,
+	"completion.example":   "  croft completion bash",
+	"completion.shell":     "nothing is known of a shell {0}",
+	"completion.shell.fix": "croft completion bash, zsh, fish or powershell",
+
 	"version.short":   "say what this program was built from",
 	"version.long":    "Version prints the program's version, its commit, the plan engine (two nodes compute\ntogether only with the same one), and what it was built with.",
 	"version.example": "  croft version --json",

@@ -11,6 +11,7 @@ import (
 	"croft"
 	"croft/internal/api"
 	"croft/internal/audit"
+	"croft/internal/ledger"
 )
 
 func (c *cli) statusVerb() *cobra.Command {
@@ -93,6 +94,12 @@ func (c *cli) printStatus(w io.Writer, r statusResult, network string, needed in
 	}
 	for _, st := range r.Studies {
 		fmt.Fprintln(w, say("status.study", st.Name, standing(st), st.ID.Short()))
+		switch {
+		case st.Doubt:
+			fmt.Fprintln(w, say("study.because", say("study.doubt")))
+		case st.Status == ledger.Paused.String():
+			fmt.Fprintln(w, say("study.because", say("study.paused", names(st.Waits))))
+		}
 	}
 	waiting := c.waits(r, needed)
 	for _, line := range waiting {

@@ -20,6 +20,9 @@ func (c *cli) studyPreflightVerb() *cobra.Command {
 			o.file = args[0]
 			return c.studyPropose(ctx, o)
 		}
+		if o.dryRun || o.dataset != "" || o.again || o.wait || o.data.file != "" {
+			return croft.E(croft.ErrUsage, say("study.preflight.flags"), say("study.preflight.flags.fix"))
+		}
 		return c.studyPreflight(ctx, args[0])
 	})
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("study.propose.flag.dry"))

@@ -59,6 +59,9 @@ type studyProposeResult struct {
 // run puts nothing there: it says what would leave a site and computes the
 // result of this site's rows alone.
 func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
+	if o.dataset != "" && !o.dryRun {
+		return croft.E(croft.ErrUsage, say("study.propose.dataset"), "croft study "+o.verb()+" "+api.Quote(o.file)+" --dry-run --dataset "+api.Quote(o.dataset))
+	}
 	file, err := readStudy(o.file)
 	if err != nil {
 		return err

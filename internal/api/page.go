@@ -4,10 +4,10 @@ import (
 	"bytes"
 	_ "embed"
 	"html/template"
-	"net"
 	"net/http"
-	"net/netip"
 	"time"
+
+	"croft/internal/serve"
 )
 
 //go:embed page.html
@@ -66,25 +66,10 @@ func StatusPage(s Services) http.Handler {
 		} {
 			w.Header().Set(name, value)
 		}
-		if !loopback(r.Host) {
+		if !serve.OnLoopback(r.Host) {
 			http.Error(w, "open this page as 127.0.0.1, [::1] or localhost", http.StatusMisdirectedRequest)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
-}
-
-// loopback says whether a Host header names this machine's loopback.
-func loopback(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if host == "localhost" {
-		return true
-	}
-	if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
-		host = host[1 : n-1]
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

@@ -76,8 +76,11 @@ func (c *Client) Inherited(ctx context.Context, g croft.Genesis) ([]byte, error)
 	}
 	defer answer.Close()
 	data, err := io.ReadAll(io.LimitReader(answer, ledger.MaxState))
-	if err == nil && croft.Sum(data) != g.State {
-		err = croft.E(croft.ErrBlob, g.State.Short())
+	if err != nil {
+		return nil, c.trouble(ctx)
 	}
-	return data, err
+	if croft.Sum(data) != g.State {
+		return nil, croft.E(croft.ErrBlob, g.State.Short())
+	}
+	return data, nil
 }

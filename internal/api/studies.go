@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -331,10 +332,13 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 		return out, err
 	}
 	t, commitment, err := s.Data.Read(ds.Entry, plan.Schema)
+	registered := !ds.ID.IsZero()
+	if registered && errors.Is(err, fs.ErrNotExist) {
+		err = croft.E(croft.ErrDataGone, ds.Path)
+	}
 	if err != nil {
 		return out, err
 	}
-	registered := !ds.ID.IsZero()
 	if registered && commitment != ds.Commitment {
 		return out, croft.E(croft.ErrDataChanged, ds.Path)
 	}

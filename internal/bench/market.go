@@ -359,7 +359,6 @@ func (d direct) Ask(ctx context.Context, _ croft.MemberID, request []byte, part 
 
 type echo struct{}
 
-func (echo) Ready(context.Context) error { return nil }
 func (echo) Infer(_ context.Context, r serve.Request, _ func([]byte) error) (serve.Answer, error) {
 	return serve.Answer{Body: r.Body}, nil
 }

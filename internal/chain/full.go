@@ -251,6 +251,13 @@ func (n *Node) Status() (s Status) {
 	return s
 }
 
+// Orders says whether the owner of a validator key may sign the next block. Who was
+// voted out does for one block more: where it ordered alone, nobody else can make it.
+func (n *Node) Orders(validator croft.PublicKey) bool {
+	set, err := n.orderers.LoadValidatorsFast(n.Status().Height + 1)
+	return err == nil && set.HasAddress(cometKey(validator).Address())
+}
+
 // P2PAddr returns the loopback host:port where CometBFT listens for peers.
 func (n *Node) P2PAddr() string { return n.addr }
 

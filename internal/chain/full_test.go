@@ -178,6 +178,15 @@ func TestLateMember(t *testing.T) {
 	if got := len(n.nodes[3].Status().Orderers); got != 1 {
 		t.Fatalf("%d orderers, want 1", got)
 	}
+	orders := func(want bool) {
+		t.Helper()
+		for i, m := range n.genesis.Members {
+			if got := n.nodes[3].Orders(m.Validator); got != (want || i == 0) {
+				t.Errorf("member %d may sign the next block: %v", i, got)
+			}
+		}
+	}
+	orders(false)
 	for i := 1; i < 4; i++ {
 		if err := n.nodes[i].Submit(t.Context(), n.seal(i, &ledger.Ready{})); err != nil {
 			t.Fatal(err)
@@ -189,6 +198,7 @@ func TestLateMember(t *testing.T) {
 	if len(s.Orderers) != 4 {
 		t.Errorf("%d orderers, want 4", len(s.Orderers))
 	}
+	orders(true)
 	if got, err := replay(n.world, n.nodes[3], s.Height, NewVerifier); err != nil || got != s.AppHash {
 		t.Error("the blocks give another state:", err)
 	}

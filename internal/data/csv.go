@@ -99,6 +99,9 @@ func newScanner(r io.Reader, name string, limits Limits) (*scanner, error) {
 			return nil, croft.E(croft.ErrFileOpen, name, err)
 		}
 	}
+	if bytes.HasPrefix(start, []byte("sep=")) {
+		return nil, croft.E(croft.ErrHeader, name, "it tells Excel the separator; take it out")
+	}
 	s := &scanner{name: name, most: limits.rows(0), lines: &lines{src: src, limit: limits.Line, start: true}}
 	s.csv = csv.NewReader(s.lines)
 	s.csv.FieldsPerRecord = -1 // Builder.Add says it better

@@ -108,6 +108,7 @@ func TestBadFiles(t *testing.T) {
 		"empty":                {"", croft.ErrHeader, "the file is empty"},
 		"only a mark":          {"\ufeff", croft.ErrHeader, "the file is empty"},
 		"only empty lines":     {"\n\r\n\n", croft.ErrHeader, "the file is empty"},
+		"Excel's separator":    {"\xef\xbb\xbfsep=;\r\nid;age\r\n", croft.ErrHeader, "it tells Excel the separator"},
 		"UTF-16":               {"\xff\xfei\x00d\x00", croft.ErrHeader, "UTF-16"},
 		"old Mac line ends":    {"id,age,sex,ill\r1,60,m,yes\r", croft.ErrHeader, ""},
 		"no rows":              {h, croft.ErrNoRows, "a.csv has 0 usable rows"},

@@ -362,8 +362,11 @@ func (d *Desk) from(ctx context.Context, l Listing, w Wish) (g Got, err error) {
 			d.quality.note(l.ID, err, time.Since(begun), time.Now())
 		}
 	}()
-	if o, err := d.offer(g.Listing.ID); err == nil { // one's own
-		g.Done, err = here(ctx, o.engine, w)
+	if l.Mine {
+		o, err := d.offer(l.ID)
+		if err == nil {
+			g.Done, err = here(ctx, o.engine, w)
+		}
 		return g, err
 	}
 	if !w.Remote && g.Listing.Model.IsZero() {
@@ -453,6 +456,8 @@ func (d *Desk) SchemaOf(ctx context.Context, ref string) (s serve.Schema, err er
 	}
 	if o, err := d.offer(l.ID); err == nil {
 		return schemaOf(o.engine, ref)
+	} else if l.Mine {
+		return s, err
 	}
 	if !l.Model.IsZero() {
 		if engine, err = d.fetch(ctx, l); err != nil {

@@ -18,7 +18,8 @@ import (
 //
 // Nothing of it is durable before a voucher leaves. Where it does not know what the
 // till knows (after a restart, after a call that got no receipt), it asks before it
-// promises more: a restart takes the same path as a lost answer.
+// promises more, or, while calls are in flight, no more than it would risk with that one:
+// a restart takes the same path as a lost answer.
 type purse struct {
 	mu      sync.Mutex // guards what follows
 	channel croft.Channel

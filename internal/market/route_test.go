@@ -31,7 +31,6 @@ type answers struct {
 	parts int
 }
 
-func (a *answers) Ready(context.Context) error { return nil }
 func (a *answers) Infer(_ context.Context, r serve.Request, part func([]byte) error) (serve.Answer, error) {
 	for range a.parts {
 		if err := part([]byte("part")); err != nil {
@@ -270,6 +269,20 @@ func countersigned(m *Market) (n int) {
 		}
 	}
 	return n
+}
+
+// A member's own service that its node does not serve goes nowhere, whatever it agrees to.
+func TestOwnServiceIsNotServed(t *testing.T) {
+	s := newStreet(t)
+	s.caller.send(&ledger.Publish{Service: croft.Service{Provider: s.caller.id, Name: "own", Version: 1, Task: serve.HTTP, Use: croft.UseNetwork, Tills: []croft.PublicKey{s.caller.public()}}})
+	if err := s.desk.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, remote := range []bool{false, true} {
+		if _, err := s.desk.Call(t.Context(), Wish{Ref: "own", Remote: remote}); !errors.Is(err, croft.ErrNotServed) {
+			t.Errorf("%v: %v", remote, err)
+		}
+	}
 }
 
 // Who goes away says nothing of a provider; one that answers nonsense says it of itself.

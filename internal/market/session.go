@@ -124,7 +124,7 @@ func (m *Market) Call(ctx context.Context, u Use) (done Done, err error) {
 	//   Crash: the till has charged the call, and at most its price is lost.
 	begun := time.Now()
 	raw, err := m.Peers.Ask(ctx, u.Service.Provider, croft.Encode(a), collect)
-	if free && errors.Is(err, croft.ErrNoChannel) && len(parts) == 0 { // its provider counts: from here on they are paid
+	if free && (errors.Is(err, croft.ErrNoChannel) || errors.Is(err, croft.ErrTxRights)) && len(parts) == 0 { // none left, or none for who does not pay
 		m.usedUp.add(mine, 1, time.Now())
 		return m.Call(ctx, u)
 	}

@@ -717,6 +717,24 @@ func TestServiceIsNotForAll(t *testing.T) {
 	}
 }
 
+// Whom a service is not for gets no free calls of it, and those that somebody pays whom it
+// is for.
+func TestSponsorOfAnOutsider(t *testing.T) {
+	w := newWorld(t, croft.Price{Call: croft.Credit, Most: croft.Credit, Free: 5})
+	w.provider.market.Offer(Offering{Service: w.service, Engine: w.engine, Admit: func(who croft.MemberID) bool { return who == w.caller.id }})
+	user := w.people[2]
+	id := ledger.ChannelIDOf(w.caller.send(&ledger.Open{Service: w.service.ID(), Payer: user.public(), Window: 60, Deposits: []croft.Credits{croft.Credit}}), 0)
+	if err := user.market.Accept(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []error{nil, croft.ErrNoChannel} {
+		done, err := user.market.Call(t.Context(), Use{Service: w.service, Request: serve.Request{Task: serve.HTTP, Body: []byte("x")}})
+		if !errors.Is(err, want) || err == nil && done.Receipt.Price != croft.Credit {
+			t.Errorf("%+v, %v, not %v", done, err, want)
+		}
+	}
+}
+
 // Who would pay nothing gets free calls and no other.
 func TestAtMostNothing(t *testing.T) {
 	w := newWorld(t, croft.Price{Call: croft.Credit, Most: croft.Credit, Free: 1})

@@ -156,12 +156,14 @@ func (m *Market) keepTelling(ctx context.Context) error {
 	}
 }
 
-// tellWatchers hands what is new to each watcher, as far as it answers.
+// tellWatchers hands what is new to each watcher, as far as it answers: to all at the same
+// time, so that one that is away keeps it from no other when this node ends.
 func (m *Market) tellWatchers(ctx context.Context) {
 	w := &m.watching
 	w.telling.Lock()
 	defer w.telling.Unlock()
 	by, _ := m.Watchers()
+	var all sync.WaitGroup
 	for _, one := range by {
 		w.mu.Lock()
 		t := w.told[one.ID]
@@ -170,14 +172,17 @@ func (m *Market) tellWatchers(ctx context.Context) {
 			w.told[one.ID] = t
 		}
 		w.mu.Unlock()
-		if err := m.tell(ctx, one.ID, t); err != nil {
-			m.Log.Info("watch", "not told", one.ID.Short(), "why", err)
-			continue
-		}
-		w.mu.Lock()
-		t.at = time.Now()
-		w.mu.Unlock()
+		all.Go(func() {
+			if err := m.tell(ctx, one.ID, t); err != nil {
+				m.Log.Info("watch", "not told", one.ID.Short(), "why", err)
+				return
+			}
+			w.mu.Lock()
+			t.at = time.Now()
+			w.mu.Unlock()
+		})
 	}
+	all.Wait()
 }
 
 // tell hands one watcher what it does not have; the first time also nothing, to hear

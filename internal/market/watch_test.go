@@ -282,13 +282,15 @@ func TestWhatIsShownFits(t *testing.T) {
 	}
 }
 
-// A node that ends tells its watchers what happened since it last did.
+// A node that ends tells its watchers what happened since it last did, also those that
+// come after one that does not answer.
 func TestLastTelling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, price)
 		id := w.open(10 * croft.Credit)
 		provider, watcher := w.provider.market, w.people[2]
-		if err := provider.WatchedBy(t.Context(), []croft.MemberID{watcher.id}); err != nil {
+		provider.Peers = silent{w.provider, w.caller.id}
+		if err := provider.WatchedBy(t.Context(), []croft.MemberID{w.caller.id, watcher.id}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, end := context.WithCancel(t.Context())
@@ -306,6 +308,22 @@ func TestLastTelling(t *testing.T) {
 			t.Errorf("%+v", at)
 		}
 	})
+}
+
+// silent reaches everybody but one, who does not answer.
+type silent struct {
+	*person
+	who croft.MemberID
+}
+
+func (s silent) Ask(ctx context.Context, to croft.MemberID, request []byte, part func([]byte) error) ([]byte, error) {
+	if to == s.who {
+		<-ctx.Done()
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return s.person.Ask(ctx, to, request, part)
 }
 
 // A channel goes on when a chain succeeds another: what was signed on the one before is

@@ -241,7 +241,6 @@ type engine struct {
 	begin func() // called when work begins
 }
 
-func (e *engine) Ready(context.Context) error { return nil }
 func (e *engine) Infer(ctx context.Context, r serve.Request, part func([]byte) error) (serve.Answer, error) {
 	e.mu.Lock()
 	if e.calls == nil {

@@ -408,12 +408,18 @@ func (n *Node) invited() (until int64, applied map[p2p.PeerID]bool) {
 // the others who are ready are there. The ledger decides what becomes of it.
 func (n *Node) volunteer(ctx context.Context) error {
 	moved := n.Chain.Watch(ctx)
+	waits := false
 	for {
 		m, member, _ := read[croft.Member](ctx, n, ledger.MemberKey(n.Self)) // a closed node's has no member
 		if m.Revoked {
 			return nil
 		}
-		if member && !m.Ready && !n.Chain.Status().CatchingUp && quorate(n.members(), n.Self, n.Host.Connected()) {
+		offers := member && !m.Ready && !n.Chain.Status().CatchingUp
+		waited := waits
+		if waits = offers && !quorate(n.members(), n.Self, n.Host.Connected()); waits && !waited {
+			n.cfg.Log.Info("ready", "waits", "too few of those who are ready are connected: the ledger would stand still")
+		}
+		if offers && !waits {
 			n.cfg.Log.Info("ready")
 			dropped, _, _ := read[uint32](ctx, n, ledger.DroppedKey(n.Self))
 			if err := n.Study.Ledger.Submit(ctx, ledger.Seal(n.Study.Scope, n.Self, 0, &ledger.Ready{Dropped: dropped}, n.Study.Sign)); err != nil {

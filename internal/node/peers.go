@@ -209,6 +209,7 @@ func (n *Node) partFrom(friends map[p2p.PeerID]*friend) {
 		case n.admits(peer):
 		case f.left.IsZero():
 			f.left = time.Now().Add(farewell)
+		case n.full != nil && n.full.Orders(f.Validator): // what it orders last is not here yet
 		case time.Now().After(f.left):
 			if n.full != nil {
 				n.full.Disconnect(f.Node)

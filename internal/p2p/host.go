@@ -29,6 +29,7 @@ import (
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/libp2p/go-libp2p/x/rate"
@@ -84,6 +85,7 @@ type Host struct {
 	mdns       *announcer // nil if it listens on this machine only
 
 	tunnels sync.Map // the protocols of tunnels (protocol.ID)
+	punch   *holepunch.Service
 
 	mu     sync.Mutex                        // guards the two below
 	places map[peer.ID]way                   // relays that hand on to this host
@@ -117,6 +119,7 @@ func Listen(c Config) (*Host, error) {
 	// knocking, and they would fill a screen.
 	gologshim.SetDefaultHandler(slog.DiscardHandler)
 	sent := metrics.NewBandwidthCounter()
+	var punch *holepunch.Service
 	node, err := libp2p.New(
 		libp2p.Identity(key),
 		libp2p.UserAgent("croft"), // no version: strangers see it before they are refused
@@ -125,11 +128,12 @@ func Listen(c Config) (*Host, error) {
 		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport(), tcp.WithConnectionTimeout(dialTime)),
 		libp2p.Transport(libp2pquic.NewTransport),
 		libp2p.WithDialTimeout(dialTime),
+		libp2p.SwarmOpts(swarm.WithDialRanker(quicFirst)),
 		libp2p.ConnectionGater(gate{allow, guest}),
 		libp2p.ResourceManager(limits),
 		libp2p.ConnectionManager(connmgr.NullConnMgr{}), // members stay connected
 		libp2p.EnableRelay(),
-		libp2p.EnableHolePunching(),
+		libp2p.EnableHolePunching(func(s *holepunch.Service) error { punch = s; return nil }),
 		// Members who are away are tried for ever; that says nothing of UDP or IPv6.
 		libp2p.UDPBlackHoleSuccessCounter(nil),
 		libp2p.IPv6BlackHoleSuccessCounter(nil),
@@ -143,7 +147,7 @@ func Listen(c Config) (*Host, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	h := &Host{host: node, swarm: node.Network().(*swarm.Swarm), allow: allow, out: newQuota(outgoing), in: newQuota(incoming), talks: newQuota(outgoingTalks),
-		lobby: newLobby(allow, guest), sent: sent, places: map[peer.ID]way{}, near: map[peer.ID][]multiaddr.Multiaddr{}, ctx: ctx, stop: stop}
+		lobby: newLobby(allow, guest), sent: sent, punch: punch, places: map[peer.ID]way{}, near: map[peer.ID][]multiaddr.Multiaddr{}, ctx: ctx, stop: stop}
 	if c.Rate > 0 {
 		h.outward.rate, h.inward.rate = max(c.Rate, MinRate), max(c.Rate, MinRate)
 	}
@@ -171,6 +175,26 @@ func Listen(c Config) (*Host, error) {
 
 // dialTime bounds the attempt at one address of a peer.
 const dialTime = 5 * time.Second
+
+// quicFirst gives QUIC a second more than libp2p does before TCP is tried: from the two
+// ends' connections over QUIC, to a relay, they learn where to meet each other directly.
+func quicFirst(addrs []multiaddr.Multiaddr) []network.AddrDelay {
+	has := func(protocol int) func(multiaddr.Multiaddr) bool {
+		return func(a multiaddr.Multiaddr) bool {
+			_, err := a.ValueForProtocol(protocol)
+			return err == nil && !throughRelay(a.String())
+		}
+	}
+	ranked := swarm.DefaultDialRanker(addrs)
+	if slices.ContainsFunc(addrs, has(multiaddr.P_QUIC_V1)) {
+		for i := range ranked {
+			if has(multiaddr.P_TCP)(ranked[i].Addr) {
+				ranked[i].Delay += time.Second
+			}
+		}
+	}
+	return ranked
+}
 
 // Connections that a host has at once, by who they are with. Members of a large house
 // come from one address, its router's. What one address may have leaves others room: it

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -170,6 +171,28 @@ func TestAwayForLong(t *testing.T) {
 		if _, err := a.Call(t.Context(), away, "echo/1", nil, MaxAnswer); err == nil || strings.Contains(err.Error(), "black hole") {
 			t.Fatalf("try %d: %v", i+1, err)
 		}
+	}
+}
+
+// TCP waits for QUIC where a peer has both, and only there.
+func TestQUICFirst(t *testing.T) {
+	const tcp, quic, circuit = "/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.1/udp/1/quic-v1", "/ip4/20.0.0.1/tcp/1/p2p-circuit"
+	delays := func(texts ...string) map[string]time.Duration {
+		var addrs []multiaddr.Multiaddr
+		for _, text := range texts {
+			addrs = append(addrs, multiaddr.StringCast(text))
+		}
+		delays := map[string]time.Duration{}
+		for _, r := range quicFirst(addrs) {
+			delays[r.Addr.String()] = r.Delay
+		}
+		return delays
+	}
+	if got := delays(tcp, quic, circuit); got[quic] != 0 || got[tcp] < time.Second || got[circuit] >= time.Second || len(got) != 3 {
+		t.Error(got)
+	}
+	if got := delays(tcp, circuit); got[tcp] != 0 || got[circuit] >= time.Second {
+		t.Error(got)
 	}
 }
 

@@ -297,34 +297,31 @@ func (h *Host) Relayed() (peers []PeerID) {
 
 // A connection through a relay is a detour: it has bounds, and costs the relay. Two
 // hosts may have one although one of them can dial the other, since who cannot was
-// faster. libp2p looks for a direct way too (DCUtR), between public addresses; and
-// nobody closes the detour when there is one.
+// faster. Of itself libp2p looks for a direct way (DCUtR) once, at the beginning of a
+// circuit, if it knows by then how its router translates; and it leaves the circuit open
+// when it has found one.
 
-// How long a host waits until it tries the addresses of a peer again to which it has no
-// direct way; and at first, where libp2p tries: two attempts get into each other's way.
+// How long a host waits until it looks for a direct way again: at first, and at most.
 const (
+	directSoon  = 15 * time.Second
 	directAgain = 5 * time.Minute
-	directFirst = time.Minute
 )
 
 // straighten looks for a direct way to the peer of a connection through a relay, and
 // closes that once there is one and nothing but tunnels is on it: what speaks through
 // them connects anew.
 func (h *Host) straighten(c network.Conn) {
-	id := c.RemotePeer()
-	next := time.Now()
-	if slices.Contains(h.host.Mux().Protocols(), holepunch.Protocol) {
-		next = next.Add(directFirst)
+	id, next, wait := c.RemotePeer(), time.Now(), directSoon
+	if h.punches() {
+		next = next.Add(wait) // libp2p does it
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for direct := 0; !c.IsClosed(); {
 		if h.swarm.Connectedness(id) != network.Connected {
 			if direct = 0; !time.Now().Before(next) {
-				ctx, cancel := context.WithTimeout(network.WithForceDirectDial(h.ctx, limited), 2*dialTime)
-				_, _ = h.swarm.DialPeer(ctx, id) // there may be no such way
-				cancel()
-				next = time.Now().Add(directAgain)
+				h.tryDirect(c)
+				next, wait = time.Now().Add(wait), min(4*wait, directAgain)
 			}
 		} else if direct++; direct > 2 && !slices.ContainsFunc(c.GetStreams(), h.isCall) { // the peer knows of it too
 			c.Close()
@@ -335,6 +332,31 @@ func (h *Host) straighten(c network.Conn) {
 		case <-tick.C:
 		}
 	}
+}
+
+// punches says whether the host can open a way through its router: whether it knows of
+// an address of its own in the internet.
+func (h *Host) punches() bool {
+	return slices.Contains(h.host.Mux().Protocols(), holepunch.Protocol)
+}
+
+// tryDirect tries to connect directly to the peer of a connection through a relay.
+// There may be no such way.
+func (h *Host) tryDirect(c network.Conn) {
+	if h.punches() && c.Stat().Direction == network.DirInbound { // who was dialled begins
+		ended := make(chan struct{})
+		go func() { // ends with libp2p's host, which knows no context
+			defer close(ended)
+			_ = h.punch.DirectConnect(c.RemotePeer())
+		}()
+		select {
+		case <-ended:
+		case <-h.ctx.Done():
+		}
+	}
+	ctx, cancel := context.WithTimeout(network.WithForceDirectDial(h.ctx, limited), 2*dialTime)
+	defer cancel()
+	_, _ = h.swarm.DialPeer(ctx, c.RemotePeer()) // the one that there is by now, if there is
 }
 
 // isCall says whether a stream is anything but a tunnel.

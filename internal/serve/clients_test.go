@@ -70,13 +70,11 @@ type (
 	busy   struct{}
 )
 
-func (breaks) Ready(context.Context) error { return nil }
 func (breaks) Infer(_ context.Context, _ Request, part func([]byte) error) (Answer, error) {
 	err := part([]byte(`{"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"Hel"}}]}`))
 	return Answer{Partial: croft.E(croft.ErrEngineFailed, "broken", "its server's stream broke off")}, err
 }
 
-func (busy) Ready(context.Context) error { return nil }
 func (busy) Infer(context.Context, Request, func([]byte) error) (Answer, error) {
 	return Answer{}, croft.E(croft.ErrBusy, "busy")
 }

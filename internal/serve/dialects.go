@@ -27,7 +27,8 @@ import (
 type Backend interface {
 	// Offers lists what can be called from here.
 	Offers() []Offer
-	// Call makes a call. Most is what it may cost.
+	// Call makes a call. What it answers is JSON, whoever provides it; a part of a stream
+	// need not be.
 	Call(ctx context.Context, c Call) (Result, error)
 	// Schema says what goes into a model and what comes out.
 	Schema(ctx context.Context, name string) (Schema, error)
@@ -105,7 +106,7 @@ func (d Dialects) Handler() http.Handler {
 		w.Header().Set("X-Request-Id", id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
-		if !onLoopback(r.Host) {
+		if !OnLoopback(r.Host) {
 			http.Error(w, "call this server as 127.0.0.1, [::1] or localhost", http.StatusMisdirectedRequest)
 			return
 		}
@@ -117,13 +118,12 @@ func (d Dialects) Handler() http.Handler {
 			return
 		}
 		control := http.NewResponseController(out)
-		if r.ContentLength != 0 { // nobody without a key takes up memory, and nobody with one for long
+		if r.ContentLength != 0 { // nobody without a key takes up memory
+			_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // net/http's writers can, and it lifts that for the next request
 			if _, err := d.key(r.Header); err != nil {
 				d.fail(w, r, err, Offer{})
 				return
 			}
-			_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // net/http's writers can
-			defer control.SetReadDeadline(time.Time{})
 		}
 		defer func() { _ = control.SetWriteDeadline(time.Now().Add(writeTime)) }() // for what is still on its way
 		body := &arriving{ReadCloser: http.MaxBytesReader(out, r.Body, MaxBody), of: r, room: room}
@@ -134,8 +134,8 @@ func (d Dialects) Handler() http.Handler {
 	})
 }
 
-// onLoopback says whether a Host header names this machine's loopback.
-func onLoopback(host string) bool {
+// OnLoopback says whether a Host header names this machine's loopback.
+func OnLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -184,15 +184,7 @@ func (d Dialects) call(ctx context.Context, h http.Header, c Call) (Result, Offe
 	if errors.Is(err, croft.ErrDear) && c.Most < listed { // it is the key that would not pay more
 		err = croft.E(croft.ErrSpendCap, key.Cap, c.Most, offer.Name, offer.Most)
 	}
-	return result, offer, cmp.Or(err, result.check(c))
-}
-
-// check says whether an answer, which may come from anybody, is JSON.
-func (r Result) check(c Call) error {
-	if c.Part == nil && !json.Valid(r.Body) {
-		return croft.E(croft.ErrEngineFailed, c.Name, "its answer is not JSON")
-	}
-	return nil
+	return result, offer, err
 }
 
 func (d Dialects) offer(name string) (Offer, error) {

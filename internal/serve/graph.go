@@ -72,9 +72,6 @@ func (g *Graph) Schema() (s Schema) {
 	return Schema{Inputs: tensors(g.program.Inputs()), Outputs: tensors(g.program.Outputs()), Platform: "onnx_onnxv1"}
 }
 
-// Ready always says yes: the graph is in memory.
-func (g *Graph) Ready(context.Context) error { return nil }
-
 // Infer runs the graph once.
 func (g *Graph) Infer(ctx context.Context, r Request, _ func([]byte) error) (Answer, error) {
 	if r.Task != Predict {

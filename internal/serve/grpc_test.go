@@ -233,7 +233,6 @@ func TestGRPCInFlight(t *testing.T) {
 // meeting answers when all calls are there.
 type meeting struct{ all *sync.WaitGroup }
 
-func (m meeting) Ready(context.Context) error { return nil }
 func (m meeting) Infer(context.Context, Request, func([]byte) error) (Answer, error) {
 	m.all.Done()
 	m.all.Wait()

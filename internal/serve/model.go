@@ -62,9 +62,6 @@ func (m *Model) Schema() (s Schema) {
 	return s
 }
 
-// Ready always says yes: the model is in memory.
-func (m *Model) Ready(context.Context) error { return nil }
-
 // infer is the body of a request and of an answer: see the Open Inference Protocol,
 // Inference Request and Response JSON Object.
 type infer struct {

@@ -54,8 +54,6 @@ type Engine interface {
 	// JSON values, in order. An error of part ends the call. It fails with
 	// croft.ErrRequest if the request is at fault, else with croft.ErrEngineFailed.
 	Infer(ctx context.Context, r Request, part func([]byte) error) (Answer, error)
-	// Ready says why the engine cannot answer now; nil: it can.
-	Ready(ctx context.Context) error
 }
 
 // Quoter is an Engine that names a price for each request.

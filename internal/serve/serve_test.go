@@ -55,8 +55,6 @@ func newDouble(t *testing.T) *double {
 		case status != 0:
 			w.WriteHeader(status)
 			io.WriteString(w, `{"error":{"message":"said by the double"}}`)
-		case strings.HasSuffix(r.URL.Path, "/models"):
-			io.WriteString(w, `{"data":[]}`)
 		case strings.HasSuffix(r.URL.Path, "/embeddings"):
 			io.WriteString(w, `{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-1,2]}],"usage":{"prompt_tokens":3}}`)
 		case body["stream"] == true:
@@ -92,20 +90,17 @@ func TestUpstream(t *testing.T) {
 	os.WriteFile(secret, []byte("Bearer sesame\n"), 0o600)
 	u := upstream(t, UpstreamConfig{Task: Chat, URLs: []string{d.URL + "/v1"}, Model: "tiny", Credentials: secret})
 	defer func() { // whoever asks
-		for _, body := range d.bodies[1:] {
+		for _, body := range d.bodies {
 			if body["model"] != "tiny" {
 				t.Errorf("%v was asked for", body["model"])
 			}
 		}
 	}()
-	if err := u.Ready(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	a, err := u.Infer(t.Context(), Request{Task: Chat, Body: []byte(`{"model":"mine","messages":[]}`)}, nil)
 	if err != nil || !strings.Contains(string(a.Body), "I am tiny") || a.Meter != (croft.Meter{Input: 3, Output: 4}) {
 		t.Fatalf("%s %+v %v", a.Body, a.Meter, err)
 	}
-	if got := d.headers[1].Get("Authorization"); got != "Bearer sesame" {
+	if got := d.headers[0].Get("Authorization"); got != "Bearer sesame" {
 		t.Fatal(got)
 	}
 	var parts []string
@@ -600,7 +595,6 @@ func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
 // slow answers after a time; a stream begins at once and ends then.
 type slow time.Duration
 
-func (s slow) Ready(context.Context) error { return nil }
 func (s slow) Infer(ctx context.Context, r Request, part func([]byte) error) (Answer, error) {
 	if r.Stream {
 		if err := part([]byte(`{"choices":["first"]}`)); err != nil {
@@ -731,6 +725,14 @@ func TestWhoDoesNotRead(t *testing.T) {
 		if client, err = line.dial(t.Context(), "", ""); err != nil {
 			t.Fatal(err)
 		}
+		fmt.Fprint(client, "POST /v1/embeddings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n") // and no more
+		begun := time.Now()
+		if a, err := http.ReadResponse(bufio.NewReader(client), nil); err != nil || a.StatusCode != http.StatusUnauthorized || time.Since(begun) > bodyTime {
+			t.Errorf("without a key and without a body, after %s: %v %v", time.Since(begun), a, err)
+		}
+		if client, err = line.dial(t.Context(), "", ""); err != nil {
+			t.Fatal(err)
+		}
 		answers := bufio.NewReader(client)
 		for range 2 {
 			fmt.Fprintf(client, "POST /v1/embeddings HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", secret)
@@ -789,39 +791,33 @@ func TestBodiesAreBounded(t *testing.T) {
 
 type held struct{ until chan struct{} }
 
-func (h held) Ready(context.Context) error { return nil }
 func (h held) Infer(context.Context, Request, func([]byte) error) (Answer, error) {
 	<-h.until
 	return Answer{Body: []byte(`{}`)}, nil
 }
 
-// An answer is whatever its provider says, and must be JSON; a part of a stream
-// cannot be two events.
+// A part of a stream is whatever its provider says, and must be JSON; it cannot be two
+// events.
 func TestAnswersAreJSON(t *testing.T) {
 	url, secret, b, _, _ := server(t, APIKey{Name: "k"})
 	b.offers[1].Here = true
 	for _, c := range []struct {
-		answer, want string
-		stream       bool
+		part, want string
 	}{
-		{"{\"choices\":[{}]}\n\ndata: {\"evil\":1}", "not JSON", true},
-		{"{\"choices\":[{}]}\n\ndata: {\"evil\":1}", "not JSON", false},
-		{"<script>", "not JSON", true},
-		{"<script>", "not JSON", false},
-		{"", "not JSON", false},
-		{"{\"choices\":\r\n[{}]}", "data: {\"choices\":[{}]}\n\n", true},
+		{"{\"choices\":[{}]}\n\ndata: {\"evil\":1}", "not JSON"},
+		{"<script>", "not JSON"},
+		{"{\"choices\":\r\n[{}]}", "data: {\"choices\":[{}]}\n\n"},
 	} {
-		b.engines["chat"] = says(c.answer)
-		_, _, text := post(t, url+"/v1/chat/completions", secret, fmt.Sprintf(`{"model":"chat","stream":%v}`, c.stream))
+		b.engines["chat"] = says(c.part)
+		_, _, text := post(t, url+"/v1/chat/completions", secret, `{"model":"chat","stream":true}`)
 		if strings.Contains(text, "evil") || strings.Contains(text, "script") || !strings.Contains(text, c.want) {
-			t.Errorf("%q, stream %v: %q", c.answer, c.stream, text)
+			t.Errorf("%q: %q", c.part, text)
 		}
 	}
 }
 
 type says string
 
-func (s says) Ready(context.Context) error { return nil }
 func (s says) Infer(_ context.Context, r Request, part func([]byte) error) (Answer, error) {
 	if r.Stream {
 		return Answer{}, part([]byte(s))

@@ -111,33 +111,6 @@ func near(address string) bool {
 // clouds are where clouds hand credentials to whoever asks.
 var clouds = []netip.Addr{netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("169.254.170.2"), netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("fd20:ce::254")}
 
-// Ready asks one address after the other whether it answers at all.
-func (u *Upstream) Ready(ctx context.Context) error {
-	var last error
-	for _, a := range u.urls {
-		within, cancel := context.WithTimeout(ctx, 5*time.Second)
-		target := *a
-		if u.cfg.Task != HTTP {
-			target.Path = strings.TrimSuffix(target.Path, "/") + "/models"
-		}
-		request, err := u.request(within, http.MethodGet, &target, nil)
-		if err == nil {
-			var answer *http.Response
-			if answer, err = u.http.Do(request); err == nil {
-				answer.Body.Close()
-				if answer.StatusCode < 500 && (answer.StatusCode != http.StatusUnauthorized && answer.StatusCode != http.StatusForbidden || u.cfg.Task == HTTP) {
-					cancel()
-					return nil
-				}
-				err = reason("it answers " + strconv.Itoa(answer.StatusCode))
-			}
-		}
-		cancel()
-		last = err
-	}
-	return croft.E(croft.ErrEngineFailed, "this service", plain(last))
-}
-
 // Infer hands a request on. The credentials stay here, whatever the upstream says.
 func (u *Upstream) Infer(ctx context.Context, r Request, part func([]byte) error) (Answer, error) {
 	body, path, err := u.body(r)
@@ -251,8 +224,8 @@ func (u *Upstream) body(r Request) (body []byte, path string, err error) {
 	return body, path, err
 }
 
-func (u *Upstream) request(ctx context.Context, method string, target *url.URL, body []byte) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+func (u *Upstream) request(ctx context.Context, target *url.URL, body []byte) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +252,7 @@ type usage struct {
 func (u *Upstream) ask(ctx context.Context, target *url.URL, body []byte, r Request, part func([]byte) error) (a Answer, begun bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	request, err := u.request(ctx, http.MethodPost, target, body)
+	request, err := u.request(ctx, target, body)
 	if err != nil {
 		return a, false, err
 	}

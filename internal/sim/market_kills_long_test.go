@@ -23,6 +23,7 @@ import (
 // stuck, and in the end, on the ledger, every credit is there and what was paid is what
 // was answered, but for the calls that a death cut off.
 func TestKilledCalls(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	n := newTown(t)
 	worked := struct {
 		sync.Mutex

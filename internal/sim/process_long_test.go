@@ -32,6 +32,7 @@ import (
 // the other, in each role. Each time it is started again, to die at the next line,
 // and the study still has to give the model of an undisturbed one.
 func TestKilledProcesses(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	n := newTown(t)
 	want := n.reference()
 	for role, c := range map[string]struct {
@@ -89,7 +90,7 @@ func (n *town) pause(want string) {
 	p := n.residents[1]
 	p.end(syscall.SIGTERM)
 	dying := p.start("CROFT_FAILPOINT=compute:4")
-	id := n.propose("pause", "60s", "20s")
+	id := n.propose("pause", "60s", "40s")
 	n.approve(id)
 	<-dying.gone
 	n.residents[0].until("the study waits for ben by name", func(c *api.Client) bool {
@@ -146,6 +147,7 @@ func kills(t *testing.T) int {
 // TestRandomKills kills one or two nodes at a time at random moments of studies,
 // also while people propose and approve, and starts them again.
 func TestRandomKills(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	kills := kills(t)
 	rng := seeded(t)
 	n := newTown(t)
@@ -209,6 +211,7 @@ func TestRandomKills(t *testing.T) {
 // TestDemoFoldersGoOn: the chain of the demo's folders goes on as soon as enough
 // of them run, each as a process of its own.
 func TestDemoFoldersGoOn(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	dir := filepath.Join(shortDir(t), "d")
 	n := &town{T: t, ctx: patient(t), dir: dir}
 	code, out, errs := n.croft("demo", "--dir", dir, "--json")
@@ -278,6 +281,7 @@ func TestDemoFoldersGoOn(t *testing.T) {
 // TestCtrlCLeavesNothing: the demo without --dir leaves nothing in the temporary,
 // the home and the working folder, however it ends.
 func TestCtrlCLeavesNothing(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	rng := seeded(t)
 	for _, after := range []time.Duration{
 		time.Duration(200+rng.IntN(800)) * time.Millisecond, time.Duration(1000+rng.IntN(2000)) * time.Millisecond,
@@ -331,6 +335,7 @@ const (
 // TestIdle: after the last transaction at most one more block, then none; and a
 // node at rest is small.
 func TestIdle(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	rest := atRest
 	if text := os.Getenv("CROFT_IDLE"); text != "" {
 		var err error

@@ -119,7 +119,13 @@ func alone(plan croft.Study, site fed.Site) (score func(which []int) fed.Score, 
 	var kept []int
 	var names []string
 	for j, name := range table.ColumnsOf(plan) {
-		if slices.ContainsFunc(site.Train.X, func(x []float64) bool { return x[j] != site.Train.X[0][j] }) {
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, x := range site.Train.X {
+			if !math.IsNaN(x[j]) { // no value: the mean is put in
+				low, high = min(low, x[j]), max(high, x[j])
+			}
+		}
+		if low < high {
 			kept, names = append(kept, j), append(names, name)
 		}
 	}

@@ -107,6 +107,24 @@ func worthRows(rng *rand.Rand, family string, n int, slope float64) (r fed.Rows)
 	return r
 }
 
+// A column that is constant at a site, but for values that are missing, is left out of
+// the site's own model.
+func TestAloneLeavesOutWhatIsConstant(t *testing.T) {
+	plan := worthPlan(t, "linear")
+	plan.Model.Means, plan.Model.Groups = []string{"z"}, nil
+	rows := worthRows(rand.New(rand.NewPCG(3, 3)), "linear", 80, 1)
+	rows.Group = nil
+	for i, x := range rows.X {
+		if x[1] = 0.5; i%3 == 0 {
+			x[1] = math.NaN()
+		}
+	}
+	score, ridge, err := alone(plan, fed.Site{Train: rows, Test: rows})
+	if err != nil || ridge != (croft.Decimal{}) || score([]int{0, 1, 2}).Rows != 3 {
+		t.Errorf("%v %v", ridge, err)
+	}
+}
+
 // A small site is helped (100 people cannot show it of counts and of times), one whose people are unlike the others is hurt, and of few
 // held-out people nothing is said.
 func TestWorth(t *testing.T) {

@@ -33,7 +33,8 @@ func DefaultPolicy() Policy { return Policy{MinRows: 20, MinCell: 5, MaxRatio: 0
 // Disclose checks the rows that a study would use at this site. What fails is
 // ErrWithheld, in words that stay at the site; for public data it is returned
 // as warnings. A number that takes only two values is counted as a category; of one
-// that is the same for all but a few people, sums would tell the values of these.
+// that is the same for all but a few people, sums would tell the values of these; and so
+// would sums with weights by which a few outweigh all others.
 // Held-out people meet the same rules for cells where the study publishes the
 // site's own metrics; else only their number counts, for all that leaves are
 // totals over sites. Counts by time or by value are judged by Few.
@@ -81,6 +82,15 @@ func Disclose(t *Table, s croft.Study, p Policy) (warnings []string, err error) 
 		k := len(classes)
 		for i, n := range t.count(train, k*len(names), func(row int) int { return k*level(row) + class(row) }) {
 			few(names[i/k]+" with "+classes[i%k], n)
+		}
+	}
+	if s.Model.Weight != "" {
+		at, err := t.column(s.Model.Weight)
+		if err != nil {
+			return nil, err
+		}
+		if n := t.weighing(at, train); n < float64(p.MinCell) {
+			fails = append(fails, fmt.Sprintf("%s: so unequal that the sums are of %.1f people, fewer than min_cell %d", s.Model.Weight, n, p.MinCell))
 		}
 	}
 	few("people held out", t.count(test, 1, func(int) int { return 0 })[0])
@@ -304,6 +314,22 @@ func (t *Table) unusual(column int, rows []int) int {
 		}
 		return 1
 	})[1]
+}
+
+// weighing returns how many people of equal weight weigh as these do: (Σw)²/Σw² (Kish,
+// Survey Sampling, 1965, §11.7). The rows are ordered by person.
+func (t *Table) weighing(column int, rows []int) float64 {
+	sum, squares, own := 0.0, 0.0, 0.0
+	for i, row := range rows {
+		own += t.cell(row, column)
+		if i+1 == len(rows) || t.person[rows[i+1]] != t.person[row] {
+			sum, squares, own = sum+own, squares+own*own, 0
+		}
+	}
+	if squares == 0 {
+		return 0
+	}
+	return sum * sum / squares
 }
 
 // summary shows the first few of many.

@@ -393,6 +393,31 @@ func TestDisclosureOfTwoValuedNumbersAndHeldOut(t *testing.T) {
 	}
 }
 
+// One person who outweighs all others would be as good as alone in a weighted sum.
+func TestWeightsThatHideNobody(t *testing.T) {
+	s := clinic()
+	s.Schema.Columns = append(s.Schema.Columns, croft.Column{Name: "w", Kind: croft.Number, Low: dec("0.001"), High: dec("1000")})
+	s.Model.Family, s.Model.Label, s.Model.Positive, s.Model.Features, s.Model.Weight = "linear", "temp", "", []string{"age"}, "w"
+	for largest, says := range map[string]string{"3": "", "1000": "w: so unequal that the sums are of 1.1 people"} {
+		lines := []string{header + " w"}
+		for i := range 60 {
+			weight := fmt.Sprint(1 + i%3)
+			if i < 2 { // of one person
+				weight = largest
+			}
+			lines = append(lines, fmt.Sprintf("p%d %d no 0 x %d.5 %s", i/2, 30+i, 31+i%10, weight))
+		}
+		tab, err := read(s, lines...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Disclose(tab, s, DefaultPolicy())
+		if says == "" && err != nil || says != "" && (!errors.Is(err, croft.ErrWithheld) || !strings.Contains(err.Error(), says)) {
+			t.Errorf("weights up to %s: %v does not say %q", largest, err, says)
+		}
+	}
+}
+
 // Where most people have one value, those with another are counted, wherever they stand.
 func TestUnusualPeople(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
