@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"croft"
 	"croft/internal/api"
@@ -50,6 +52,10 @@ func (c *cli) detach(ctx context.Context, o *upOptions) error {
 		return err
 	}
 	c.progress("up.opening", c.dir)
+	told := int64(0) // of the log
+	if info, err := log.Stat(); err == nil {
+		told = info.Size()
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -58,30 +64,55 @@ func (c *cli) detach(ctx context.Context, o *upOptions) error {
 		line, _ := bufio.NewReader(out).ReadBytes('\n') // without a line it has ended
 		first <- line
 	}()
-	select {
-	case <-ctx.Done():
-		cause := context.Cause(ctx)
-		if !errors.Is(cause, croft.ErrTimeout) { // else it goes on starting
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
+	for {
+		select {
+		case <-time.After(time.Second):
+			told = c.retell(log.Name(), told)
+		case <-ctx.Done():
+			cause := context.Cause(ctx)
+			if !errors.Is(cause, croft.ErrTimeout) { // else it goes on starting
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
+			}
+			return cause
+		case line := <-first:
+			var r upResult
+			err := api.ReadFailure(line)
+			if err == nil && json.Unmarshal(line, &r) != nil {
+				err = croft.E(croft.ErrInternal, say("up.died", log.Name()))
+			}
+			if err != nil {
+				_ = cmd.Wait() // it has ended or is about to: with the same failure
+				return err
+			}
+			r.Log = log.Name()
+			return c.result(r, func(w io.Writer) {
+				fmt.Fprintln(w, c.here("up.detached", r.Name, r.PID))
+				fmt.Fprintln(w, say("up.log", r.Log))
+				c.printUp(w, r)
+			})
 		}
-		return cause
-	case line := <-first:
-		var r upResult
-		err := api.ReadFailure(line)
-		if err == nil && json.Unmarshal(line, &r) != nil {
-			err = croft.E(croft.ErrInternal, say("up.died", log.Name()))
+	}
+}
+
+// retell shows what the node's process says of its start: whom it waits for, say. It
+// reads the log from an offset on and returns the next one. The steps of the node's work
+// stay in the log.
+func (c *cli) retell(log string, from int64) int64 {
+	f, err := os.Open(log)
+	if err != nil {
+		return from
+	}
+	defer f.Close()
+	lines := bufio.NewReader(io.NewSectionReader(f, from, maxLog))
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil { // not whole yet
+			return from
 		}
-		if err != nil {
-			_ = cmd.Wait() // it has ended or is about to: with the same failure
-			return err
+		if from += int64(len(line)); !strings.HasPrefix(line, "time=") && !strings.HasPrefix(line, say("up.opening", filepath.Dir(log))) {
+			fmt.Fprint(c.errs, line)
 		}
-		r.Log = log.Name()
-		return c.result(r, func(w io.Writer) {
-			fmt.Fprintln(w, c.here("up.detached", r.Name, r.PID))
-			fmt.Fprintln(w, say("up.log", r.Log))
-			c.printUp(w, r)
-		})
 	}
 }
 

@@ -113,6 +113,16 @@ func TestJoiningByCommands(t *testing.T) {
 		t.Errorf("a join that failed left %v, %v", entries, err)
 	}
 
+	// Nobody answers at the code's address.
+	addr, _ := croft.ParseAddr("/ip4/127.0.0.1/tcp/1")
+	nowhere, err := croft.Invite{Node: croft.PublicKey{1}, Expires: 1 << 31, Addrs: []croft.Addr{addr}}.Code()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := newDesk(t).croft("", "join", nowhere, "--name", "Clinic B"); code != 8 || !strings.Contains(errs, "cannot reach the node of who invited you: /ip4/127.0.0.1/tcp/1: ") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+
 	// The newcomer applies and waits. It may give up waiting, and go on.
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("correct horse staple\n"), 0o600); err != nil {

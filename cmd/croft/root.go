@@ -332,6 +332,9 @@ func (c *cli) caughtUp(ctx context.Context, p *person) error {
 		if err != nil || slices.ContainsFunc(council.Guests, func(g api.Guest) bool { return g.ID == p.self }) {
 			return err
 		}
+		if s, err := p.Status(ctx); err != nil || s.Left { // the ledger says what becomes of it
+			return err
+		}
 		if !said {
 			c.progress("fetching")
 		}

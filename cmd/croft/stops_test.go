@@ -89,7 +89,7 @@ func TestWhatStopsAStudy(t *testing.T) {
 	c.must([]string{"network", "stop", "--yes", "--json"}, `"stopped":true,"missing":0`)
 	d.soon(members[3], []string{"status"}, "STOPPED by vote", "a vote to go on after the stop, 0 of 3: croft", " network resume")
 	late := d.file("late.toml", strings.NewReplacer("NAME", "late", "INTERCEPTS", "").Replace(questions))
-	if code, _, errs := d.croft("", "study", "propose", late); code != 6 || !strings.Contains(errs, "croft network resume") || !strings.Contains(errs, "is kept") {
+	if code, _, errs := d.croft("", "study", "propose", late); code != 6 || !strings.Contains(errs, " network resume") || !strings.Contains(errs, "is kept") {
 		t.Errorf("a proposal to a stopped network: exit code %d: %s", code, errs)
 	}
 	for i, p := range desks[:3] {

@@ -67,9 +67,9 @@ func TestSizesAreRoundedUp(t *testing.T) {
 	}
 }
 
-// Ctrl-C takes back nothing that the node has: a person is told, before it is said
-// again and counts twice.
-func TestInterruptedIsNotTakenBack(t *testing.T) {
+// atNode is somebody at a node that answers as a test wants, and what is said to them.
+func atNode(t *testing.T, answer func(path string) string) (*cli, *person, *strings.Builder) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "croft") // a short path: a socket is made in it
 	if err != nil {
 		t.Fatal(err)
@@ -79,20 +79,58 @@ func TestInterruptedIsNotTakenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`[{"self": true}]`)) })}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(answer(r.URL.Path))) })}
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
 	client, err := api.Dial(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var errs strings.Builder
+	errs := new(strings.Builder)
+	return &cli{dir: dir, errs: errs}, &person{Client: client}, errs
+}
+
+// Ctrl-C takes back nothing that the node has: a person is told, before it is said
+// again and counts twice.
+func TestInterruptedIsNotTakenBack(t *testing.T) {
+	c, p, errs := atNode(t, func(string) string { return `[{"self": true}]` })
 	ctx, stop := context.WithCancelCause(t.Context())
-	_, err = (&cli{dir: dir, errs: &errs}).hand(ctx, &person{Client: client}, func() (api.Submitted, error) {
+	_, err := c.hand(ctx, p, func() (api.Submitted, error) {
 		stop(croft.E(croft.ErrInterrupted))
 		return api.Submitted{}, context.Cause(ctx)
 	})
 	if !errors.Is(err, croft.ErrInterrupted) || !strings.Contains(errs.String(), "What you signed is kept") {
-		t.Errorf("%v %s", err, errs.String())
+		t.Errorf("%v %s", err, errs)
+	}
+}
+
+// A newcomer's node is waited for; that of one who was sent away is not.
+func TestWhoIsWaitedFor(t *testing.T) {
+	for _, c := range []struct {
+		status string
+		looks  int
+	}{{`{"left": true}`, 1}, {`{}`, 2}} {
+		ctx, stop := context.WithCancelCause(t.Context())
+		looks := 0
+		cli, p, _ := atNode(t, func(path string) string {
+			switch path {
+			case "/v1/members":
+				if looks++; looks == 2 {
+					stop(croft.E(croft.ErrTimeout, "2 looks"))
+				}
+				return `[]`
+			case "/v1/council":
+				return `{}`
+			}
+			return c.status
+		})
+		sent := false
+		_, err := cli.hand(ctx, p, func() (api.Submitted, error) {
+			sent = true
+			return api.Submitted{}, nil
+		})
+		if waits := c.looks > 1; looks != c.looks || sent == waits || (err != nil) != waits {
+			t.Errorf("%s: %d looks, sent %t, %v", c.status, looks, sent, err)
+		}
 	}
 }

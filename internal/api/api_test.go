@@ -205,6 +205,14 @@ func TestRefusalsCrossTheSocket(t *testing.T) {
 		exit int
 		says string
 	}{
+		"its file was moved": {func() error {
+			if err := os.Rename(a.csv, a.csv+".moved"); err != nil {
+				return err
+			}
+			defer os.Rename(a.csv+".moved", a.csv)
+			_, err := a.client.Check(t.Context(), "anaemia", "")
+			return err
+		}, croft.ErrDataGone, 3, "is not there any more"},
 		"no such study":     {func() error { _, err := a.client.Study(t.Context(), "gout"); return err }, croft.ErrNotFound, 3, `study called "gout"`},
 		"a study like ..":   {func() error { _, err := a.client.Study(t.Context(), "../peers"); return err }, croft.ErrNotFound, 3, "../peers"},
 		"not a transaction": {func() error { _, err := a.client.Submit(t.Context(), []byte{1, 2}); return err }, croft.ErrEncoding, 4, ""},

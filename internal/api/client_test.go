@@ -5,12 +5,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"croft"
 	"croft/internal/chain"
+	"croft/internal/ledger"
 )
 
 // folder is one in whose path there is room for a socket.
@@ -120,5 +122,23 @@ func TestBlocksAreCutWhereTheNodeStops(t *testing.T) {
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// A guest whose stay has ended is told so; it would wait for ever to be let in.
+func TestAGuestThatWasSentAway(t *testing.T) {
+	a := community(t, 3)[0]
+	guest := ledger.Host{Key: croft.PublicKey{7}, Name: "Lab", Version: 1}
+	there := a.s
+	there.Self, there.Name = croft.IDOf(guest.Key), guest.Name
+	for _, gone := range []bool{false, true, false} {
+		guest.Gone = gone
+		if _, err := a.client.Submit(t.Context(), a.seal(&guest)); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := there.status(httptest.NewRequest("GET", "/v1/status", nil)); err != nil || s.Left != gone {
+			t.Errorf("sent away %t: left %t, %v", gone, s.Left, err)
+		}
+		guest.Version++
 	}
 }

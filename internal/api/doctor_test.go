@@ -79,6 +79,7 @@ func TestFindings(t *testing.T) {
 		"no block yet": {func(h *Health) {
 			h.Status.Members, h.Status.Orderers, h.Status.Needed, h.Status.Moves = 0, nil, 1, false
 		}, "ledger", Note, "no block is here yet"},
+		"no block, nobody":  {func(h *Health) { h.Status.Members, h.Status.Connected = 0, 0 }, "ledger", Problem, "no node is connected that could give them"},
 		"alone":             {alone, "members", Fine, "nobody else is a member yet"},
 		"alone on loopback": {func(h *Health) { alone(h); h.Listen = []string{"/ip4/127.0.0.1/tcp/7421/p2p/A"} }, "reach", Note, "this machine only"},
 		"nobody tried": {func(h *Health) {

@@ -72,12 +72,20 @@ func (s Services) status(r *http.Request) (Status, error) {
 	if out.Rest, err = s.resting(); err != nil {
 		return Status{}, err
 	}
+	member := false
 	for _, m := range members {
-		if !m.Revoked {
+		if member = member || m.Self; !m.Revoked {
 			out.Members++
 		} else if m.Self {
 			out.Left = true
 		}
+	}
+	if !member { // a guest, who may have been sent away
+		g, _, err := record[ledger.Guest](ctx, s, ledger.GuestKey(s.Self))
+		if err != nil {
+			return Status{}, err
+		}
+		out.Left = g.Gone
 	}
 	for _, p := range s.Peers() {
 		if p.Connected {

@@ -250,7 +250,7 @@ func leaves(plan croft.Study, profile privagg.Profile) (Leaves, error) {
 // vector with its proof, which is longest for the largest bound; a commitment for each part; for each seat a box with the seeds of the
 // parts that it holds and, while a pipe is new, its encapsulation (1,120 bytes).
 func reportBytes(elems int, p privagg.Profile, plan croft.Study) (int, error) {
-	of := privagg.Context{Length: uint32(elems), Bound: 1 << tensor.NormBits}
+	of := privagg.Context{Profile: p, Length: uint32(elems), Bound: 1 << tensor.NormBits}
 	if plan.Unproved {
 		of.Bound = 0
 	}

@@ -14,6 +14,7 @@ import (
 	"croft/internal/chain"
 	"croft/internal/ledger"
 	"croft/internal/store"
+	"croft/internal/study"
 )
 
 // Node is what lies in a node's folder, opened by whoever has the right to.
@@ -163,13 +164,6 @@ func checkBlobs(ctx context.Context, n Node, stored *Stored) (damage []string, e
 	return damage, nil
 }
 
-// The kinds of the flows' documents whose content the ledger knows: see study.
-const (
-	approvalKind = "approval" // STUDY: the owner's signed approval
-	stateKind    = "state"    // STUDY.ROUND: the plan's state before a round
-	modelKind    = "model"    // STUDY: the last state
-)
-
 // checkDocs reads every document, of whatever kind. The folder is listed here,
 // not by kind: a kind that this package has never heard of is checked too.
 func (r *replay) checkDocs(ctx context.Context, n Node, stored *Stored) (damage []string, err error) {
@@ -197,21 +191,19 @@ func (r *replay) checkDocs(ctx context.Context, n Node, stored *Stored) (damage 
 			continue // erased since, by a running node
 		}
 		if err == nil {
-			switch kind {
-			case approvalKind:
+			if want, known := hashes[study.Doc{Kind: kind, Name: name}]; known {
+				if got := croft.Sum(data); got != want {
+					err = fmt.Errorf("its hash is %s; the ledger has %s", got, want)
+				}
+				stored.States++
+			}
+			if kind == study.ApprovalKind {
 				for _, scope := range scopes { // one for a study of a chain that ended was signed for that
 					if _, err = ledger.OpenApproval(scope, owner, data); err == nil {
 						break
 					}
 				}
 				stored.Approvals++
-			case stateKind, modelKind:
-				if want, known := hashes[kind+"~"+name]; known {
-					if got := croft.Sum(data); got != want {
-						err = fmt.Errorf("its hash is %s; the ledger has %s", got, want)
-					}
-					stored.States++
-				}
 			}
 		}
 		if err != nil {
@@ -224,18 +216,18 @@ func (r *replay) checkDocs(ctx context.Context, n Node, stored *Stored) (damage 
 }
 
 // stateHashes returns what the seats agreed on: the hash of each plan state and
-// of each model, by the name of its document.
-func (r *replay) stateHashes() map[string]croft.Hash {
-	hashes := map[string]croft.Hash{}
+// of each model, by its document.
+func (r *replay) stateHashes() map[study.Doc]croft.Hash {
+	hashes := map[study.Doc]croft.Hash{}
 	r.tree.Range("round/", func(_ string, raw []byte) {
 		round, _, err := ledger.Decode[ledger.Round](raw)
 		if err == nil && round.Phase == croft.PhaseCommit && !round.Next.IsZero() {
-			hashes[fmt.Sprintf("%s~%s.%04d", stateKind, round.Study.String()[:32], round.Number+1)] = round.Next
+			hashes[study.StateDoc(round.Study, round.Number+1)] = round.Next
 		}
 	})
 	r.tree.Range("model/", func(_ string, raw []byte) {
 		if m, _, err := ledger.Decode[ledger.Model](raw); err == nil {
-			hashes[modelKind+"~"+m.Study.String()[:32]] = m.State
+			hashes[study.ModelDoc(m.Study)] = m.State
 		}
 	})
 	return hashes

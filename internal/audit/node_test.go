@@ -33,7 +33,7 @@ func (w *world) folder(t *testing.T, l theLedger, dir string, s story) Node {
 		kind, name string
 		data       []byte
 	}{
-		{approvalKind, name, s.approval}, {stateKind, name + ".0001", s.model}, {modelKind, name, s.model}, {"of-a-kind-to-come", "x", []byte("anything")},
+		{"approval", name, s.approval}, {"state", name + ".0001", s.model}, {"model", name, s.model}, {"of-a-kind-to-come", "x", []byte("anything")},
 	} {
 		if err := n.Docs.Put(d.kind, d.name, d.data); err != nil {
 			t.Fatal(err)
@@ -87,22 +87,22 @@ func TestVerifyNode(t *testing.T) {
 				edit(t, filepath.Join(n.Dir, "docs", "of-a-kind-to-come~x"), func(b []byte) []byte { return flip(b, len(b)-1) })
 			}, []string{"of-a-kind-to-come~x"}},
 			"a byte of a document's checksum": {func(t *testing.T, n *Node) {
-				edit(t, filepath.Join(n.Dir, "docs", modelKind+"~"+name), func(b []byte) []byte { return flip(b, 20) })
-			}, []string{modelKind + "~" + name}},
+				edit(t, filepath.Join(n.Dir, "docs", "model~"+name), func(b []byte) []byte { return flip(b, 20) })
+			}, []string{"model~" + name}},
 			"two at once": {func(t *testing.T, n *Node) {
 				edit(t, filepath.Join(n.Dir, "docs", "of-a-kind-to-come~x"), func(b []byte) []byte { return flip(b, len(b)-1) })
 				edit(t, filepath.Join(n.Dir, "blobs", blob), func(b []byte) []byte { return flip(b, 3) })
 			}, []string{"blob " + blob, "of-a-kind-to-come~x"}},
 			"a model written anew, with its checksum": {func(t *testing.T, n *Node) {
-				n.Docs.Put(modelKind, name, []byte("a better model"))
-			}, []string{"document " + filepath.Join(n.Dir, "docs", modelKind+"~"+name) + ": its hash", "the ledger has"}},
+				n.Docs.Put("model", name, []byte("a better model"))
+			}, []string{"document " + filepath.Join(n.Dir, "docs", "model~"+name) + ": its hash", "the ledger has"}},
 			"a state written anew": {func(t *testing.T, n *Node) {
-				n.Docs.Put(stateKind, name+".0001", []byte("another state"))
-			}, []string{stateKind + "~" + name + ".0001: its hash"}},
+				n.Docs.Put("state", name+".0001", []byte("another state"))
+			}, []string{"state~" + name + ".0001: its hash"}},
 			"an approval that nobody signed": {func(t *testing.T, n *Node) {
-				n.Docs.Put(approvalKind, name, flip(s.approval, len(s.approval)-1))
-			}, []string{approvalKind + "~" + name}},
-			"another owner": {func(_ *testing.T, n *Node) { n.Self = w.Members[1].ID }, []string{approvalKind + "~" + name}},
+				n.Docs.Put("approval", name, flip(s.approval, len(s.approval)-1))
+			}, []string{"approval~" + name}},
+			"another owner": {func(_ *testing.T, n *Node) { n.Self = w.Members[1].ID }, []string{"approval~" + name}},
 			"a state value": {func(_ *testing.T, n *Node) {
 				n.Ledger = lying{theLedger: n.Ledger.(theLedger), value: func(p *ledger.Proof) {
 					if p.Key == ledger.StudyKey(s.id) {

@@ -103,6 +103,8 @@ func TestBadFiles(t *testing.T) {
 		"endless open quote":   {h + "1,60,m,yes\n\n2,\"30,f,no\n" + strings.Repeat("3,40,f,no\n", 200_000), croft.ErrQuoting, "line 4"},
 		"open quote in header": {"id,\"age,sex,ill\n1,2,3,4\n", croft.ErrQuoting, "line 1"},
 		"missing column":       {"id,age,ill\n1,2,yes\n", croft.ErrColumnMissing, "a.csv has no column sex"},
+		"another case":         {"id,age,Sex,ill\n1,2,f,yes\n", croft.ErrColumnMissing, "a.csv has no column sex; it has Sex"},
+		"a workbook":           {"PK\x03\x04\x14\x00", croft.ErrHeader, "save it as CSV UTF-8"},
 		"missing unit column":  {"age,sex,ill\n2,f,yes\n", croft.ErrColumnMissing, "no column id"},
 		"name twice":           {"id,age,sex,age,ill\n", croft.ErrHeader, `columns 2 and 4 are both called "age"`},
 		"empty":                {"", croft.ErrHeader, "the file is empty"},

@@ -249,6 +249,24 @@ func TestStudyRunsToItsModel(t *testing.T) {
 	}
 }
 
+// Readers open a sum with the first t+1 shares where a study lets them: what came later
+// has checked nothing.
+func TestSumsThatNobodyHadToCheck(t *testing.T) {
+	for _, unchecked := range []bool{false, true} {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		data := w.register(10, "ada", "ben", "cleo")
+		plan := w.plan("ada", "ben", "cleo")
+		plan.Unchecked = unchecked
+		id := w.open(plan, data, "ada", "ben", "cleo")
+		w.play(id, 0, true, "ada", "ben", "cleo")
+		r := w.round(id, 0)
+		m, ok := decodeRecord[Model](w.m.Get(ModelKey(id)))
+		if !ok || len(r.Shares) != 5 || r.Unchecked != unchecked || m.Unchecked != unchecked {
+			t.Errorf("with %d of 5 shares wanted, %d there: round %v, model %v", w.study(id).Quorum, len(r.Shares), r.Unchecked, m.Unchecked)
+		}
+	}
+}
+
 func TestLastResultLeavesNothingDue(t *testing.T) {
 	w := newWorld(t, "ada", "ben", "cleo", "dina")
 	data := w.register(10, "ada", "ben", "cleo")

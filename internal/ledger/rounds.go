@@ -33,7 +33,7 @@ type Round struct {
 	Sum       croft.Hash       `cbor:"11,keyasint,omitempty"`
 	Next      croft.Hash       `cbor:"12,keyasint,omitempty"`
 	Liars     []croft.MemberID `cbor:"13,keyasint,omitempty"` // seats that t+1 seats named
-	Unchecked bool             `cbor:"14,keyasint,omitempty"` // opened by t+1 shares: a lying seat would not have been seen
+	Unchecked bool             `cbor:"14,keyasint,omitempty"` // t+1 shares were enough to open it: a lying seat may not have been seen
 	// Of the proofs:
 	Bounds  []uint32         `cbor:"16,keyasint,omitempty"` // of the cohort's vectors, agreed with the parent; none in round 0
 	Closed  []croft.MemberID `cbor:"17,keyasint,omitempty"` // in round 0: with whom it goes on, patience having passed
@@ -536,7 +536,7 @@ func (a SeatResult) agrees(b SeatResult) bool {
 // agreed. It ends the study or opens the next round in the same block.
 func (s *State) commit(st *Study, plan croft.Study, r Round, agreed SeatResult) {
 	r.Phase, r.Sum, r.Next = croft.PhaseCommit, agreed.Sum, agreed.Next
-	r.Unchecked = len(r.Shares) < int(st.Threshold)+2
+	r.Unchecked = int(st.Quorum) < int(st.Threshold)+2 // more shares may be here, but readers did not wait for them
 	for _, seat := range st.Seats {
 		shares, answers, lie := 0, 0, croft.Hash{} // how many say that these were wrong
 		for _, x := range r.Results {
@@ -566,13 +566,8 @@ func (s *State) commit(st *Study, plan croft.Study, r Round, agreed SeatResult) 
 	st.Status = Done
 	s.put(*st)
 	s.settled(st)
-	unchecked := false
-	for n := range r.Number + 1 {
-		past, _ := read[Round](s, RoundKey(st.ID, n))
-		unchecked = unchecked || past.Unchecked
-	}
 	write(s, ModelKey(st.ID), Model{Study: st.ID, Plan: st.Plan, State: agreed.Next,
-		Rounds: r.Number + 1, Cohort: st.Cohort, Use: plan.Use, Unchecked: unchecked})
+		Rounds: r.Number + 1, Cohort: st.Cohort, Use: plan.Use, Unchecked: r.Unchecked})
 }
 
 // unseat keeps a seat that lied out of studies to come. In this one it stays: who

@@ -73,7 +73,7 @@ type Model struct {
 	Rounds    uint32           `cbor:"4,keyasint"`
 	Cohort    []croft.MemberID `cbor:"5,keyasint"`
 	Use       croft.Use        `cbor:"6,keyasint"`
-	Unchecked bool             `cbor:"7,keyasint,omitempty"` // some round was opened by t+1 shares only
+	Unchecked bool             `cbor:"7,keyasint,omitempty"` // t+1 shares were enough to open its sums
 }
 
 // The transactions of this file.

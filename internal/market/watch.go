@@ -32,7 +32,7 @@ type watching struct {
 // watched is what speaks for others on a channel.
 type watched struct {
 	ledger.Position
-	By croft.MemberID `cbor:"5,keyasint,omitempty"` // who first told it
+	By *croft.MemberID `cbor:"5,keyasint,omitempty"` // who first told it; older documents do not say
 }
 
 // told is what a watcher of this node has.
@@ -268,7 +268,7 @@ func (m *Market) hold(from croft.MemberID, at ledger.Position) error {
 	defer w.mu.Unlock()
 	now, held := w.held[at.Channel]
 	if !held {
-		now.Channel, now.By = at.Channel, from
+		now.Channel, now.By = at.Channel, &from
 	}
 	switch was, is := shownBy(now.Position), shownBy(at); {
 	case !is.beyond(was):
@@ -293,7 +293,7 @@ func (m *Market) hold(from croft.MemberID, at ledger.Position) error {
 // share counts the channels that somebody told; mu is held.
 func (w *watching) share(of croft.MemberID) (n int) {
 	for _, at := range w.held {
-		if at.By == of {
+		if at.By != nil && *at.By == of {
 			n++
 		}
 	}

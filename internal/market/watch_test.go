@@ -402,14 +402,20 @@ func TestShareOfAWatcher(t *testing.T) {
 				t.Fatal(n, err)
 			}
 		}
+		if err := watcher.market.Docs.Put(watchedKind, at(0).Channel.String(), croft.Encode(at(0))); err != nil { // as it was written before
+			t.Fatal(err)
+		}
 		w.off(watcher)
 		watcher.start()
-		if err := watcher.market.hold(one, at(maxShare)); !errors.Is(err, croft.ErrBusy) {
+		if err := watcher.market.hold(one, at(maxShare)); err != nil {
+			t.Error(err)
+		}
+		if err := watcher.market.hold(one, at(maxShare+1)); !errors.Is(err, croft.ErrBusy) {
 			t.Error(err)
 		}
 		more := at(0)
 		more.Voucher.Voucher.Owed++
-		if err := errors.Join(watcher.market.hold(one, more), watcher.market.hold(other, at(maxShare))); err != nil {
+		if err := errors.Join(watcher.market.hold(one, more), watcher.market.hold(other, at(maxShare+1))); err != nil {
 			t.Error(err)
 		}
 		time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)))

@@ -47,14 +47,15 @@ func (n *Node) greeted(ctx context.Context, peer p2p.PeerID, h hello) error {
 			}
 		}
 	}
+	said, last := time.UnixMilli(h.Time), n.Chain.Status().Time
 	n.copies.mu.Lock()
 	defer n.copies.mu.Unlock()
 	if n.copies.runs == nil {
 		n.copies.runs, n.copies.heights, n.copies.ahead = map[p2p.PeerID]string{}, map[p2p.PeerID]int64{}, map[p2p.PeerID]time.Duration{}
 	}
 	n.copies.runs[peer], n.copies.heights[peer] = h.Run, h.Height
-	if h.Time > 0 && h.Time <= maxClock {
-		n.copies.ahead[peer] = time.Since(time.UnixMilli(h.Time))
+	if delete(n.copies.ahead, peer); h.Time <= maxClock && said.After(last) { // else its own clock is wrong
+		n.copies.ahead[peer] = time.Since(said)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func TestQuorate(t *testing.T) {
 	}{
 		{0, 0, true}, {1, 0, true}, {2, 0, true}, // one orders alone, as before
 		{3, 0, false}, {3, 1, false}, {3, 2, true}, {3, 3, true},
-		{4, 2, false}, {4, 3, true}, {6, 3, false}, {6, 4, true},
+		{4, 2, false}, {4, 3, true}, {5, 3, false}, {6, 3, false}, {6, 4, true},
 	} {
 		self := croft.Member{ID: croft.MemberID{255}, Ready: true} // it may have said so before
 		members := []croft.Member{self, {ID: croft.MemberID{254}, Node: croft.PublicKey{254}}}

@@ -98,8 +98,8 @@ func TestNewcomersHearOfAll(t *testing.T) {
 		everybody.all = append(everybody.all, m)
 		peer := p2p.PeerOf(m.Node)
 		var addrs []string
-		for i := range each {
-			addrs = append(addrs, fmt.Sprintf("/ip4/10.0.0.%d/tcp/7421/p2p/%s", i, peer))
+		for j := range each {
+			addrs = append(addrs, fmt.Sprintf("/ip4/10.0.%d.%d/tcp/7421/p2p/%s", i, j, peer))
 		}
 		n.learn(peer, addrs)
 	}

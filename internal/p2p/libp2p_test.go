@@ -18,6 +18,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -28,6 +29,19 @@ const (
 	anyTCP  = "/ip4/127.0.0.1/tcp/0"
 	anyQUIC = "/ip4/127.0.0.1/udp/0/quic-v1"
 )
+
+// A dial that fails in two ways, one of which is a silence, is told in few words: the
+// first way's.
+func TestWhyIsShort(t *testing.T) {
+	tcp, quic := multiaddr.StringCast("/ip4/192.0.2.1/tcp/1"), multiaddr.StringCast("/ip4/192.0.2.1/udp/1/quic-v1")
+	dial := &swarm.DialError{Cause: swarm.ErrAllDialsFailed, DialErrors: []swarm.TransportError{{Address: tcp, Cause: errors.New("connection refused")}, {Address: quic, Cause: context.DeadlineExceeded}}}
+	if got := why(fmt.Errorf("failed to dial: %w", dial)).Error(); got != "/ip4/192.0.2.1/tcp/1: connection refused" {
+		t.Error(got)
+	}
+	if err := why(context.DeadlineExceeded); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
 
 func TestPortInUse(t *testing.T) {
 	first := realHost(t, 1, all, anyTCP, anyQUIC)

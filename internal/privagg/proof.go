@@ -33,8 +33,15 @@ const (
 	usageWrapRand  = 8
 )
 
-// norm returns the proof of a context's bound, nil if there is none.
+// norm refuses a context that cannot be, and returns the proof of its bound, nil if
+// there is none.
 func (c Context) norm() (*vdaf.Norm, error) {
+	if err := c.Profile.check(); err != nil {
+		return nil, err
+	}
+	if c.Length < 1 || c.Length > MaxLength {
+		return nil, croft.E(croft.ErrShape, "the vector", c.Length, fmt.Sprintf("1 to %d", MaxLength))
+	}
 	var gates []vdaf.Gate
 	if c.Gates != nil {
 		gates = c.Gates.list
@@ -177,9 +184,6 @@ type Verdict struct {
 // nil where there is none. With too few answers, or too many that do not fit, it
 // fails as Open does.
 func Decide(c Context, verifiers [][]uint64) (*Verdict, error) {
-	if err := c.check(); err != nil {
-		return nil, err
-	}
 	n, err := c.norm()
 	if err != nil {
 		return nil, err

@@ -232,7 +232,7 @@ func TestHostileProofs(t *testing.T) {
 	if _, err := Decide(Context{Profile: p, Length: 10}, make([][]uint64, 5)); !errors.Is(err, croft.ErrProof) {
 		t.Error("a round without a bound:", err)
 	}
-	if err := (Context{Profile: p, Length: 10, Bound: 1 << 40}).check(); !errors.Is(err, croft.ErrShape) {
+	if _, err := (Context{Profile: p, Length: 10, Bound: 1 << 40}).norm(); !errors.Is(err, croft.ErrShape) {
 		t.Error("a bound that the field has no room for:", err)
 	}
 }
@@ -289,7 +289,7 @@ func TestGates(t *testing.T) {
 		t.Error("an honest program proved what is not so:", err)
 	}
 	c.Bound = 0
-	if err := c.check(); !errors.Is(err, croft.ErrShape) {
+	if _, err := c.norm(); !errors.Is(err, croft.ErrShape) {
 		t.Error("gates without a bound:", err)
 	}
 }

@@ -37,17 +37,6 @@ type Context struct {
 	Gates *Gates `cbor:"10,keyasint,omitempty"` // bounds of products, proved too; nil: none. They need a Bound
 }
 
-func (c Context) check() error {
-	if err := c.Profile.check(); err != nil {
-		return err
-	}
-	if c.Length < 1 || c.Length > MaxLength {
-		return croft.E(croft.ErrShape, "the vector", c.Length, fmt.Sprintf("1 to %d", MaxLength))
-	}
-	_, err := c.norm()
-	return err
-}
-
 // star returns the number of the part to which the blob belongs. The t seats of
 // its T need not fetch it, so it moves on by one each round, from a start that
 // differs between sites: the load goes round.
@@ -96,7 +85,8 @@ type wireHead struct {
 // Euclidean norm is not below 2^26 (ErrOverflow): sums of such vectors cannot wrap
 // around the field.
 func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader, run vdaf.Workers) (*Report, error) {
-	if err := c.check(); err != nil {
+	n, err := c.norm()
+	if err != nil {
 		return nil, err
 	}
 	if len(vector) != int(c.Length) {
@@ -104,11 +94,6 @@ func Deal(c Context, vector []int64, seats []*Sender, rand io.Reader, run vdaf.W
 	}
 	if len(seats) != c.Profile.Seats {
 		return nil, croft.E(croft.ErrShape, "the list of seats", len(seats), c.Profile.Seats)
-	}
-
-	n, err := c.norm()
-	if err != nil {
-		return nil, err
 	}
 	return deal(c, n, vector, seats, rand, run)
 }
@@ -239,7 +224,8 @@ type Head struct {
 // OpenHead reads a head that was fetched by the hash in a header of the ledger.
 // It refuses one that is not what the header names, or not of this context.
 func OpenHead(c Context, header croft.Header, data []byte) (*Head, error) {
-	if err := c.check(); err != nil {
+	norm, err := c.norm()
+	if err != nil {
 		return nil, err
 	}
 	if len(data) > MaxHead {
@@ -247,10 +233,6 @@ func OpenHead(c Context, header croft.Header, data []byte) (*Head, error) {
 	}
 	if croft.Sum(data) != header.Head {
 		return nil, croft.E(croft.ErrReport, "the head is not the one that the ledger names")
-	}
-	norm, err := c.norm()
-	if err != nil {
-		return nil, err
 	}
 	h := &Head{context: c, hash: croft.HashOf(c), parts: c.Profile.parts(), norm: norm}
 	if err := croft.Decode(data, &h.wire); err != nil {

@@ -198,3 +198,20 @@ func TestExample(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What another node says goes into its file makes an example or none, whatever it is.
+func FuzzExample(f *testing.F) {
+	f.Add(croft.Encode(model(f).Schema()))
+	f.Add(croft.Encode(Schema{Inputs: []Tensor{{Name: "\"x'", Datatype: "FP32", Shape: []int{-1, 4}, Low: "no number"}, {Levels: []string{}, Shape: []int{0}}}}))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var s Schema
+		if croft.Decode(raw, &s) != nil {
+			return
+		}
+		body := Example(s)
+		if !json.Valid(body) {
+			t.Fatalf("%s", body)
+		}
+		_, _ = GRPC("m", body)
+	})
+}

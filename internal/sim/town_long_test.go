@@ -56,7 +56,7 @@ type town struct {
 	ctx       context.Context
 	dir       string
 	residents []*resident
-	wait      time.Duration // how long until waits; 0: two minutes
+	wait      time.Duration // how long until waits; 0: five minutes
 
 	acknowledged []done
 }
@@ -142,7 +142,7 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 
 // croft runs a command to its end: its exit code, what it printed and said.
 func (n *town) croft(args ...string) (code int, out, errs []byte) {
-	ctx, cancel := context.WithTimeout(n.ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(n.ctx, 5*time.Minute)
 	defer cancel()
 	return ended(command(ctx, args...))
 }
@@ -159,7 +159,7 @@ func ended(cmd *exec.Cmd) (code int, out, errs []byte) {
 }
 
 func (p *resident) croft(args ...string) (code int, out, errs []byte) {
-	ctx, cancel := context.WithTimeout(p.ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Minute)
 	defer cancel()
 	return ended(p.command(ctx, args...))
 }
@@ -277,7 +277,7 @@ func (n *town) close() {
 // wanted.
 func (p *resident) until(what string, want func(*api.Client) bool) {
 	p.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, cmp.Or(p.wait, 2*time.Minute))
+	ctx, cancel := context.WithTimeout(p.ctx, cmp.Or(p.wait, 5*time.Minute))
 	defer cancel()
 	for {
 		if client, err := api.Dial(p.dir); err == nil && want(client) {

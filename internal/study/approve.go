@@ -52,7 +52,7 @@ func (n *Node) Approve(ctx context.Context, raw []byte) error {
 		return err // what would be refused later is said now
 	}
 	name := f.approvalName(tx.ID)
-	if err := n.Docs.Put(approvalKind, name, raw); err != nil {
+	if err := n.Docs.Put(ApprovalKind, name, raw); err != nil {
 		return err
 	}
 	n.at("approve")
@@ -67,7 +67,7 @@ func (n *Node) Approve(ctx context.Context, raw []byte) error {
 	if kept, keptErr := f.approval(ctx, st, plan); keptErr == nil && reflect.DeepEqual(kept, approval) {
 		err = nil // a yes that a killed node found in its outbox was first, and says the same
 	}
-	return errors.Join(err, n.Docs.Delete(approvalKind, name))
+	return errors.Join(err, n.Docs.Delete(ApprovalKind, name))
 }
 
 // Refuse sends the owner's refusal of a study or withdrawal from it. What was
@@ -80,12 +80,12 @@ func (n *Node) Refuse(ctx context.Context, study croft.StudyID, raw []byte) erro
 		return err
 	}
 	if st.Status < ledger.Done { // what is over was approved, and the copies prove it
-		names, err := f.docs(approvalKind)
+		names, err := f.docs(ApprovalKind)
 		if err != nil {
 			return err
 		}
 		for _, name := range names {
-			if err := n.Docs.Delete(approvalKind, name); err != nil {
+			if err := n.Docs.Delete(ApprovalKind, name); err != nil {
 				return err
 			}
 		}

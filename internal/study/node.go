@@ -162,18 +162,35 @@ type follower struct {
 	*Node
 	id croft.StudyID
 
-	rows       *rows         // the site's rows, once read
-	asked      int64         // the last deadline that a tick was sent for, ms
-	askAgain   int64         // when to ask again about it, ms
-	pause      int64         // until the time after that, ms
-	judging    uint32        // 1 more than the round whose proofs the other seats were asked about
-	judgeAgain time.Time     // when to ask them again
-	judgePause time.Duration // until the time after that
-	forgotten  uint32        // rounds whose leftovers are erased
-	carrier    carrier
-	carryNext  map[string]time.Time // when to fetch again what is carried for others; the carrier's own
-	said       map[string]bool      // events reported once
-	mu         sync.Mutex
+	rows      *rows   // the site's rows, once read
+	ticks     backoff // about a deadline, in ms
+	judges    backoff // of a round: when to ask the other seats about its proofs
+	forgotten uint32  // rounds whose leftovers are erased
+	carrier   carrier
+	carryNext map[string]time.Time // when to fetch again what is carried for others; the carrier's own
+	said      map[string]bool      // events reported once
+	mu        sync.Mutex
+}
+
+// A backoff says when to ask about the same thing again: ever more rarely.
+type backoff struct {
+	about int64
+	next  time.Time
+	pause time.Duration
+}
+
+// due says whether to ask now. The first two times are a first pause apart, and the
+// pause doubles up to the longest.
+func (b *backoff) due(about int64, first, longest time.Duration) bool {
+	now := time.Now()
+	if b.pause == 0 || b.about != about {
+		*b = backoff{about, now, first}
+	}
+	if now.Before(b.next) {
+		return false
+	}
+	b.next, b.pause = now.Add(b.pause), min(2*b.pause, longest)
+	return true
 }
 
 // follow runs the round's lines each time the ledger moves, until the study has
@@ -271,18 +288,14 @@ func (f *follower) tick(ctx context.Context, st ledger.Study, plan croft.Study) 
 		}
 	}
 	// Asking again about the same deadline only makes blocks, unless clocks differ:
-	// a proposal may wait for its answers for days. So ever more rarely.
-	if passed != f.asked {
-		f.asked, f.askAgain, f.pause = passed, now, askPause.Milliseconds()
-	}
-	if passed == 0 || now < f.askAgain {
+	// a proposal may wait for its answers for days.
+	if passed == 0 || !f.ticks.due(passed, askPause, 24*time.Hour) {
 		return nil
 	}
-	f.askAgain, f.pause = now+f.pause, 2*f.pause
 	return f.Submit(ctx, uint64(now/1000), &ledger.Tick{Study: f.id}) // the nonce tells it from the last one
 }
 
-// askPause is the time between the first two ticks about one deadline; it doubles.
+// askPause is the time between the first two ticks about one deadline.
 const askPause = 5 * time.Second
 
 // reporting says whether the open round still waits for reports: only then has

@@ -3,6 +3,7 @@ package study
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"croft"
 	"croft/internal/data"
@@ -79,7 +80,7 @@ func (f *follower) distinct(entry data.Entry, sets []counted) error {
 	for _, c := range sets {
 		same, prefix := c.name(entry)
 		for _, name := range names {
-			if name == same || name[:len(prefix)] != prefix {
+			if name == same || !strings.HasPrefix(name, prefix) {
 				continue
 			}
 			kept, err := f.Docs.Get(usedKind, name)

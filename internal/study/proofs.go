@@ -162,7 +162,8 @@ func (f *follower) verify(ctx context.Context, st ledger.Study, plan croft.Study
 		return nil, true, nil
 	}
 	own, err := f.answers(ctx, st, plan, r)
-	if err != nil || !f.patient(r.Number) {
+	// A round waits for its seats as long as its study lasts.
+	if err != nil || !f.judges.due(int64(r.Number), glance/2, time.Minute) {
 		return nil, false, err
 	}
 	f.at("verify")
@@ -203,20 +204,6 @@ func unlocated(st ledger.Study) string {
 		return "a seat lies, and one more seat could tell which"
 	}
 	return "a seat lies, and no further seat could tell which"
-}
-
-// patient says whether it is time to ask the other seats: ever more rarely while too
-// few of them answer. A round waits for its seats as long as its study lasts.
-func (f *follower) patient(round uint32) bool {
-	now := time.Now()
-	if f.judging != round+1 {
-		f.judging, f.judgeAgain, f.judgePause = round+1, now, glance/2
-	}
-	if now.Before(f.judgeAgain) {
-		return false
-	}
-	f.judgeAgain, f.judgePause = now.Add(f.judgePause), min(2*f.judgePause, time.Minute)
-	return true
 }
 
 // answers returns this seat's answers about the accepted reports, in their order. Only

@@ -31,9 +31,16 @@ func (f *follower) open(ctx context.Context, st ledger.Study, plan croft.Study, 
 	return state, f.forgetBefore(ctx, r.Number)
 }
 
+// forgetBefore erases what the rounds before this one left behind: seeds, reports, and
+// the keys of the rounds.
+//
+//	Crash: erased at the next start, at the latest at the study's end.
 func (f *follower) forgetBefore(ctx context.Context, round uint32) error {
-	for ; f.forgotten < round; f.forgotten++ {
-		past, _, err := get[ledger.Round](ctx, f.Node, ledger.RoundKey(f.id, f.forgotten))
+	if f.forgotten >= round {
+		return nil
+	}
+	for n := f.forgotten; n < round; n++ {
+		past, _, err := get[ledger.Round](ctx, f.Node, ledger.RoundKey(f.id, n))
 		if err != nil {
 			return err
 		}
@@ -41,7 +48,13 @@ func (f *follower) forgetBefore(ctx context.Context, round uint32) error {
 			return err
 		}
 	}
-	return nil
+	err := errors.Join(
+		f.forgetPipes(outKind, round-1, func(saved []byte) (pipe, error) { return privagg.UnmarshalSender(saved) }),
+		f.forgetPipes(inKind, round-1, func(saved []byte) (pipe, error) { return privagg.UnmarshalReceiver(saved) }))
+	if err == nil {
+		f.forgotten = round
+	}
+	return err
 }
 
 // state returns the plan's state before round n: from its document, or by opening
@@ -149,7 +162,7 @@ func (f *follower) openSum(ctx context.Context, st ledger.Study, plan croft.Stud
 }
 
 func (f *follower) openShare(ctx context.Context, c privagg.Context, seat int, published ledger.SeatShare) ([]uint64, error) {
-	most := int(c.Profile.Seats+maxMembers) * (8*int(c.Length) + 2048)
+	most := maxMembers * (8*int(c.Length) + 2048) // a box for each reader
 	data, err := f.fetch(ctx, published.Blob, most, f.anybody(ctx, published.Seat))
 	if err != nil {
 		return nil, err
@@ -221,10 +234,7 @@ func loss(plan croft.Study, s fed.State) float64 {
 	return -s.Loglik.Float() / float64(s.Rows)
 }
 
-// forget erases what a committed round leaves behind: seeds, the report, and the
-// keys of the round.
-//
-//	Crash: erased at the next start, at the latest at the study's end.
+// forget erases the seeds and reports of a round that is over.
 func (f *follower) forget(r ledger.Round) error {
 	var errs error
 	// Only what this node itself found to be of this round: a header can name any
@@ -244,10 +254,7 @@ func (f *follower) forget(r ledger.Round) error {
 		errs = errors.Join(errs, f.Blobs.Delete(header.Head), f.Blobs.Delete(header.Blob))
 	}
 	errs = errors.Join(errs, f.Docs.Delete(reportKind, f.name(roundTag(r.Number))), f.Docs.Delete(answersKind, f.name(roundTag(r.Number))))
-	errs = errors.Join(errs, f.drop(f.name(roundTag(r.Number)), ".report", true))
-	return errors.Join(errs,
-		f.forgetPipes(outKind, r.Number, func(saved []byte) (pipe, error) { return privagg.UnmarshalSender(saved) }),
-		f.forgetPipes(inKind, r.Number, func(saved []byte) (pipe, error) { return privagg.UnmarshalReceiver(saved) }))
+	return errors.Join(errs, f.drop(f.name(roundTag(r.Number)), ".report", true))
 }
 
 // pipe is either end of one.

@@ -31,7 +31,7 @@ func (f *follower) recover(ctx context.Context, st ledger.Study, r ledger.Round,
 	if err := f.Submit(ctx, 0, &ledger.Recover{Study: f.id, Round: r.Number, Site: report.Site}); err != nil {
 		return err
 	}
-	trouble := error(croft.E(croft.ErrBox, slices.Index(st.Seats, f.Self), "no other seat has its seeds yet"))
+	trouble := error(croft.E(croft.ErrBox, slices.Index(st.Seats, f.Self)+1, "no other seat has its seeds yet"))
 	for _, giver := range report.Acks {
 		request := seedsRequest{Study: f.id, Round: r.Number, Site: report.Site}
 		for _, part := range missing {

@@ -26,10 +26,8 @@ func (f *follower) binding(st ledger.Study, plan croft.Study, r ledger.Round) (p
 		}
 		length = uint32(Elems(layoutOf(compiled, compiled.Start(), st, r.Sites)))
 	}
-	profile, err := profileOf(plan, len(st.Seats))
-	if err != nil {
-		return privagg.Context{}, err
-	}
+	// As the owners approved it: their sites deal by no other.
+	profile := privagg.Profile{Seats: len(st.Seats), Threshold: int(st.Threshold)}
 	spec := croft.HashOf(struct {
 		_     struct{} `cbor:",toarray"`
 		Plan  croft.Hash
@@ -39,13 +37,6 @@ func (f *follower) binding(st ledger.Study, plan croft.Study, r ledger.Round) (p
 	}{Plan: st.Plan, State: r.Parent, Seats: st.Seats, Sites: r.Sites})
 	return privagg.Context{Scope: f.Scope, Study: f.id, Round: r.Number, Spec: spec, Profile: profile,
 		Length: length}, nil
-}
-
-func profileOf(plan croft.Study, seats int) (privagg.Profile, error) {
-	if plan.Strict {
-		return privagg.Strict(seats)
-	}
-	return privagg.Majority(seats)
 }
 
 // acknowledge is a seat's first line of a round: it fetches the reports, opens its

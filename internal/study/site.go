@@ -25,7 +25,7 @@ import (
 // The kinds of this node's durable documents about a study.
 const (
 	keyKind      = "study-key" // private study key
-	approvalKind = "approval"  // the owner's signed approval
+	ApprovalKind = "approval"  // the owner's signed approval
 	reportKind   = "report"    // a whole report, kept so that a crash sends the same bytes
 	handKind     = "hand"      // a seat's seeds of one report
 	heldKind     = "held"      // which blobs were found to belong to a round
@@ -46,6 +46,17 @@ func (f *follower) name(parts ...string) string {
 	}
 	return name
 }
+
+// A Doc names a document, for audits.
+type Doc struct{ Kind, Name string }
+
+// StateDoc names the plan's state before a round, whose hash the ledger has.
+func StateDoc(id croft.StudyID, round uint32) Doc {
+	return Doc{stateKind, (&follower{id: id}).name(roundTag(round))}
+}
+
+// ModelDoc names a finished study's last state, whose hash the ledger has.
+func ModelDoc(id croft.StudyID) Doc { return Doc{modelKind, (&follower{id: id}).name()} }
 
 func tag(id croft.MemberID) string { return id.String()[:32] }
 
@@ -228,7 +239,7 @@ func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Stud
 // approval reads the owner's signed copy of what the ledger counts as approved, and
 // holds the study against it.
 func (f *follower) approval(ctx context.Context, st ledger.Study, plan croft.Study) (croft.Approval, error) {
-	raw, err := f.Docs.Get(approvalKind, f.approvalName(answerOf(st, f.Self).Tx))
+	raw, err := f.Docs.Get(ApprovalKind, f.approvalName(answerOf(st, f.Self).Tx))
 	if errors.Is(err, store.ErrAbsent) {
 		return croft.Approval{}, croft.E(croft.ErrNotApproved, "the owner", plan.Name)
 	} else if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"croft"
 	"croft/internal/ledger"
+	"croft/internal/privagg"
 )
 
 func sortIDs(ids []croft.MemberID) { slices.SortFunc(ids, croft.MemberID.Compare) }
@@ -46,6 +47,65 @@ func TestStudyEndsWithOneModel(t *testing.T) {
 					}
 				}
 			}
+		}
+	})
+}
+
+// TestKeysGoWithTheirRound: who takes a seat's disk later cannot open what was sealed to
+// the seat in a round that is over, though it was recorded.
+func TestKeysGoWithTheirRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		id := w.propose(w.plan(4), 60)
+		elif := w.people[4]
+		var report ledger.Accepted
+		w.until(id, time.Hour, func(ledger.Study) bool {
+			r := w.round(id, 0)
+			held := slices.IndexFunc(r.Reports, func(a ledger.Accepted) bool { return has(a.Acks, elif.id) })
+			if held >= 0 {
+				report = r.Reports[held]
+			}
+			return held >= 0
+		})
+		f := &follower{Node: elif.running(), id: id}
+		recorded, err := elif.blob.Get(report.Header.Head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opens := func() error {
+			kept, err := elif.docs.Get(inKind, f.name(tag(report.Site)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			st, plan, err := f.study(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := f.reportBinding(st, plan, w.round(id, 0), report.Site)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head, err := privagg.OpenHead(c, report.Header, recorded)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hand, err := head.Hand(slices.Index(st.Seats, elif.id))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pipe, err := privagg.UnmarshalReceiver(kept)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return hand.OpenBox(pipe)
+		}
+		if err := opens(); err != nil {
+			t.Fatal("in its round: ", err)
+		}
+		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 2 })
+		if err := opens(); !errors.Is(err, croft.ErrBox) {
+			t.Errorf("two rounds later: %v", err)
 		}
 	})
 }
@@ -252,19 +312,24 @@ func TestRefusals(t *testing.T) {
 		says  string // to the owner alone
 	}{
 		"no approval kept": {func(w *world, p *person, id croft.StudyID) {
-			p.docs.Delete(approvalKind, p.approvals(id)[0])
+			p.docs.Delete(ApprovalKind, p.approvals(id)[0])
 		}, "consent", "has not approved"},
 		"a forged approval": {func(w *world, p *person, id croft.StudyID) {
 			name := p.approvals(id)[0]
-			raw, _ := p.docs.Get(approvalKind, name)
+			raw, _ := p.docs.Get(ApprovalKind, name)
 			raw[len(raw)-1] ^= 1
-			p.docs.Put(approvalKind, name, raw)
+			p.docs.Put(ApprovalKind, name, raw)
 		}, "consent", "has not approved"},
 		"the file changed": {func(w *world, p *person, id croft.StudyID) {
 			text, _ := os.ReadFile(p.csv)
 			os.WriteFile(p.csv, append(text, "9-9,50,20,yes\n"...), 0o600)
 		}, "differs", "changed since it was registered"},
 		"the file is gone": {func(w *world, p *person, id croft.StudyID) { os.Remove(p.csv) }, "unavailable", "cannot read"},
+		"people of another budget": {func(w *world, p *person, id croft.StudyID) {
+			name := answerOf(w.study(id), p.id).Dataset.String()
+			raw, _ := p.docs.Get("dataset", name)
+			p.docs.Put("dataset", name, regexp.MustCompile(`"group": "[0-9a-f]{8}`).ReplaceAll(raw, []byte(`"group": "01234567`)))
+		}, "differs", "the dataset on the ledger"},
 		"a value out of range": {func(w *world, p *person, id croft.StudyID) {
 			text, _ := os.ReadFile(p.csv)
 			os.WriteFile(p.csv, append(text, "9-9,150,20,yes\n"...), 0o600)
@@ -537,6 +602,36 @@ func TestAlmostTheSamePeople(t *testing.T) {
 		far := first
 		far.Name, far.HoldOut.Key = "another hold-out", "another key" // differs by many
 		run(far)
+	})
+}
+
+// TestTwoStudiesAtOnce: two studies read their rows before either counted what its sum
+// is over. The second to count sees the first, and spends nothing.
+func TestTwoStudiesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina")
+		defer w.close()
+		n := w.people[1].running()
+		entry, err := n.Data.Get(w.people[1].register(90, 1, 60))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var people []croft.Hash
+		for i := range byte(20) {
+			people = append(people, croft.Hash{i})
+		}
+		for i, c := range []struct {
+			set  []croft.Hash
+			code croft.Code
+		}{{people, 0}, {people[2:], croft.ErrWithheld}, {people, 0}, {people[5:], 0}} {
+			f := &follower{Node: n, id: croft.StudyID{byte(i)}}
+			if err := f.account(t.Context(), entry, &rows{people: []counted{{"people", c.set, 5}}}, 0); (err != nil || c.code != 0) && !errors.Is(err, c.code) {
+				t.Errorf("study %d, over %d people: %v", i, len(c.set), err)
+			}
+		}
+		if spent, err := (&follower{Node: n}).spent(entry); err != nil || len(spent) != 3 {
+			t.Errorf("spent: %v, %v", spent, err)
+		}
 	})
 }
 

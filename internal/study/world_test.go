@@ -321,7 +321,7 @@ func (p *person) tryApprove(id croft.StudyID, set croft.DatasetID, change func(*
 
 // approvals returns the names of the approvals of a study that the person's node keeps.
 func (p *person) approvals(id croft.StudyID) (of []string) {
-	names, err := p.docs.List(approvalKind)
+	names, err := p.docs.List(ApprovalKind)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}

@@ -7,9 +7,10 @@ import (
 )
 
 // A Norm proves and checks that the Euclidean norm of a vector is at most a bound,
-// and its products with public directions are within theirs, over any linear sharing: additive as in NewPine, or Shamir's, where the share of
-// a public constant is the constant. It is for the second that this type is
-// exported: the caller brings the sharing and the randomness, Norm the proof.
+// and its products with public directions are within theirs, over any linear sharing:
+// additive as in NewPine, or Shamir's, where the share of a public constant is the
+// constant. It is for the second that this type is exported: the caller brings the
+// sharing and the randomness, Norm the proof.
 //
 //	holder of the vector             holder of a share
 //	Claim    digits of the norm
@@ -21,7 +22,7 @@ type Norm struct{ *norm[uint64] }
 // NewNorm returns the Norm over Field64 with these parameters. ErrShape: one of
 // them is out of range, or the field is too small for the bound or a gate.
 func NewNorm(p Params, gates ...Gate) (*Norm, error) {
-	n, err := newNorm(field64{}, Modulus, p, gates, false)
+	n, err := newNorm(field64{}, Modulus, p, gates, newNibbles)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package vdaf
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // A draft is the second circuit as PINE draft-01 has it, so that our proofs can be
 // held against the published vectors. Digits are zeros and ones, and with those of a
@@ -19,8 +22,12 @@ type draft[E comparable] struct {
 	squareBits, testBits int
 }
 
-func newDraft[E comparable](n *norm[E]) *draft[E] {
-	return &draft[E]{n, bits.Len64(n.bound * n.bound), bits.Len64(2*n.wrap - 1)}
+// newDraft has PINE's own conditions: p ≥ 2600·W and W² ≤ 4000·p. They do not suffice:
+// the bound 2^15 in Field32 lets 2^16 pass for nothing. So it is for its vectors only.
+func newDraft[E comparable](n *norm[E], modulus uint64) (form[E], bool) {
+	n.wrap = 1 << bits.Len64((87*n.bound+9)/10) // the power of two from ⌈8.7·bound⌉ + 1
+	fits := n.wrap <= modulus/2600 && squareAtMost(n.wrap, 4000, modulus)
+	return &draft[E]{n, bits.Len64(n.bound * n.bound), bits.Len64(2*n.wrap - 1)}, fits
 }
 
 func (d *draft[E]) sizes(chunk int) (early, digits, calls, joint int) {
@@ -53,6 +60,15 @@ func (d *draft[E]) spread(digits []E, v uint64) {
 	for i := range digits {
 		digits[i] = d.f.of(v >> i & 1)
 	}
+}
+
+// number returns Σ 2^i·ones[i].
+func number[E comparable](f field[E], ones []E) E {
+	sum := f.of(0)
+	for _, bit := range slices.Backward(ones) {
+		sum = f.add(f.add(sum, sum), bit)
+	}
+	return sum
 }
 
 func (d *draft[E]) value(digits []E) E { return number(d.f, digits[:d.squareBits]) }

@@ -7,16 +7,15 @@ import (
 
 // A field is the integers modulo a prime p with 2^s dividing p − 1 for a large
 // s, so that polynomials of power-of-two size can be transformed (VDAF §6.1).
-// Its elements are numbers below p. What runs once for each element of a long
+// Reports are in Field64; the published vectors are in Field32 and Field128 too, which
+// stand beside their tests. Its elements are numbers below p. What runs once for each element of a long
 // vector is a method on whole vectors: calls through this interface are not
 // inlined, so they must not be one for each element.
 type field[E comparable] interface {
-	size() int                   // bytes of an encoded element; little endian
-	put(b []byte, v E)           // encodes
-	get(b []byte) (v E, ok bool) // decodes; not ok if not below p
-	of(v uint64) E               // v below p
-	number(v E) uint64           // the lower 64 bits
-	root(log int) E              // of unity, of order 2^log
+	size() int         // bytes of an encoded element; little endian
+	of(v uint64) E     // v below p
+	number(v E) uint64 // the lower 64 bits
+	root(log int) E    // of unity, of order 2^log
 	add(a, b E) E
 	sub(a, b E) E
 	mul(a, b E) E
@@ -75,11 +74,6 @@ const epsilon = 1<<32 - 1 // 2^64 ≡ 2^32 − 1, hence 2^96 ≡ −1 and 2^128 
 type field64 struct{}
 
 func (field64) size() int              { return 8 }
-func (field64) put(b []byte, v uint64) { binary.LittleEndian.PutUint64(b, v) }
-func (field64) get(b []byte) (uint64, bool) {
-	v := binary.LittleEndian.Uint64(b)
-	return v, v < Modulus
-}
 func (field64) of(v uint64) uint64     { return v }
 func (field64) number(v uint64) uint64 { return v }
 func (f field64) root(log int) uint64 {

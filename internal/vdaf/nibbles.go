@@ -30,7 +30,9 @@ type nibbles[E comparable] struct {
 	sieve        []E    // d(d − 1)(d − 2) … (d − 15) in terms of d(d − 15)
 }
 
-func newNibbles[E comparable](n *norm[E]) *nibbles[E] {
+// newNibbles needs p ≥ 74·(W + 14)², as docs/proofs.md shows.
+func newNibbles[E comparable](n *norm[E], modulus uint64) (form[E], bool) {
+	n.wrap = (74*n.bound+9)/10 + 1 // ⌈7.4·bound⌉ + 1
 	f := n.f
 	q := &nibbles[E]{norm: n, square: spanTo(n.bound * n.bound), test: spanTo(2*n.wrap - 1), sieve: []E{f.of(1)}}
 	for k := range uint64(nibbleBase / 2) {
@@ -49,7 +51,7 @@ func newNibbles[E comparable](n *norm[E]) *nibbles[E] {
 		s := spanTo(uint64(g.High - g.Low))
 		q.spans, q.first = append(q.spans, s), q.first+2*s.n
 	}
-	return q
+	return q, squareAtMost(n.wrap+nibbleBase-2, 1, modulus/74)
 }
 
 func (q *nibbles[E]) sizes(chunk int) (early, digits, calls, joint int) {

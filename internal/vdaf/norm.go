@@ -67,9 +67,12 @@ type Gate struct {
 	Low, High int64 // Low < High, both below 2^62 in size
 }
 
-// newNorm returns a norm whose digits are those of PINE draft-01, or ours.
-func newNorm[E comparable](f field[E], modulus uint64, p Params, gates []Gate, draft bool) (*norm[E], error) {
-	n, err := digitsOf(f, modulus, p, gates, draft)
+// A former gives a norm its form: newNibbles ours, newDraft that of PINE draft-01. It
+// chooses W, and tells whether the field is large enough for that and the bound.
+type former[E comparable] func(n *norm[E], modulus uint64) (form[E], bool)
+
+func newNorm[E comparable](f field[E], modulus uint64, p Params, gates []Gate, as former[E]) (*norm[E], error) {
+	n, err := digitsOf(f, modulus, p, gates, as)
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +84,10 @@ func newNorm[E comparable](f field[E], modulus uint64, p Params, gates []Gate, d
 }
 
 // digitsOf returns a norm without its proof systems. It checks the conditions under
-// which the proof is sound: p > 3·bound² + 2 (PINE figure 1), and p ≥ 74·(W + 14)², as
-// docs/proofs.md shows. PINE's own are weaker, p ≥ 2600·W and W² ≤ 4000·p, and do not
-// suffice: the bound 2^15 in Field32 lets 2^16 pass for nothing. They hold for its
-// vectors only. For a gate, whose product is an integer of at most bound·‖direction‖
-// (Cauchy and Schwarz), such integers have to differ modulo p.
-func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate, draft bool) (*norm[E], error) {
+// which the proof is sound: p > 3·bound² + 2 (PINE figure 1), and the form's own. For a
+// gate, whose product is an integer of at most bound·‖direction‖ (Cauchy and Schwarz),
+// such integers have to differ modulo p.
+func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate, as former[E]) (*norm[E], error) {
 	for _, c := range []struct {
 		what       string
 		is, lo, hi int
@@ -103,18 +104,9 @@ func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate, 
 		}
 	}
 	n := &norm[E]{f: f, length: p.Length, bound: p.Bound, tests: p.Tests, chunk: p.Chunk, equalities: p.NormProofs, others: p.Proofs}
-	fits := false
-	if p.Bound >= 1 && p.Bound < 1<<32 {
-		if draft {
-			n.wrap = 1 << bits.Len64((87*p.Bound+9)/10) // the power of two from ⌈8.7·bound⌉ + 1
-			fits = n.wrap <= modulus/2600 && squareAtMost(n.wrap, 4000, modulus)
-		} else {
-			n.wrap = (74*p.Bound+9)/10 + 1 // ⌈7.4·bound⌉ + 1
-			fits = squareAtMost(n.wrap+nibbleBase-2, 1, modulus/74)
-		}
-	}
-	if !fits || p.Bound*p.Bound >= modulus/3 {
-		return nil, croft.E(croft.ErrShape, "the bound of the norm", p.Bound, "a bound that the field has room for")
+	noRoom := croft.E(croft.ErrShape, "the bound of the norm", p.Bound, "a bound that the field has room for")
+	if p.Bound < 1 || p.Bound >= 1<<32 || p.Bound*p.Bound >= modulus/3 {
+		return nil, noRoom
 	}
 	if len(gates) > maxGates {
 		return nil, croft.E(croft.ErrShape, "the list of gates", len(gates), fmt.Sprintf("at most %d", maxGates))
@@ -130,10 +122,9 @@ func digitsOf[E comparable](f field[E], modulus uint64, p Params, gates []Gate, 
 		}
 		n.gates = append(n.gates, g)
 	}
-	if draft {
-		n.form = newDraft(n)
-	} else {
-		n.form = newNibbles(n)
+	var fits bool
+	if n.form, fits = as(n, modulus); !fits {
+		return nil, noRoom
 	}
 	return n, nil
 }
@@ -145,7 +136,11 @@ func squareAtMost(x, times, limit uint64) bool {
 	return above < most || above == most && below <= rest
 }
 
-const maxGates = 16
+// Bounds of the elements of a vector, before any is allocated, and of its gates.
+const (
+	maxEncoded = 1 << 26
+	maxGates   = 16
+)
 
 // euclid returns a vector's norm, rounded up. Not ok if its square is not below 2^63.
 func euclid(x []int64) (norm uint64, ok bool) {
@@ -309,7 +304,7 @@ func (n *norm[E]) weighed(joint []E) *flp[E] {
 // shortest proof that fails to refuse with a chance below 2^−100, online and off.
 func Fit(length int, bound uint64, gates ...Gate) (Params, error) {
 	p := Params{Length: length, Bound: bound, NormChunk: 1, Chunk: 1, NormProofs: 2, Proofs: 2, Tests: 100}
-	n, err := digitsOf(field64{}, Modulus, p, gates, false)
+	n, err := digitsOf(field64{}, Modulus, p, gates, newNibbles)
 	if err != nil {
 		return p, err
 	}

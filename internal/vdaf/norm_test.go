@@ -117,7 +117,7 @@ func sieved(d uint64) uint64 {
 
 func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 	gate := Gate{Direction: append([]int64{0, 0, 0, 1, 1}, make([]int64, small.Length-5)...), Low: -250, High: 1002}
-	n, err := newNorm(field64{}, Modulus, small, []Gate{gate}, false)
+	n, err := newNorm(field64{}, Modulus, small, []Gate{gate}, newNibbles)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestEachConstraintOfTheNormIsNeeded(t *testing.T) {
 // its own, which nobody knows before the digits are fixed.
 func TestErrorsDoNotCancelOut(t *testing.T) {
 	gate := Gate{Direction: append([]int64{0, 0, 0, 1, 1}, make([]int64, small.Length-5)...), Low: -250, High: 1002}
-	n, err := newNorm(field64{}, Modulus, small, []Gate{gate}, false)
+	n, err := newNorm(field64{}, Modulus, small, []Gate{gate}, newNibbles)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestErrorsDoNotCancelOut(t *testing.T) {
 }
 
 func TestEachConstraintOfTheDraftIsNeeded(t *testing.T) {
-	n, err := newNorm(field64{}, Modulus, small, nil, true)
+	n, err := newNorm(field64{}, Modulus, small, nil, newDraft)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,7 +368,7 @@ func accepts(p *flp[uint64], s statement[uint64]) bool {
 // A prover may send any proof. Whatever it sends for a false statement is refused
 // by one of the two checks of Decide, and each of the two is needed.
 func TestDecideNeedsBothChecks(t *testing.T) {
-	n, err := newNorm(field64{}, Modulus, small, nil, false)
+	n, err := newNorm(field64{}, Modulus, small, nil, newNibbles)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -592,7 +592,7 @@ func TestNormOverShamirShares(t *testing.T) {
 // whatever their numbers: with the largest bound, for which W is nearest to the root of p.
 func TestShortVectorsThatWrapAround(t *testing.T) {
 	const length = 1 << 12
-	n, err := newNorm(field64{}, Modulus, Params{Length: length, Bound: 1 << 26, NormChunk: 64, Chunk: 16, NormProofs: 1, Proofs: 1, Tests: 100}, nil, false)
+	n, err := newNorm(field64{}, Modulus, Params{Length: length, Bound: 1 << 26, NormChunk: 64, Chunk: 16, NormProofs: 1, Proofs: 1, Tests: 100}, nil, newNibbles)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,32 +27,6 @@ func roots[E comparable](f field[E], log int, inverse bool) []E {
 	return table
 }
 
-func dif[E comparable](f field[E], x, roots []E) {
-	for half := len(x) / 2; half > 0; half /= 2 {
-		w := roots[half : 2*half]
-		for s := 0; s < len(x); s += 2 * half {
-			a, b := x[s:s+half], x[s+half:s+2*half]
-			for j := range a {
-				u, v := a[j], b[j]
-				a[j], b[j] = f.add(u, v), f.mul(f.sub(u, v), w[j])
-			}
-		}
-	}
-}
-
-func dit[E comparable](f field[E], x, roots []E) {
-	for half := 1; half < len(x); half *= 2 {
-		w := roots[half : 2*half]
-		for s := 0; s < len(x); s += 2 * half {
-			a, b := x[s:s+half], x[s+half:s+2*half]
-			for j := range a {
-				u, v := a[j], f.mul(b[j], w[j])
-				a[j], b[j] = f.add(u, v), f.sub(u, v)
-			}
-		}
-	}
-}
-
 func (field64) dif(x, roots []uint64) {
 	for half := len(x) / 2; half > 0; half /= 2 {
 		w := roots[half : 2*half]

@@ -14,11 +14,6 @@ func NewPine(aggregators int, p Params) (VDAF[[]int64, []int64], error) {
 	return newPine(field64{}, Modulus, 0xffff1004, aggregators, p)
 }
 
-// NewPine32 returns Pine32HmacSha256Aes128: half the bytes, for bounds below 2^15.
-func NewPine32(aggregators int, p Params) (VDAF[[]int64, []int64], error) {
-	return newPine(field32{}, modulus32, 0xffff1005, aggregators, p)
-}
-
 type pine[E comparable] struct {
 	*norm[E]
 	id          uint32
@@ -29,7 +24,7 @@ func newPine[E comparable](f field[E], modulus uint64, id uint32, aggregators in
 	if aggregators < 2 || aggregators > 255 {
 		return nil, croft.E(croft.ErrShape, "the list of aggregators", aggregators, "2 to 255")
 	}
-	n, err := newNorm(f, modulus, p, nil, true)
+	n, err := newNorm(f, modulus, p, nil, newDraft)
 	if err != nil {
 		return nil, err
 	}

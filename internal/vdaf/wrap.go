@@ -60,27 +60,6 @@ type tossed[E comparable] interface {
 	values(out []E)
 }
 
-// simpleTosses adds up coin by coin.
-type simpleTosses[E comparable] struct {
-	f    field[E]
-	sums []E
-}
-
-func (s *simpleTosses[E]) add(x []E, coins []coinRow) {
-	for i := range s.sums {
-		for k, v := range x {
-			switch coins[i][k/4] >> (2 * (k % 4)) & 3 {
-			case 0:
-				s.sums[i] = s.f.sub(s.sums[i], v)
-			case 3:
-				s.sums[i] = s.f.add(s.sums[i], v)
-			}
-		}
-	}
-}
-
-func (s *simpleTosses[E]) values(out []E) { copy(out, s.sums) }
-
 // buckets are the tests of Field64, four at a time: their coins for a coordinate
 // are one byte, and the coordinate is added to the sum of that byte. So there is
 // one addition for four tests; what each test makes of the 256 sums is worked out

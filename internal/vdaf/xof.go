@@ -173,16 +173,6 @@ func (x *XOF) Seed() (s Seed) {
 	return s
 }
 
-// newTurboShake starts XofTurboShake128 (VDAF §6.2.1).
-func newTurboShake(seed, domain []byte) xof {
-	t := new(turboShake)
-	t.Write(binary.LittleEndian.AppendUint16(nil, uint16(len(domain))))
-	t.Write(domain)
-	t.Write([]byte{byte(len(seed))})
-	t.Write(seed)
-	return t
-}
-
 // expand fills out with uniform elements: encoded ones from the stream, those not
 // below p skipped. It branches on them: one in 2^12 (Field32), 2^32 (Field64) or
 // 2^59 (Field128), which says nothing of those that are kept.

@@ -7,6 +7,9 @@ import (
 	"croft"
 )
 
+// Prio3 (draft-irtf-cfrg-vdaf-20) is here to hold the proof system, its streams and its
+// fields against the vectors of others: no report of ours is of it.
+
 // NewCount returns Prio3Count: how many of the clients say yes.
 func NewCount(aggregators int, application []byte) (VDAF[bool, uint64], error) {
 	return newPrio3(countKind(), nil, field64{}, aggregators, application)

@@ -15,6 +15,16 @@ type turboShake struct {
 	squeezing bool
 }
 
+// newTurboShake starts XofTurboShake128 (VDAF §6.2.1).
+func newTurboShake(seed, domain []byte) xof {
+	t := new(turboShake)
+	t.Write(binary.LittleEndian.AppendUint16(nil, uint16(len(domain))))
+	t.Write(domain)
+	t.Write([]byte{byte(len(seed))})
+	t.Write(seed)
+	return t
+}
+
 const turboRate = 168
 
 func (t *turboShake) Write(p []byte) (int, error) {

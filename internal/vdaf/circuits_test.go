@@ -3,7 +3,6 @@ package vdaf
 import (
 	"fmt"
 	"math/bits"
-	"slices"
 
 	"croft"
 )
@@ -112,15 +111,6 @@ func putBits[E comparable](f field[E], b digits, out []E, v uint64) error {
 // getBits returns the number with these digits, or a share of it.
 func getBits[E comparable](f field[E], b digits, ones []E) E {
 	return f.add(number(f, ones[:b.n-1]), f.mul(f.of(b.last), ones[b.n-1]))
-}
-
-// number returns Σ 2^i·ones[i].
-func number[E comparable](f field[E], ones []E) E {
-	sum := f.of(0)
-	for _, bit := range slices.Backward(ones) {
-		sum = f.add(f.add(sum, sum), bit)
-	}
-	return sum
 }
 
 // sumVecKind sums vectors of numbers from 0 to largest.
@@ -233,9 +223,6 @@ func multihotKind(length int, weight uint64, chunk int) (*kind[[]bool, []uint64,
 		decode:   func(sum []e128) []uint64 { return numbers[e128](f, sum) },
 	}, nil
 }
-
-// maxEncoded bounds the elements of a measurement, before any is allocated.
-const maxEncoded = 1 << 26
 
 func checkChunk(length, chunk int) error {
 	if length < 1 || length > maxEncoded/64 || chunk < 1 || chunk > length*64 {

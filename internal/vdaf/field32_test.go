@@ -9,11 +9,6 @@ const modulus32 = 1<<32 - 1<<20 + 1
 type field32 struct{}
 
 func (field32) size() int              { return 4 }
-func (field32) put(b []byte, v uint32) { binary.LittleEndian.PutUint32(b, v) }
-func (field32) get(b []byte) (uint32, bool) {
-	v := binary.LittleEndian.Uint32(b)
-	return v, v < modulus32
-}
 func (field32) of(v uint64) uint32     { return uint32(v) }
 func (field32) number(v uint32) uint64 { return uint64(v) }
 func (f field32) root(log int) uint32  { return rootOf[uint32](f, 3925978153, 20, log) }
@@ -101,4 +96,56 @@ func (s sums32) values(out []uint32) {
 	for k := range out {
 		out[k] = uint32(s[k])
 	}
+}
+
+func dif[E comparable](f field[E], x, roots []E) {
+	for half := len(x) / 2; half > 0; half /= 2 {
+		w := roots[half : 2*half]
+		for s := 0; s < len(x); s += 2 * half {
+			a, b := x[s:s+half], x[s+half:s+2*half]
+			for j := range a {
+				u, v := a[j], b[j]
+				a[j], b[j] = f.add(u, v), f.mul(f.sub(u, v), w[j])
+			}
+		}
+	}
+}
+
+func dit[E comparable](f field[E], x, roots []E) {
+	for half := 1; half < len(x); half *= 2 {
+		w := roots[half : 2*half]
+		for s := 0; s < len(x); s += 2 * half {
+			a, b := x[s:s+half], x[s+half:s+2*half]
+			for j := range a {
+				u, v := a[j], f.mul(b[j], w[j])
+				a[j], b[j] = f.add(u, v), f.sub(u, v)
+			}
+		}
+	}
+}
+
+// simpleTosses adds up coin by coin.
+type simpleTosses[E comparable] struct {
+	f    field[E]
+	sums []E
+}
+
+func (s *simpleTosses[E]) add(x []E, coins []coinRow) {
+	for i := range s.sums {
+		for k, v := range x {
+			switch coins[i][k/4] >> (2 * (k % 4)) & 3 {
+			case 0:
+				s.sums[i] = s.f.sub(s.sums[i], v)
+			case 3:
+				s.sums[i] = s.f.add(s.sums[i], v)
+			}
+		}
+	}
+}
+
+func (s *simpleTosses[E]) values(out []E) { copy(out, s.sums) }
+
+// NewPine32 returns Pine32HmacSha256Aes128: half the bytes, for bounds below 2^15.
+func NewPine32(aggregators int, p Params) (VDAF[[]int64, []int64], error) {
+	return newPine(field32{}, modulus32, 0xffff1005, aggregators, p)
 }

@@ -13,17 +13,7 @@ var modulus128 = e128{1, 1<<64 - 28}
 
 type field128 struct{}
 
-func (field128) size() int { return 16 }
-func (field128) put(b []byte, v e128) {
-	binary.LittleEndian.PutUint64(b, v.lo)
-	binary.LittleEndian.PutUint64(b[8:], v.hi)
-}
-func (field128) get(b []byte) (e128, bool) {
-	v := e128{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
-	_, borrow := bits.Sub64(v.lo, modulus128.lo, 0)
-	_, borrow = bits.Sub64(v.hi, modulus128.hi, borrow)
-	return v, borrow == 1
-}
+func (field128) size() int            { return 16 }
 func (field128) of(v uint64) e128     { return e128{lo: v} }
 func (field128) number(v e128) uint64 { return v.lo }
 func (f field128) root(log int) e128 {
@@ -107,7 +97,9 @@ func (f field128) dot(a, b []e128) (sum e128) {
 
 func (f field128) decode(out []e128, b []byte) (n int) {
 	for ; len(b) >= 16 && n < len(out); b = b[16:] {
-		if v, ok := f.get(b); ok {
+		v := e128{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
+		_, borrow := bits.Sub64(v.lo, modulus128.lo, 0)
+		if _, borrow = bits.Sub64(v.hi, modulus128.hi, borrow); borrow == 1 {
 			out[n] = v
 			n++
 		}
@@ -130,7 +122,8 @@ func (f field128) centred(v e128) int64 {
 
 func (f field128) encode(b []byte, v []e128) {
 	for k, x := range v {
-		f.put(b[16*k:], x)
+		binary.LittleEndian.PutUint64(b[16*k:], x.lo)
+		binary.LittleEndian.PutUint64(b[16*k+8:], x.hi)
 	}
 }
 
