@@ -203,6 +203,19 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// A file of Excel in another character set is told as that, and none of its text is
+// made a level.
+func TestGuessOtherCharacters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "visits.csv")
+	if err := os.WriteFile(path, []byte("age;sex\n41;m\xe4nnlich\n52;weiblich\n41;m\xe4nnlich\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Source{Path: path}.Guess()
+	if err != nil || len(d.LeftOut) != 1 || d.LeftOut[0] != (LeftOut{"sex", "its text is not UTF-8: save the file as CSV UTF-8"}) {
+		t.Errorf("%+v %v", d, err)
+	}
+}
+
 func TestReaderFails(t *testing.T) {
 	broken := errors.New("disk fell off")
 	for _, text := range []string{"", "id,age,sex,ill\n1,60,m", "id,age,sex,ill\n1,60,m,\"a"} {

@@ -51,8 +51,9 @@ func TestStudyEndsWithOneModel(t *testing.T) {
 	})
 }
 
-// TestKeysGoWithTheirRound: who takes a seat's disk later cannot open what was sealed to
-// the seat in a round that is over, though it was recorded.
+// TestKeysGoWithTheirRound: the pipes on a seat's disk do not open what was sealed to the
+// seat in a round that is over, though it was recorded. The study key, which begins them
+// again, goes with the study (docs/threats.md).
 func TestKeysGoWithTheirRound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
