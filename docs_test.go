@@ -451,6 +451,45 @@ func TestNamedTestsExist(t *testing.T) {
 	}
 }
 
+// A file, a folder or a name of a package that a page speaks of is there.
+func TestNamesExist(t *testing.T) {
+	code := map[string]string{} // by package
+	files, _ := filepath.Glob("internal/*/*.go")
+	root, _ := filepath.Glob("*.go")
+	for _, path := range append(files, root...) {
+		name := short("croft/" + filepath.ToSlash(filepath.Dir(path)))
+		code[name] += read(t, path)
+	}
+	exported := regexp.MustCompile(`^([a-z0-9]+)((?:\.[A-Z]\w*)+)(?:\(.*\))?$`)
+	located := regexp.MustCompile(`^(?:internal|cmd|hack|docs|examples)/[\w./*-]+$`)
+	checked := 0
+	for page, text := range documents(t) {
+		for i, block := range strings.Split(text, "```") {
+			if i%2 == 1 {
+				continue
+			}
+			for _, m := range span.FindAllStringSubmatch(block, -1) {
+				if name := exported.FindStringSubmatch(m[1]); name != nil && code[name[1]] != "" {
+					checked++
+					for _, part := range strings.Split(name[2], ".")[1:] {
+						if !regexp.MustCompile(`(?m)^(?:func (?:\([^)]*\) )?|type |var |const |\t)` + part + `\b`).MatchString(code[name[1]]) {
+							t.Errorf("%s speaks of %s: package %s has no %s", page, m[1], name[1], part)
+						}
+					}
+				} else if located.MatchString(m[1]) {
+					checked++
+					if there, _ := filepath.Glob(m[1]); there == nil {
+						t.Errorf("%s speaks of %s, which is not there", page, m[1])
+					}
+				}
+			}
+		}
+	}
+	if checked < 50 {
+		t.Errorf("%d names found: the test does not read them", checked)
+	}
+}
+
 // documents returns the text of all pages by their path.
 func documents(t *testing.T) map[string]string {
 	t.Helper()

@@ -28,7 +28,7 @@ type Genesis struct {
 	Time     int64     `cbor:"3,keyasint"`           // Unix seconds
 	Members  []Member  `cbor:"4,keyasint"`           // the founders, or who goes on, in order; the first orders blocks until four are ready
 	Previous NetworkID `cbor:"5,keyasint,omitempty"` // of a successor chain: the network that it continues
-	State    Hash      `cbor:"6,keyasint,omitempty"` // of a successor chain: the exported state
+	State    Hash      `cbor:"6,keyasint,omitempty"` // of a successor chain: the exported state, or its first piece
 	Rescue   *Rescue   `cbor:"7,keyasint,omitempty"` // of a successor chain
 }
 

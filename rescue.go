@@ -14,6 +14,7 @@ type Rescue struct {
 	AppHash Hash          `cbor:"3,keyasint"`           // of the state after it
 	Of      uint16        `cbor:"4,keyasint"`           // members in that state; more than half of them sign
 	Signed  []Endorsement `cbor:"5,keyasint,omitempty"` // in order of the members' ids, each once
+	More    []Hash        `cbor:"6,keyasint,omitempty"` // pieces of the state that follow Genesis.State, if it is too long for one
 }
 
 // Endorsement is a member's signature of Genesis.Hash with its member key, in the
@@ -28,6 +29,15 @@ const RescueDomain = "rescue"
 
 // Missing says how many signatures the rescue still needs.
 func (r Rescue) Missing() int { return max(0, int(r.Of)/2+1-len(r.Signed)) }
+
+// Pieces returns the hashes of the pieces of the exported state that a successor chain
+// begins with, in order; none for a network's first chain.
+func (g Genesis) Pieces() []Hash {
+	if g.Rescue == nil {
+		return nil
+	}
+	return append([]Hash{g.State}, g.Rescue.More...)
+}
 
 // unsigned is what members sign: the genesis without signatures.
 func (g Genesis) unsigned() Genesis {

@@ -70,12 +70,8 @@ const settle = 10 * time.Second
 
 // export writes the chain; again, while its last block is not proved yet.
 func export(ctx context.Context, f *os.File, g croft.Genesis, client *api.Client) (audit.Report, error) {
-	inherited, err := client.Inherited(ctx, g)
-	if err != nil {
-		return audit.Report{}, err
-	}
 	for begun := time.Now(); ; {
-		report, err := audit.Export(ctx, f, g, client.Blocks(ctx), audit.Options{Inherited: inherited})
+		report, err := audit.Export(ctx, f, g, client.Blocks(ctx), audit.Options{Inherited: client.Inherited(ctx)})
 		if !errors.Is(err, croft.ErrNoQuorum) || time.Since(begun) > settle {
 			return report, err
 		}

@@ -48,12 +48,8 @@ func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
 	if err != nil {
 		return err
 	}
-	inherited, err := client.Inherited(ctx, g)
-	if err != nil {
-		return err
-	}
 	entries := []audit.Entry{}
-	if _, err := audit.Verify(ctx, g, client.Blocks(ctx), audit.Options{Inherited: inherited, Log: func(e audit.Entry) {
+	if _, err := audit.Verify(ctx, g, client.Blocks(ctx), audit.Options{Inherited: client.Inherited(ctx), Log: func(e audit.Entry) {
 		if o.member != "" && named(o.member, e.Name, e.Member) { // a guest who was sent away, say
 			who[e.Member] = true
 		}

@@ -128,7 +128,7 @@ func (c *cli) writeAutostart(ctx context.Context, s autostart, o *upOptions) err
 	}
 	if o.enable {
 		if _, err := api.Dial(c.dir); err == nil { // its process would only be refused
-			return croft.E(croft.ErrRunning, api.Quote(c.dir))
+			return croft.E(croft.ErrRunning, c.dir)
 		}
 	}
 	if _, err := o.keep(c.dir); err != nil { // the service runs croft up as it was told

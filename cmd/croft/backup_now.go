@@ -76,7 +76,8 @@ func (c *cli) backupNow(ctx context.Context, o backupNowOptions) error {
 	}
 	return c.result(made, func(w io.Writer) {
 		fmt.Fprintln(w, say("backup.now.done", made.File, size(int(made.Size)), made.Opens))
-		if within, err := filepath.Rel(c.dir, made.File); err == nil && filepath.IsLocal(within) {
+		home, _ := filepath.Abs(c.dir) // the backup is there, so the working folder is too
+		if within, err := filepath.Rel(home, made.File); err == nil && filepath.IsLocal(within) {
 			fmt.Fprintln(w, say("backup.now.same"))
 		}
 		fmt.Fprintln(w, c.here("backup.now.next", api.Quote(made.File)))

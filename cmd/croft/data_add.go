@@ -105,7 +105,11 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 	return c.result(r, func(w io.Writer) {
 		c.printAdded(w, r)
 		if r.Added && o.views == nil { // a draft is made from rows that a view has not read
-			fmt.Fprintln(w, c.here("data.add.next", api.Quote(o.file)))
+			from := api.Quote(o.file)
+			if o.comma {
+				from += " --decimal-comma"
+			}
+			fmt.Fprintln(w, c.here("data.add.next", from))
 		}
 	})
 }
@@ -241,5 +245,5 @@ func (c *cli) askReleases(ctx context.Context, usual uint32) (uint32, error) {
 }
 
 func badReleases(answer string) error {
-	return croft.E(croft.ErrUsage, say("data.add.badreleases", fmt.Sprintf("%.40q", answer)), "croft data add FILE.csv --releases 100")
+	return croft.E(croft.ErrUsage, say("data.add.badreleases", fmt.Sprintf("%.40q", answer)), "croft data add FILE.csv --unit COLUMN --releases 100")
 }

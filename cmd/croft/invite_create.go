@@ -93,6 +93,9 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 	}
 	tx := p.seal(0, &ledger.Invite{Key: v.Public(), Expires: v.Expires, Uses: o.uses, Auto: o.auto, Guest: o.guest})
 	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+		if later(err) {
+			c.progress("invite.create.unshown")
+		}
 		return err
 	}
 	public := v.Public()
@@ -109,7 +112,8 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 		if o.qr {
 			fmt.Fprint(w, picture(r.Code))
 		}
-		switch others := council.Needed - 1; {
+		others := council.Needed - 1
+		switch {
 		case r.Guest && r.Auto:
 			fmt.Fprintln(w, say("invite.create.guest.auto"))
 		case r.Guest:
@@ -120,7 +124,9 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 			fmt.Fprintln(w, say("invite.create.auto", count(others, "vote", "votes")))
 		}
 		fmt.Fprintln(w, say("invite.create.next"))
-		fmt.Fprintln(w, c.here("invite.create.vote"))
+		if !r.Auto || !r.Guest && (others > 0 || r.Uses > 1) { // else the first who applies is in
+			fmt.Fprintln(w, c.here("invite.create.vote"))
+		}
 	})
 }
 

@@ -119,8 +119,13 @@ func TestJoiningByCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code, _, errs := newDesk(t).croft("", "join", nowhere, "--name", "Clinic B"); code != 8 || !strings.Contains(errs, "cannot reach the node of who invited you: /ip4/127.0.0.1/tcp/1: ") {
+	early := newDesk(t)
+	if code, _, errs := early.croft("", "join", nowhere, "--name", "Clinic B"); code != 8 || !strings.Contains(errs, "cannot reach the node of who invited you: /ip4/127.0.0.1/tcp/1: ") {
 		t.Errorf("exit code %d: %s", code, errs)
+	}
+
+	if code, _, errs := early.croft("", "up", "--name", "Clinic B"); code != 5 || !strings.Contains(errs, "has not reached the node of who invited it") {
+		t.Errorf("up before that: exit code %d: %s", code, errs)
 	}
 
 	// The newcomer applies and waits. It may give up waiting, and go on.
@@ -292,20 +297,13 @@ func TestGuestByCommands(t *testing.T) {
 	}
 }
 
-// Who has no vote is not told that one waits for it; what is asked about credits it may
-// read all the same.
-func TestOnlyVotersAreAskedToVote(t *testing.T) {
-	r := statusResult{Supply: []api.Supply{{Account: api.Party{Name: "Lab"}, Amount: croft.Credit}}, Stop: []api.Party{{Name: "Clinic A"}}}
-	c := new(cli)
-	if lines := c.waits(r, 2); lines != nil {
-		t.Errorf("a guest is told %q", lines)
-	}
-	if line := c.onSupply(r.Supply[0], 2, false); strings.Contains(line, "To agree") || !strings.Contains(line, "1 new credit for Lab") {
-		t.Error(line)
-	}
-	r.Voter, r.Member.ID = true, croft.MemberID{1}
-	if lines := strings.Join(c.waits(r, 2), "\n"); !strings.Contains(lines, "network stop") || !strings.Contains(lines, "wallet mint Lab --amount 1") {
-		t.Error(lines)
+// What is asked about credits everybody may read; who has a vote is told how to agree.
+func TestOnSupply(t *testing.T) {
+	q := api.Supply{Account: api.Party{Name: "Lab"}, Amount: croft.Credit}
+	for _, voter := range []bool{false, true} {
+		if line := (&cli{dir: defaultDir()}).onSupply(q, 2, voter); strings.Contains(line, "To agree: croft wallet mint Lab --amount 1") != voter || !strings.Contains(line, "1 new credit for Lab") {
+			t.Error(line)
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ func TestAModelIsSoldByCommands(t *testing.T) {
 	a.must([]string{"service", "publish", "heart", "--model", "anaemia", "--price", "1"}, "heart is on the ledger", "1 credit a call")
 	for i, p := range desks[:3] {
 		if i == 1 { // who is asked finds the question where it looks
-			p.soon(members[i], []string{"status"}, "100 new credits for d, asked for by a: 1 of 3 votes")
+			p.soon(members[i], []string{"status"}, "a vote on new credits for d (100), by a, 1 of 3")
 		}
 		p.must([]string{"wallet", "mint", "d", "--amount", "100", "--yes"})
 	}

@@ -85,6 +85,8 @@ func (c *cli) printLines(w io.Writer, r netResult) {
 			way = "status.relayed"
 		case l.Connected:
 			way = "net.direct"
+		case l.Unmet:
+			way = "net.unmet"
 		}
 		if n := l.Heard; n != nil && n.Answers {
 			answers = say("net.ms", n.RoundTrip)

@@ -98,7 +98,7 @@ func TestApprovalPageSaysAll(t *testing.T) {
 		// who
 		"Proposed by Clinic A", "Clinic A, Clinic B, Clinic C. It starts with 3", "Not without Clinic B", "Clinic A, Clinic B, Clinic C, Town hall. They add up", "Town hall. They read the totals",
 		// who would learn what
-		"Any 2 of these 4 seats together learn nothing", "Any 3 of these seats together read every site's vector", "If all other 2 sites pool theirs", "is noticed",
+		"Fewer than 3 of these 4 seats learn nothing", "Any 3 of these seats together read every site's vector", "If all other 2 sites pool theirs", "is noticed",
 		"a chance of 1 in 2100; with 1 in 10, 1 in 270; with 1 in 5, 1 in 37", "a length of 3145728", "unaudited",
 		// what for, and how to stop
 		"For all members of the network", "It may be saved as a file", "croft study withdraw", "croft study decline", "the ledger records the member's answer, not a person",

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -99,9 +100,17 @@ func (c *cli) root() *cobra.Command {
 	return root
 }
 
+// oneDash is what is said of the letters of a flag that lacks a dash.
+var oneDash = regexp.MustCompile(`^unknown shorthand flag: .* in -([a-z-]{2,})$`)
+
 // misuse says that the words of a command are off, and where its help is.
 func misuse(cmd *cobra.Command, err error) error {
 	first, _, _ := strings.Cut(err.Error(), "\n")
+	if m := oneDash.FindStringSubmatch(first); m != nil && cmd.Flag(m[1]) != nil {
+		first = say("flag.onedash", m[1])
+	} else if given, _, ok := strings.Cut(first, " flag: time: "); ok {
+		first = say("flag.duration", given)
+	}
 	return croft.E(croft.ErrUsage, first, cmd.CommandPath()+" --help")
 }
 
@@ -314,10 +323,15 @@ func (c *cli) hand(ctx context.Context, p *person, send func() (api.Submitted, e
 		}
 		<-ended
 	}
-	if errors.Is(err, croft.ErrTimeout) || errors.Is(err, croft.ErrInterrupted) || errors.Is(err, croft.ErrNoQuorum) || errors.Is(err, croft.ErrTxStopped) {
+	if later(err) {
 		c.progress("sent.later")
 	}
 	return done, err
+}
+
+// later says whether a transaction was handed in and will be again.
+func later(err error) bool {
+	return errors.Is(err, croft.ErrTimeout) || errors.Is(err, croft.ErrInterrupted) || errors.Is(err, croft.ErrNoQuorum) || errors.Is(err, croft.ErrTxStopped)
 }
 
 // caughtUp waits while the node of one that has just joined fetches the blocks up to
@@ -351,14 +365,8 @@ func stands(s api.Status) string {
 	return say("status.stands", s.Needed, len(s.Orderers), len(s.Orderers)-len(s.Away), names(s.Away))
 }
 
-// genesis reads the genesis of the folder's network. It fails with
-// croft.ErrNoNode where there is none.
-func (c *cli) genesis() (croft.Genesis, error) {
-	if _, err := os.Lstat(filepath.Join(c.dir, "genesis.cbor")); errors.Is(err, fs.ErrNotExist) {
-		return croft.Genesis{}, croft.E(croft.ErrNoNode, api.Quote(c.dir))
-	}
-	return node.Genesis(c.dir)
-}
+// genesis reads the genesis of the folder's network, as node.Genesis does.
+func (c *cli) genesis() (croft.Genesis, error) { return node.Genesis(c.dir) }
 
 // absolute makes the path of a file that is there one that the node understands,
 // whatever its own working folder is.

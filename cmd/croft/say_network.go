@@ -58,6 +58,7 @@ with --address.`,
 	"invite.create.auto.alone":   "Your vote for whoever applies is cast. While you are the only member it admits the first who applies;\nwhoever comes after needs the votes of more than half of the members that there are then.",
 	"invite.create.guest":        "Whoever applies becomes a guest with one member's vote, and that member answers for it.",
 	"invite.create.guest.auto":   "Whoever applies becomes a guest at once, and you answer for it.",
+	"invite.create.unshown":      "No code was printed, so nobody can come by this invite. Make another one.",
 	"invite.create.next":         "Next, at the newcomer's: croft join CODE --name NAME",
 	"invite.create.vote":         "Then compare the digits, and vote: croft member ls, croft member approve NAME",
 

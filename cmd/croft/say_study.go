@@ -48,7 +48,7 @@ var studySentences = map[string]string{
 	"study.prediction": "for prediction, coefficients shrunk",
 	"study.people":     "People\ttold apart by {0}, which never leaves; {1} % test the model and do not train it",
 	"study.people.all": "People\ttold apart by {0}, which never leaves; all count",
-	"study.seats":      "Seats\t{0}: nobody learns your numbers unless {1} of these {2} collude; any {3} together learn nothing",
+	"study.seats":      "Seats\t{0}: nobody learns your numbers unless {1} of these {2} collude; fewer learn nothing",
 	"study.collude":    "\tChance that {0} of them do, if each is corrupt with a chance of 1 in 20: {1}; of 1 in 10: {2}; of 1 in 5: {3}",
 	"study.onein":      "1 in {0}",
 	"study.proved":     "\tEach report proves that its numbers keep to the site's bound, which grows with its rows, before it counts (unaudited)",

@@ -87,7 +87,7 @@ func TestAdviceNamesTheFolder(t *testing.T) {
 		}
 	}
 	for advice, want := range map[string]string{
-		"start it: croft up --dir '/srv/a b'":                            "",
+		"start it: croft up": "start it: croft --dir /x up",
 		"see what there is: croft data ls; add one: croft data add F":    "see what there is: croft --dir /x data ls; add one: croft --dir /x data add F",
 		"ask the owner: croft data add F; then croft study approve ab":   "ask the owner: croft data add F; then croft --dir /x study approve ab",
 		"keep this copy, and ask another for theirs: croft audit export": "",

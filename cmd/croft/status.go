@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -22,10 +21,6 @@ type statusResult struct {
 	api.Status
 	Nodes      []api.Peer        `json:"peers"`
 	Checkpoint *audit.Checkpoint `json:"checkpoint,omitempty"` // for another member to compare; none before the first block
-	Voter      bool              `json:"voter"`                // this node's owner has a vote: it is neither a guest nor revoked
-	Supply     []api.Supply      `json:"supply"`               // what is asked about credits
-	Stop       []api.Party       `json:"stop"`                 // who wants the emergency stop
-	Resume     []api.Party       `json:"resume"`               // who wants it to end
 }
 
 // status says where the node and its network stand, and what waits for a person.
@@ -42,23 +37,19 @@ func (c *cli) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	council, err := client.Council(ctx)
-	if err != nil && !errors.Is(err, croft.ErrNoQuorum) { // a light node that has found nobody yet still says so
-		return err
-	}
 	g, err := c.genesis()
 	if err != nil {
 		return err
 	}
-	r := statusResult{Status: s, Nodes: peers, Voter: council.Voter, Supply: council.Supply, Stop: council.Stop, Resume: council.Resume}
+	r := statusResult{Status: s, Nodes: peers}
 	if s.Height > 0 {
 		r.Checkpoint = &audit.Checkpoint{Network: croft.NetworkID(g.Hash()), Height: s.Height, AppHash: s.AppHash}
 	}
-	return c.result(r, func(w io.Writer) { c.printStatus(w, r, g.Name, council.Needed) })
+	return c.result(r, func(w io.Writer) { c.printStatus(w, r, g.Name) })
 }
 
-// printStatus says it to a person; needed is how many votes decide a question.
-func (c *cli) printStatus(w io.Writer, r statusResult, network string, needed int) {
+// printStatus says it to a person.
+func (c *cli) printStatus(w io.Writer, r statusResult, network string) {
 	fmt.Fprintln(w, say("status.member", r.Member.Name, r.Member.ID.Short()))
 	if r.Members == 0 { // all it knows is the genesis
 		fmt.Fprintln(w, say("status.new", network, r.Scope.Network.Short()))
@@ -101,11 +92,13 @@ func (c *cli) printStatus(w io.Writer, r statusResult, network string, needed in
 			fmt.Fprintln(w, say("study.because", say("study.paused", names(st.Waits))))
 		}
 	}
-	waiting := c.waits(r, needed)
-	for _, line := range waiting {
-		fmt.Fprintln(w, line)
+	for _, q := range r.Votes {
+		fmt.Fprintln(w, say("status.vote", q.Says, c.pointed(q.Next)))
 	}
-	if waiting == nil {
+	for _, st := range r.Waiting {
+		fmt.Fprintln(w, c.here("status.waiting", st.Name, st.Proposer.Name, st.ID.Short()))
+	}
+	if len(r.Votes)+len(r.Waiting) == 0 {
 		fmt.Fprintln(w, say("status.nothing"))
 	}
 }
@@ -125,41 +118,19 @@ func (r statusResult) ledger() string {
 	return say("status.current")
 }
 
-// waits says what waits for this member's person, a line each.
-func (c *cli) waits(r statusResult, needed int) (lines []string) {
-	self := r.Member.ID
-	switch {
-	case !r.Voter:
-	case !r.Stopped && len(r.Stop) > 0 && !votes(r.Stop, self):
-		lines = append(lines, c.here("status.stop", names(r.Stop), len(r.Stop), needed))
-	case r.Stopped && !votes(r.Resume, self):
-		lines = append(lines, c.here("status.resume", len(r.Resume), needed))
-	}
-	for _, name := range r.Newcomers {
-		lines = append(lines, c.here("status.newcomer", name))
-	}
-	for _, q := range r.Supply {
-		if r.Voter && !votes(q.Yes, self) {
-			lines = append(lines, c.onSupply(q, needed, true))
-		}
-	}
-	for _, st := range r.Waiting {
-		lines = append(lines, c.here("status.waiting", st.Name, st.Proposer.Name, st.ID.Short()))
-	}
-	return lines
-}
-
 // megabytes writes an amount as limits of relays are given.
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 func printPeers(w io.Writer, peers []api.Peer) {
 	for _, p := range peers {
 		state := "status.away"
-		if p.Connected {
-			state = "status.connected"
-		}
-		if p.Relayed {
+		switch {
+		case p.Relayed:
 			state = "status.relayed"
+		case p.Connected:
+			state = "status.connected"
+		case p.Unmet:
+			state = "status.unmet"
 		}
 		fmt.Fprintln(w, say("status.peer", p.Name, say(state)))
 	}

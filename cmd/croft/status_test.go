@@ -17,7 +17,7 @@ func TestStatusSaysWhyAStudyStands(t *testing.T) {
 		{Name: "fever", Status: "running", Waits: glen}, // at times everybody is waited for
 	}}}
 	var out strings.Builder
-	if err := columns(&out, func(w io.Writer) { new(cli).printStatus(w, r, "valley", 2) }); err != nil {
+	if err := columns(&out, func(w io.Writer) { new(cli).printStatus(w, r, "valley") }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"anaemia: paused, round 3", "it waits for glen: start their nodes", "gout: running, round 5", "one of them lies or is broken"} {

@@ -140,7 +140,7 @@ func printStudy(w io.Writer, st api.Study) {
 		people = "study.people.all"
 	}
 	fmt.Fprintln(w, say(people, p.Schema.UnitColumn, p.HoldOut.Percent))
-	fmt.Fprintln(w, say("study.seats", names(st.Seats), int(st.Threshold)+1, len(st.Seats), st.Threshold))
+	fmt.Fprintln(w, say("study.seats", names(st.Seats), int(st.Threshold)+1, len(st.Seats)))
 	if chances := collusion(len(st.Seats), st.Threshold); chances != nil {
 		fmt.Fprintln(w, say("study.collude", int(st.Threshold)+1, chances[0], chances[1], chances[2]))
 	}

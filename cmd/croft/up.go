@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,7 +102,7 @@ func (c *cli) up(ctx context.Context, o *upOptions) error {
 		return err
 	}
 	if _, err := api.Dial(c.dir); err == nil && !o.service { // its own addresses are not free either
-		return croft.E(croft.ErrRunning, api.Quote(c.dir))
+		return croft.E(croft.ErrRunning, c.dir)
 	}
 	if err := o.free(); err != nil {
 		return err
@@ -142,8 +143,15 @@ func (c *cli) up(ctx context.Context, o *upOptions) error {
 	return c.foreground(ctx, o, cfg)
 }
 
-// usualListen is where a node listens to all networks of its machine.
-const usualListen = "0.0.0.0:7421"
+// everywhere is where a node listens to all networks of its machine.
+func everywhere() []string {
+	wheres := []string{"0.0.0.0:7421"}
+	if l, err := net.Listen("tcp6", "[::]:0"); err == nil { // the machine knows of IPv6
+		l.Close()
+		wheres = append(wheres, "[::]:7421")
+	}
+	return wheres
+}
 
 // config refuses what cannot work before anything is made or started.
 func (c *cli) config(o *upOptions) (cfg node.Config, err error) {
@@ -158,14 +166,17 @@ func (c *cli) config(o *upOptions) (cfg node.Config, err error) {
 			return cfg, err
 		}
 	}
-	for _, where := range o.listen {
-		if where == "lan" {
-			where = usualListen
-		}
+	wheres := slices.Clone(o.listen)
+	if at := slices.Index(wheres, "lan"); at >= 0 {
+		wheres = slices.Replace(wheres, at, at+1, everywhere()...)
+	}
+	for _, where := range wheres {
 		if addr, err := netip.ParseAddrPort(where); err == nil { // as people write it: both ways
 			cfg.Listen = append(cfg.Listen, croft.Addr{AddrPort: addr}.String(), croft.Addr{AddrPort: addr, QUIC: true}.String())
-		} else {
+		} else if where == node.NoListen || strings.HasPrefix(where, "/") {
 			cfg.Listen = append(cfg.Listen, where)
+		} else {
+			return cfg, croft.E(croft.ErrUsage, say("up.badlisten", fmt.Sprintf("%.80q", where)), "croft up --listen lan, or --listen 0.0.0.0:7421")
 		}
 	}
 	if o.lan {

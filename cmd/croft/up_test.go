@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,8 +20,13 @@ import (
 )
 
 func TestWhereANodeListens(t *testing.T) {
+	lan := []string{"/ip4/0.0.0.0/tcp/7421", "/ip4/0.0.0.0/udp/7421/quic-v1"}
+	if l, err := net.Listen("tcp", "[::1]:0"); err == nil {
+		l.Close()
+		lan = append(lan, "/ip6/::/tcp/7421", "/ip6/::/udp/7421/quic-v1")
+	}
 	for where, want := range map[string][]string{
-		"lan":              {"/ip4/0.0.0.0/tcp/7421", "/ip4/0.0.0.0/udp/7421/quic-v1"},
+		"lan":              lan,
 		"[::]:80":          {"/ip6/::/tcp/80", "/ip6/::/udp/80/quic-v1"},
 		"none":             {node.NoListen},
 		"/ip4/1.2.3.4/tcp": {"/ip4/1.2.3.4/tcp"}, // the node says what is wrong with it

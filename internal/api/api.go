@@ -90,6 +90,7 @@ type Peer struct {
 	PeerID    string         `json:"peer_id"`
 	Connected bool           `json:"connected"`
 	Relayed   bool           `json:"relayed,omitempty"` // through another member's node
+	Unmet     bool           `json:"unmet,omitempty"`   // both are light: they connect when one calls the other, and not before
 	Addrs     []string       `json:"addrs,omitempty"`
 }
 
@@ -127,7 +128,7 @@ type Status struct {
 	Moves       bool       `json:"moves"`           // enough orderers are up
 	Studies     []Summary  `json:"studies"`         // those that have not ended
 	Waiting     []Summary  `json:"waiting"`         // those that wait for this member's answer
-	Newcomers   []string   `json:"newcomers"`       // who waits for this member's vote
+	Votes       []Question `json:"votes"`           // those that wait for this member's
 	Rest        *Rest      `json:"rest,omitempty"`  // this node takes no part in rounds now
 	Relay       *p2p.Load  `json:"relay,omitempty"` // what this node carries for others, if it relays
 	Engine      string     `json:"engine"`

@@ -301,7 +301,7 @@ func TestTheSocketIsThisUsersAlone(t *testing.T) {
 			}
 		}
 	}()
-	if err := <-gone; !errors.Is(err, croft.ErrNodeDown) || !strings.Contains(croft.Next(err), "croft up --dir "+p.dir) {
+	if err := <-gone; !errors.Is(err, croft.ErrNodeDown) || !strings.Contains(err.Error(), p.dir) {
 		t.Error(err)
 	}
 	if _, err := p.client.Status(t.Context()); !errors.Is(err, croft.ErrNodeDown) {
@@ -450,6 +450,57 @@ func TestStatusPage(t *testing.T) {
 		if w := open(c.method, c.host, c.path); w.Code != c.code {
 			t.Errorf("%s: %d", name, w.Code)
 		}
+	}
+
+	// A vote that waits for this member, until it is one no more.
+	for _, v := range []struct {
+		by   *person
+		cast ledger.Vote
+		says string
+	}{
+		{people[1], ledger.Vote{Sequence: 1, Action: ledger.StopAll}, "a vote to stop everything, by clinic-b, 1 of 2; your vote is missing. <code>croft network stop</code>"},
+		{people[1], ledger.Vote{Sequence: 2, Action: ledger.Revoke, Subject: people[0].ID}, "a vote that clinic-a leaves, by clinic-b, 1 of 2"},
+		{people[2], ledger.Vote{Sequence: 1, Action: ledger.Revoke, Subject: people[0].ID}, "This member has left the network"},
+	} {
+		if _, err := v.by.client.Submit(t.Context(), v.by.seal(&v.cast)); err != nil {
+			t.Fatal(err)
+		}
+		body := open("GET", "localhost", "/").Body.String()
+		if left := strings.Contains(body, "has left"); !strings.Contains(body, v.says) || strings.Contains(body, "Nothing. Requests") != left || strings.Contains(body, "up to date") == left {
+			t.Errorf("no %q in %s", v.says, body)
+		}
+	}
+}
+
+// Who has a vote is told of each question on which it has not voted; nobody else is.
+func TestQuestions(t *testing.T) {
+	self, other := named("a"), named("b")
+	c := Council{Voter: true, Needed: 2, Stop: []Party{other}, Resume: []Party{other},
+		Applications: []Application{{Newcomer: croft.Member{Name: "c"}, Standing: "pending"}, {Newcomer: croft.Member{Name: "d"}, Standing: "pending", Guest: true},
+			{Newcomer: croft.Member{Name: "e"}, Standing: "late"}, {Newcomer: croft.Member{Name: "f"}, Standing: "pending", Yes: []Party{self}}},
+		Revocations: []Revocation{{named("Clinic B"), []Party{other}}, {named("c"), []Party{self, other}}},
+		Unseated:    []Revocation{{named("c"), []Party{other}}, {named("d"), nil}},
+		Supply:      []Supply{{false, named("Lab"), croft.Credit, []Party{other}}, {true, named("Lab"), 40 * croft.Credit, []Party{other}}}}
+	want := []Question{
+		{"a vote to stop everything, by b, 1 of 2", "croft network stop"},
+		{"c wants to become a member", "croft member ls"},
+		{"d wants to become a guest", "croft member ls"},
+		{"a vote that Clinic B leaves, by b, 1 of 2", "croft member revoke 'Clinic B'"},
+		{"a vote that c, which lied as a seat, may be one again, by b, 1 of 2", "croft member approve c"},
+		{"a vote on new credits for Lab (1), by b, 1 of 2", "croft wallet mint Lab --amount 1"},
+		{"a vote to take credits of Lab back (40), by b, 1 of 2", "croft wallet burn Lab --amount 40"},
+	}
+	if got := c.questions(self, false); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if got := c.questions(self, true); got[0] != (Question{"a vote to go on after the stop, by b, 1 of 2", "croft network resume"}) {
+		t.Errorf("%q", got)
+	}
+	if c.Stop = nil; len(c.questions(self, false)) != len(want)-1 {
+		t.Error("nobody wants a stop")
+	}
+	if c.Voter = false; len(c.questions(self, true)) > 0 {
+		t.Error("a guest has no vote")
 	}
 }
 

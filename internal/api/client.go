@@ -45,9 +45,9 @@ func Dial(dir string) (*Client, error) {
 		return nil, croft.E(croft.ErrFolder, dir, "it belongs to another user")
 	} else if err != nil {
 		if _, err := os.Lstat(filepath.Join(dir, "keys")); errors.Is(err, fs.ErrNotExist) {
-			return nil, croft.E(croft.ErrNoNode, Quote(dir))
+			return nil, croft.E(croft.ErrNoNode, dir)
 		}
-		return nil, croft.E(croft.ErrNodeDown, Quote(dir))
+		return nil, croft.E(croft.ErrNodeDown, dir)
 	}
 	conn.Close()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -291,7 +291,7 @@ func (c *Client) trouble(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return croft.E(croft.ErrNodeDown, Quote(c.dir))
+	return croft.E(croft.ErrNodeDown, c.dir)
 }
 
 // Quote writes a path so that a shell takes it as one word: advice is copied.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -71,6 +72,61 @@ type Invite struct {
 	Guest   bool      `json:"guest,omitempty"`
 }
 
+// Question is what the members decide by vote, and this one has not voted for.
+type Question struct {
+	Says string `json:"says"`
+	Next string `json:"next"` // the command that votes, or shows more
+}
+
+// questions returns what waits for a vote of this node's owner.
+func (c Council) questions(self Party, stopped bool) []Question {
+	out := []Question{}
+	if !c.Voter {
+		return out
+	}
+	vote := func(on string, yes []Party, next string) {
+		if slices.Contains(yes, self) {
+			return
+		}
+		by := ""
+		if len(yes) > 0 {
+			by = ", by " + parties(yes)
+		}
+		out = append(out, Question{fmt.Sprintf("a vote %s%s, %d of %d", on, by, len(yes), c.Needed), next})
+	}
+	if stopped {
+		vote("to go on after the stop", c.Resume, "croft network resume")
+	} else if len(c.Stop) > 0 {
+		vote("to stop everything", c.Stop, "croft network stop")
+	}
+	for _, a := range c.Applications {
+		if a.Standing != ledger.Pending.String() || slices.Contains(a.Yes, self) {
+			continue
+		}
+		as := " wants to become a member"
+		if a.Guest {
+			as = " wants to become a guest"
+		}
+		out = append(out, Question{a.Newcomer.Name + as, "croft member ls"})
+	}
+	for _, r := range c.Revocations {
+		vote("that "+r.Name+" leaves", r.Yes, "croft member revoke "+Quote(r.Name))
+	}
+	for _, r := range c.Unseated {
+		if len(r.Yes) > 0 {
+			vote("that "+r.Name+", which lied as a seat, may be one again", r.Yes, "croft member approve "+Quote(r.Name))
+		}
+	}
+	for _, q := range c.Supply {
+		on, verb := "on new credits for %s (%v)", "mint"
+		if q.Burn {
+			on, verb = "to take credits of %s back (%v)", "burn"
+		}
+		vote(fmt.Sprintf(on, q.Account.Name, q.Amount), q.Yes, fmt.Sprintf("croft wallet %s %s --amount %v", verb, Quote(q.Account.Name), q.Amount))
+	}
+	return out
+}
+
 func (s Services) council(r *http.Request) (Council, error) {
 	ctx := r.Context()
 	last, _, err := record[uint64](ctx, s, ledger.SequenceKey(s.Self))
@@ -103,10 +159,13 @@ func (s Services) council(r *http.Request) (Council, error) {
 		return s.parties(ctx, voted)
 	}
 	for _, m := range members {
+		if m.Revoked { // in a rescue, say, and a vote on it was open
+			continue
+		}
 		if against := yes(ledger.Vote{Action: ledger.Revoke, Subject: m.ID}); len(against) > 0 {
 			out.Revocations = append(out.Revocations, Revocation{m.Party, against})
 		}
-		if m.Unseated && !m.Revoked {
+		if m.Unseated {
 			out.Unseated = append(out.Unseated, Revocation{m.Party, yes(ledger.Vote{Action: ledger.Seat, Subject: m.ID})})
 		}
 	}

@@ -25,7 +25,7 @@ const (
 // Finding is what one check found, and what to do about it: the same words in the
 // terminal, on the status page and in a report.
 type Finding struct {
-	Check string `json:"check"` // node, clock, ledger, members, reach, relay, versions, studies, disk, folder, backup
+	Check string `json:"check"` // node, clock, ledger, members, reach, relay, versions, votes, studies, disk, folder, backup
 	Level Level  `json:"level"`
 	Says  string `json:"says"`
 	Fix   string `json:"fix,omitempty"`
@@ -34,6 +34,7 @@ type Finding struct {
 // What the checks allow. docs/ref/care.md names the same numbers.
 const (
 	clockTolerance = 30 * time.Second
+	lately         = time.Minute             // since the neighbours were asked who answers; later, only who is connected is known
 	lowDisk        = 4 * chain.MinFree << 20 // bytes: a note; below chain.MinFree the node stops
 	oldBackup      = 30 * 24 * time.Hour
 )
@@ -44,7 +45,7 @@ func (h Health) Findings() []Finding {
 	var out []Finding
 	add := func(check string, level Level, says, fix string) { out = append(out, Finding{check, level, says, fix}) }
 	if h.Status == nil {
-		add("node", Problem, "no node is running in "+h.Folder.Dir, "croft up --dir "+Quote(h.Folder.Dir))
+		add("node", Problem, "no node is running in "+h.Folder.Dir, "croft up")
 	} else if h.Status.Left { // whatever else is amiss follows from it
 		add("members", Problem, "this member has left the network: the others' nodes answer it no more", "croft audit log says who voted for it; to come back, ask a member for an invite, and join under another name with another folder: croft join CODE --name NAME --dir FOLDER")
 	} else {
@@ -56,6 +57,9 @@ func (h Health) Findings() []Finding {
 			h.relay(add)
 		}
 		h.versions(add)
+		for _, q := range h.Status.Votes {
+			add("votes", Note, q.Says+"; your vote is missing", q.Next)
+		}
 		h.studies(add)
 	}
 	h.Folder.judge(h.At, add)
@@ -145,12 +149,12 @@ func (h Health) members(add adder) {
 		}
 	}
 	const check = "check this machine's network and firewall, then croft doctor"
-	switch {
+	switch asked := h.At.Sub(h.Asked) < lately && len(h.Neighbours) > 0; {
 	case others <= 0:
 		add("members", Fine, "nobody else is a member yet", "")
-	case h.Asked.IsZero() && h.Status.Connected == 0:
+	case !asked && h.Status.Connected == 0:
 		add("members", Problem, "no other member's node is connected", check)
-	case h.Asked.IsZero():
+	case !asked:
 		add("members", Fine, fmt.Sprintf("%d of %d other members' nodes are connected", h.Status.Connected, others), "")
 	case len(heard) == 0:
 		add("members", Problem, "no other member's node answers", check)
@@ -182,8 +186,8 @@ func (h Health) reach(add adder) {
 		add("reach", Note, "it listens on this machine only", "before you invite others: croft down, then croft up --listen lan --detach")
 	case h.Status.Members <= 1:
 		add("reach", Fine, "nobody else is there to try", "")
-	case h.Asked.IsZero():
-		add("reach", Note, "not tried since the node started", "croft doctor has the other members' nodes try")
+	case len(h.Neighbours) == 0:
+		add("reach", Note, "nobody has tried yet", "croft doctor has the other members' nodes try")
 	case len(tried) == 0:
 		add("reach", Note, "no other member's node tried to dial this one", "croft doctor again in ten seconds, while another member's node is up")
 	case len(reached) == 0 && local:
@@ -232,9 +236,6 @@ func (h Health) versions(add adder) {
 }
 
 func (h Health) studies(add adder) {
-	for _, name := range h.Status.Newcomers {
-		add("studies", Note, name+" wants to become a member, and waits for your vote", "croft member ls")
-	}
 	for _, st := range h.Status.Waiting {
 		add("studies", Note, st.Name+" waits for your answer", "croft study show "+st.ID.Short())
 	}
@@ -266,7 +267,7 @@ func (h Health) studies(add adder) {
 			add("studies", level, fmt.Sprintf("%s waits for %s, whose nodes are away", w.Study, whom), "start their nodes")
 		}
 	}
-	if len(h.Status.Newcomers)+len(h.Status.Waiting)+len(h.Waits) == 0 && h.Status.Rest == nil {
+	if len(h.Status.Waiting)+len(h.Waits) == 0 && h.Status.Rest == nil {
 		add("studies", Fine, "none waits for anybody", "")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -74,8 +75,15 @@ func TestFindings(t *testing.T) {
 		"one is silent":       {func(h *Health) { h.Neighbours[2].Answers = false }, "members", Note, "2 of 3 other members' nodes answer; not d"},
 		"all are silent":      {func(h *Health) { h.Neighbours = []Neighbour{{Party: named("b")}} }, "members", Problem, "no other member's node answers"},
 		"not asked, away":     {func(h *Health) { h.Asked, h.Neighbours, h.Status.Connected = time.Time{}, nil, 0 }, "members", Problem, "no other member's node is connected"},
-		"not asked":           {func(h *Health) { h.Asked, h.Neighbours = time.Time{}, nil }, "reach", Note, "not tried"},
-		"left":                {func(h *Health) { h.Status.Left, h.Status.Moves = true, false }, "members", Problem, "this member has left the network"},
+		"asked too early":     {func(h *Health) { h.Neighbours = nil }, "members", Fine, "3 of 3 other members' nodes are connected"},
+		"asked long ago": {func(h *Health) {
+			h.Asked = noon.Add(-time.Hour)
+			for i := range h.Neighbours {
+				h.Neighbours[i].Answers = false
+			}
+		}, "members", Fine, "3 of 3 other members' nodes are connected"},
+		"not asked": {func(h *Health) { h.Asked, h.Neighbours = time.Time{}, nil }, "reach", Note, "nobody has tried yet"},
+		"left":      {func(h *Health) { h.Status.Left, h.Status.Moves = true, false }, "members", Problem, "this member has left the network"},
 		"no block yet": {func(h *Health) {
 			h.Status.Members, h.Status.Orderers, h.Status.Needed, h.Status.Moves = 0, nil, 1, false
 		}, "ledger", Note, "no block is here yet"},
@@ -107,7 +115,7 @@ func TestFindings(t *testing.T) {
 		"a node":        {func(h *Health) { h.Waits = []Wait{{Study: "anaemia", What: "node", For: []Party{named("d")}}} }, "studies", Note, "waits for d, whose nodes are away"},
 		"a lie":         {func(h *Health) { h.Waits = []Wait{{Study: "anaemia", What: "doubt"}} }, "studies", Note, "one of them lies or is broken"},
 		"your answer":   {func(h *Health) { h.Status.Waiting = []Summary{{Name: "anaemia"}} }, "studies", Note, "anaemia waits for your answer"},
-		"a newcomer":    {func(h *Health) { h.Status.Newcomers = []string{"e"} }, "studies", Note, "e wants to become a member"},
+		"a vote":        {func(h *Health) { h.Status.Votes = []Question{{"e wants to become a member", "croft member ls"}} }, "votes", Note, "e wants to become a member; your vote is missing"},
 		"a full disk":   {func(h *Health) { h.Folder.Free = 200 << 20 }, "disk", Problem, "200 MB are free"},
 		"little disk":   {func(h *Health) { h.Folder.Free = 900 << 20 }, "disk", Note, "900 MB are free"},
 		"no disk":       {func(h *Health) { h.Folder.Broken = "it is gone" }, "disk", Problem, "it is gone"},
@@ -191,13 +199,57 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
+// counted counts what is read of a ledger.
+type counted struct {
+	records
+	n *int
+}
+
+func (c counted) Read(ctx context.Context, key string) ([]byte, error) {
+	*c.n++
+	return c.records.Read(ctx, key)
+}
+
+// What a page asks for every few seconds does not grow with the years.
+func TestStatusReadsNoStudyThatEnded(t *testing.T) {
+	members := []croft.MemberID{named("a").ID, named("b").ID}
+	reads := map[int]int{}
+	for _, ended := range []int{0, 5000} {
+		of := map[string]any{ledger.OpenKey(members[0]): 1, ledger.OpenKey(members[1]): 2}
+		network := ledger.Network{Members: members}
+		propose := func(status ledger.Status) {
+			id := croft.StudyID(croft.HashOf(network.Studies))
+			of[ledger.StudyAtKey(network.Studies)] = id
+			of[ledger.StudyKey(id)] = ledger.Study{ID: id, Status: status}
+			of[ledger.PlanKey(id)] = croft.Study{Name: fmt.Sprint(network.Studies)}
+			network.Studies++
+		}
+		for range ended {
+			propose(ledger.Done)
+		}
+		for _, status := range []ledger.Status{ledger.Paused, ledger.Stopped, ledger.Running, ledger.Proposed} {
+			propose(status)
+		}
+		n := 0
+		s := Services{Ledger: counted{records{of: of}, &n}, Events: NewEvents(), Peers: func() []Peer { return nil }}
+		out, err := s.open(t.Context(), network)
+		if err != nil || len(out) != 3 || out[0].Status != "paused" || out[1].Status != "running" || out[2].Status != "proposed" {
+			t.Fatalf("%d studies ended: %+v %v", ended, out, err)
+		}
+		reads[ended] = n
+	}
+	if reads[5000] != reads[0] {
+		t.Errorf("%v records were read", reads)
+	}
+}
+
 // What is anonymous names nobody and no place, and keeps who is who.
 func TestAnonymous(t *testing.T) {
 	h := well()
 	h.Status.Away = []Party{named("d")}
 	h.Status.Studies = []Summary{{ID: croft.StudyID{1}, Name: "anaemia", Status: "paused", Proposer: named("b"), Sites: []Site{{Party: named("c"), Missing: true}}}}
 	h.Status.Waiting = h.Status.Studies
-	h.Status.Newcomers = []string{"Clinic E"}
+	h.Status.Votes = []Question{{"Clinic E wants to become a member", "croft member approve 'Clinic E'"}}
 	h.Status.Scope = Scope{croft.NetworkID{7}, "croft-x-1"}
 	h.Waits = []Wait{{"anaemia", croft.StudyID{1}, "return", []Party{named("c")}}}
 	h.Folder.Shown, h.Folder.Broken = []string{"keys/member.pem"}, "statfs /srv/croft: gone"
@@ -224,7 +276,7 @@ func TestAnonymous(t *testing.T) {
 	if found := secret.FindAllString(text, -1); found != nil {
 		t.Errorf("%v in %s", found, text)
 	}
-	for _, want := range []string{"this member", "study 1 is paused: it waits for member ", "newcomer 1 wants", "TCP at a public address", "not member "} {
+	for _, want := range []string{"this member", "study 1 is paused: it waits for member ", "a vote is under way; your vote is missing", "TCP at a public address", "not member "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)
 		}

@@ -99,7 +99,7 @@ func (s Services) health(r *http.Request) (Health, error) {
 	}
 	away := map[croft.MemberID]bool{}
 	for _, p := range s.Peers() {
-		away[p.Member] = !p.Connected
+		away[p.Member] = !p.Connected && !p.Unmet
 	}
 	for _, st := range status.Studies {
 		w, err := s.waits(r.Context(), st, away)
@@ -222,8 +222,8 @@ func (h Health) Anonymous() Health {
 		for _, st := range s.Waiting {
 			out.Status.Waiting = append(out.Status.Waiting, study(st))
 		}
-		for _, n := range s.Newcomers {
-			out.Status.Newcomers = append(out.Status.Newcomers, name("newcomer", n))
+		for range s.Votes { // whose words name members
+			out.Status.Votes = append(out.Status.Votes, Question{"a vote is under way", "croft status"})
 		}
 	}
 	for _, n := range h.Neighbours {

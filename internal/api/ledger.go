@@ -47,7 +47,7 @@ func (s Services) status(r *http.Request) (Status, error) {
 	network, _, err := record[ledger.Network](ctx, s, ledger.NetworkKey)
 	if s.Light && errors.Is(err, croft.ErrNoQuorum) { // no more is known before a full member's node answers
 		return Status{Member: Party{s.Self, s.Name}, Dir: s.Dir, Light: true, Scope: Scope{scope.Network, scope.Chain}, Height: at.Height, AppHash: at.AppHash,
-			BlockTime: at.Time, CatchingUp: true, Orderers: []Party{}, Studies: []Summary{}, Waiting: []Summary{}, Newcomers: []string{}, Engine: croft.EngineVersion}, nil
+			BlockTime: at.Time, CatchingUp: true, Orderers: []Party{}, Studies: []Summary{}, Waiting: []Summary{}, Votes: []Question{}, Engine: croft.EngineVersion}, nil
 	} else if err != nil {
 		return Status{}, err
 	}
@@ -55,14 +55,14 @@ func (s Services) status(r *http.Request) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	studies, err := s.studies(r)
-	if err != nil {
+	studies, err := s.open(ctx, network)
+	if err != nil && !(s.Light && errors.Is(err, croft.ErrNoQuorum)) { // a light node that is alone knows what it has read
 		return Status{}, err
 	}
 	out := Status{
 		Member: Party{s.Self, s.Name}, Dir: s.Dir, Light: s.Light, NetworkName: network.Name, Scope: Scope{scope.Network, scope.Chain},
 		Height: at.Height, AppHash: at.AppHash, BlockTime: at.Time, CatchingUp: at.CatchingUp, Stopped: network.Stopped,
-		Orderers: s.parties(ctx, at.Orderers), Studies: []Summary{}, Waiting: []Summary{}, Newcomers: []string{}, Engine: croft.EngineVersion,
+		Orderers: s.parties(ctx, at.Orderers), Studies: studies, Waiting: []Summary{}, Engine: croft.EngineVersion,
 	}
 	if s.Carries != nil {
 		if load, relays := s.Carries(); relays {
@@ -97,18 +97,11 @@ func (s Services) status(r *http.Request) (Status, error) {
 	out.Needed = len(out.Orderers)*2/3 + 1 // a block needs more than two thirds of them
 	out.Moves = len(out.Orderers)-len(out.Away) >= out.Needed
 	council, err := s.council(r)
-	if err != nil && !(s.Light && errors.Is(err, croft.ErrNoQuorum)) { // a light node that is alone knows what it has read
+	if err != nil && !(s.Light && errors.Is(err, croft.ErrNoQuorum)) {
 		return Status{}, err
 	}
-	for _, a := range council.Applications {
-		if council.Voter && a.Standing == ledger.Pending.String() && !slices.Contains(a.Yes, out.Member) {
-			out.Newcomers = append(out.Newcomers, a.Newcomer.Name)
-		}
-	}
+	out.Votes = council.questions(out.Member, out.Stopped)
 	for _, st := range studies {
-		if st.Status != ledger.Done.String() && st.Status != ledger.Stopped.String() {
-			out.Studies = append(out.Studies, st)
-		}
 		if st.waitsFor(s.Self) {
 			out.Waiting = append(out.Waiting, st)
 		}

@@ -39,7 +39,7 @@ func (s Services) metrics(w http.ResponseWriter, r *http.Request) {
 	for _, state := range []ledger.Status{ledger.Proposed, ledger.Running, ledger.Paused} {
 		fmt.Fprintf(&out, "croft_studies{status=%q} %d\n", state, standing[state.String()])
 	}
-	metric("waiting", "gauge", "Studies and newcomers that wait for an answer of this member.", float64(len(status.Waiting)+len(status.Newcomers)))
+	metric("waiting", "gauge", "Studies that wait for an answer of this member, and votes.", float64(len(status.Waiting)+len(status.Votes)))
 	if s.Sent != nil {
 		metric("sent_bytes_total", "counter", "Bytes sent to other nodes since the node started.", float64(s.Sent()))
 	}

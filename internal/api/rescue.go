@@ -31,8 +31,8 @@ func (s Services) believe(_ *http.Request, body Rescue) (struct{}, error) {
 	return struct{}{}, s.Believe(g)
 }
 
-// blob answers with a blob of this node: for an auditor, the state that a successor
-// chain begins with.
+// blob answers with a blob of this node: for an auditor, a piece of the state that a
+// successor chain begins with.
 func (s Services) blob(w http.ResponseWriter, r *http.Request) {
 	hash, err := croft.ParseID[byte](r.PathValue("hash"))
 	var data []byte
@@ -64,23 +64,22 @@ func (c *Client) Believe(ctx context.Context, g croft.Genesis) error {
 	return err
 }
 
-// Inherited returns the state that a successor chain begins with; nil for the first
-// chain of a network. It fails with croft.ErrBlob.
-func (c *Client) Inherited(ctx context.Context, g croft.Genesis) ([]byte, error) {
-	if g.Rescue == nil {
-		return nil, nil
+// Inherited returns what finds the pieces of the state that a successor chain begins
+// with. It fails with croft.ErrBlob.
+func (c *Client) Inherited(ctx context.Context) ledger.Pieces {
+	return func(hash croft.Hash) ([]byte, error) {
+		answer, err := c.do(ctx, http.MethodGet, "blobs/"+hash.String(), nil)
+		if err != nil {
+			return nil, err
+		}
+		defer answer.Close()
+		piece, err := io.ReadAll(io.LimitReader(answer, ledger.MaxPiece))
+		if err != nil {
+			return nil, c.trouble(ctx)
+		}
+		if croft.Sum(piece) != hash {
+			return nil, croft.E(croft.ErrBlob, hash.Short())
+		}
+		return piece, nil
 	}
-	answer, err := c.do(ctx, http.MethodGet, "blobs/"+g.State.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Close()
-	data, err := io.ReadAll(io.LimitReader(answer, ledger.MaxState))
-	if err != nil {
-		return nil, c.trouble(ctx)
-	}
-	if croft.Sum(data) != g.State {
-		return nil, croft.E(croft.ErrBlob, g.State.Short())
-	}
-	return data, nil
 }

@@ -47,6 +47,35 @@ func (s Services) studies(r *http.Request) ([]Summary, error) {
 	return out, nil
 }
 
+// open returns the studies that have not ended, in order of proposal. The ledger counts
+// them for each proposer: who looks back from the newest until all are found reads none
+// of the many that ended before.
+func (s Services) open(ctx context.Context, network ledger.Network) ([]Summary, error) {
+	out, left := []Summary{}, 0
+	for _, id := range network.Members {
+		n, _, err := record[int](ctx, s, ledger.OpenKey(id))
+		if err != nil {
+			return out, err
+		}
+		left += n
+	}
+	for n := network.Studies; n > 0 && left > 0; n-- {
+		id, _, err := record[croft.StudyID](ctx, s, ledger.StudyAtKey(n-1))
+		if err != nil {
+			return out, err
+		}
+		st, plan, err := s.study(ctx, id)
+		if err != nil {
+			return out, err
+		}
+		if !st.Status.Ended() {
+			out = append([]Summary{s.summary(ctx, st, plan)}, out...)
+			left--
+		}
+	}
+	return out, nil
+}
+
 func (s Services) study(ctx context.Context, id croft.StudyID) (ledger.Study, croft.Study, error) {
 	st, found, err := record[ledger.Study](ctx, s, ledger.StudyKey(id))
 	if err == nil && !found {
@@ -380,7 +409,7 @@ func (s Services) checkPlan(ctx context.Context, plan croft.Study, profile priva
 		out.Warnings = append(out.Warnings, "all rows to train on have the same label: they add nothing to the coefficients")
 	}
 	if need := uint32(out.Leaves.Rounds); registered && out.Used+need > out.Cap {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("the study may need %d releases of this data; you allowed %d, and %d are used", need, out.Cap, out.Used))
+		out.Warnings = append(out.Warnings, fmt.Sprintf("the study may need %d sums over these people; you allowed %d, and %d are used", need, out.Cap, out.Used))
 	}
 	rows := len(site.Train.Y) * len(plan.Sites)
 	out.Exact = float64(out.Leaves.AllNumbers) / float64(max(rows, 1))

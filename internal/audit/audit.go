@@ -44,9 +44,9 @@ type Options struct {
 	Progress func(done, total int64)
 	// Log is told of each transaction, in order.
 	Log func(Entry)
-	// Inherited is the state that a successor chain begins with. VerifyNode finds it,
-	// and an export holds it.
-	Inherited []byte
+	// Inherited finds the state that a successor chain begins with. VerifyNode finds it
+	// by itself, and an export holds it.
+	Inherited ledger.Pieces
 }
 
 // Checkpoint says what a network's state was after a block. Two members that

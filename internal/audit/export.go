@@ -21,7 +21,7 @@ import (
 //
 //	croft-export/1 and a newline
 //	length, canonical encoding of the croft.Genesis
-//	length, exported state that it names, if it is a successor's
+//	length, piece of the exported state, for each that it names, if it is a successor's
 //	length, canonical encoding of chain.BlockData, for each block from 1 on
 //	length 0
 //	length, canonical encoding of Checkpoint: what the blocks give
@@ -50,8 +50,12 @@ func Export(ctx context.Context, w io.Writer, g croft.Genesis, blocks iter.Seq2[
 	out := exporter{w: bufio.NewWriter(w), sum: sha256.New()}
 	out.write([]byte(exportMagic))
 	out.part(croft.Encode(g))
-	if g.Rescue != nil {
-		out.part(o.Inherited)
+	for _, hash := range g.Pieces() {
+		piece, err := o.Inherited(hash)
+		if err != nil {
+			return Report{}, err
+		}
+		out.part(piece)
 	}
 	report, err := Verify(ctx, g, func(yield func(chain.BlockData, error) bool) {
 		for b, err := range blocks {
@@ -110,15 +114,20 @@ func VerifyExport(ctx context.Context, r io.Reader, o Options) (Report, error) {
 	if err := in.part(maxFirst, &g); err != nil {
 		return Report{}, fault("genesis: %v", err)
 	}
-	if g.Rescue != nil {
-		if o.Inherited, err = in.bytes(ledger.MaxState); err != nil {
+	pieces := map[croft.Hash][]byte{}
+	for range g.Pieces() {
+		piece, err := in.bytes(ledger.MaxPiece)
+		if err != nil {
 			return Report{}, fault("state that the chain begins with: %v", err)
 		}
+		pieces[croft.Sum(piece)] = piece
 	}
+	o.Inherited = func(hash croft.Hash) ([]byte, error) { return pieces[hash], nil }
 	replay, err := newReplay(g, o)
 	if err != nil {
 		return Report{}, err
 	}
+	clear(pieces) // the replay has them
 	if err := replay.run(ctx, in.blocks); err != nil {
 		return replay.report, err
 	}

@@ -46,20 +46,18 @@ type Stored struct {
 // against the hash that the seats agreed on; and that the owner signed what this
 // site obeys. Damaged files and values are all named, in one croft.ErrAudit.
 //
-// The node may be running: blocks that arrive meanwhile are checked too.
+// The node may be running: blocks that arrive meanwhile are checked too, and each
+// value of the state is compared once, after whichever block was the last then.
 func VerifyNode(ctx context.Context, n Node, o Options) (Report, error) {
-	if n.Genesis.Rescue != nil && o.Inherited == nil {
-		var err error
-		if o.Inherited, err = n.Blobs.Get(n.Genesis.State); err != nil {
-			return Report{}, fault("the state that the chain begins with: %v", err)
-		}
+	if o.Inherited == nil {
+		o.Inherited = n.Blobs.Get
 	}
 	r, err := newReplay(n.Genesis, o)
 	if err != nil {
 		return Report{}, err
 	}
-	stored := new(Stored)
-	for {
+	stored, compared := new(Stored), map[string]bool{}
+	for moved := true; moved; {
 		at := n.Ledger.Status()
 		r.total = max(r.total, at.Height)
 		if err := r.run(ctx, span(n.Ledger, r.machine.Height()+1, at.Height)); err != nil {
@@ -68,12 +66,8 @@ func VerifyNode(ctx context.Context, n Node, o Options) (Report, error) {
 		if at.Height == 0 || at.AppHash != r.machine.AppHash() {
 			return r.report, fault("state after block %d: the node says %s, the blocks give %s", r.machine.Height(), at.AppHash, r.machine.AppHash())
 		}
-		moved, err := r.compareState(ctx, n, stored)
-		if err != nil {
+		if moved, err = r.compareState(ctx, n, stored, compared); err != nil {
 			return r.report, err
-		}
-		if !moved {
-			break
 		}
 	}
 	if err := r.finish(); err != nil {
@@ -103,9 +97,11 @@ func faults(damage []string) error {
 	return fault("%s", strings.Join(damage, "; "))
 }
 
-// compareState compares each value of the node's state with the rebuilt one.
-// moved says that the node has committed a further block meanwhile.
-func (r *replay) compareState(ctx context.Context, n Node, stored *Stored) (moved bool, err error) {
+// compareState compares each value of the node's state that was not compared yet
+// with the rebuilt one. moved says that the node has committed a further block
+// meanwhile; those compared are not compared again, or a ledger that moves faster
+// than all of them are read would never be done.
+func (r *replay) compareState(ctx context.Context, n Node, stored *Stored, compared map[string]bool) (moved bool, err error) {
 	var damage []string
 	root, height := r.machine.AppHash(), r.machine.Height()
 	var keys []string
@@ -114,12 +110,17 @@ func (r *replay) compareState(ctx context.Context, n Node, stored *Stored) (move
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
+		if compared[key] {
+			continue
+		}
 		p, err := get(ctx, n, key)
+		if moved = err == nil && p.Height != height; moved {
+			break
+		}
+		compared[key] = true
 		switch {
 		case err != nil:
 			damage = append(damage, fmt.Sprintf("state value %s: %v", key, err))
-		case p.Height != height:
-			return true, nil
 		case !bytes.Equal(p.Value, r.machine.Get(key)):
 			damage = append(damage, fmt.Sprintf("state value %s: it is not what the blocks give", key))
 		case p.Root != root || p.Verify() != nil:
@@ -130,7 +131,7 @@ func (r *replay) compareState(ctx context.Context, n Node, stored *Stored) (move
 		return false, faults(damage)
 	}
 	stored.Values = len(keys)
-	return false, nil
+	return moved, nil
 }
 
 // get reads a state value with its proof; the tree panics on a node of it that

@@ -163,6 +163,27 @@ func TestVerifyNodeThatGoesOn(t *testing.T) {
 	})
 }
 
+// TestVerifyNodeThatNeverRests: a ledger that moves on whenever a few values are read,
+// for as long as anybody looks.
+func TestVerifyNodeThatNeverRests(t *testing.T) {
+	onTwin(t, func(t *testing.T, w *world, l *chain.TwinMember, s story) {
+		reads, nonce := 0, uint64(100)
+		n := w.folder(t, l, t.TempDir(), s)
+		n.Ledger = lying{l, func(*ledger.Proof) {
+			if reads++; reads > 1000 {
+				t.Fatal("it begins again with each block")
+			}
+			if reads%5 == 0 {
+				nonce++ // each is another vote, with or without effect
+				_ = l.Submit(t.Context(), w.seal(1, &ledger.Vote{Action: ledger.Revoke, Subject: w.Members[2].ID, Sequence: nonce}))
+			}
+		}, nil}
+		if r, err := VerifyNode(t.Context(), n, Options{Unsigned: true}); err != nil || r.Stored.Values != r.Records {
+			t.Error(r, err)
+		}
+	})
+}
+
 // lying is a ledger whose stored bytes are not what was written.
 type lying struct {
 	theLedger

@@ -58,7 +58,7 @@ type pending struct {
 	hash    croft.Hash
 }
 
-func newApp(g croft.Genesis, inherited func() ([]byte, error), store dbm.DB, admit func() []croft.PublicKey) (*app, error) {
+func newApp(g croft.Genesis, inherited ledger.Pieces, store dbm.DB, admit func() []croft.PublicKey) (*app, error) {
 	tree, err := ledger.OpenTree(treeDB{store})
 	if err != nil {
 		return nil, err
@@ -76,15 +76,11 @@ func newApp(g croft.Genesis, inherited func() ([]byte, error), store dbm.DB, adm
 
 // begin returns the machine of a chain that goes on, or begins: then that of a
 // successor needs the state that it inherits.
-func begin(g croft.Genesis, inherited func() ([]byte, error), tree *ledger.Tree) (*ledger.Machine, error) {
+func begin(g croft.Genesis, inherited ledger.Pieces, tree *ledger.Tree) (*ledger.Machine, error) {
 	if g.Rescue == nil || tree.Height() > 0 || inherited == nil {
 		return ledger.New(g, tree)
 	}
-	state, err := inherited()
-	if err != nil {
-		return nil, err
-	}
-	return ledger.Continue(g, state, tree)
+	return ledger.Continue(g, inherited, tree)
 }
 
 // Info tells CometBFT how far the state is; it runs the blocks after that again.

@@ -31,9 +31,9 @@ import (
 type Config struct {
 	Dir     string        // its own folder, made with mode 0700; nothing else may be in it
 	Genesis croft.Genesis // of the chain
-	// Inherited returns the state that a successor chain begins with, which its
-	// genesis names. It is asked until that chain has a block; nil if it is none.
-	Inherited    func() ([]byte, error)
+	// Inherited finds the state that a successor chain begins with, which its genesis
+	// names. It is asked until that chain has a block; nil if it is none.
+	Inherited    ledger.Pieces
 	NodeKey      ed25519.PrivateKey // the member's: peers know each other by it
 	ValidatorKey ed25519.PrivateKey // the member's; used whether or not it orders blocks yet
 	Timing       Timing             // WAN if zero

@@ -53,7 +53,7 @@ var trustLevel = cmtmath.Fraction{Numerator: 2, Denominator: 3}
 type LightConfig struct {
 	Dir       string // its own folder, made with mode 0700; nothing else may be in it
 	Genesis   croft.Genesis
-	Inherited func() ([]byte, error) // see Config
+	Inherited ledger.Pieces // see Config
 	Fulls     Fulls
 	Log       *slog.Logger // nothing is logged if nil
 }

@@ -22,7 +22,7 @@ type Stopped struct{ stored }
 // OpenStopped opens the folder of a node that does not run: the owner of the folder
 // sees to that. It fails with croft.ErrNoQuorum if no node ran there yet, and with
 // croft.ErrStoreCorrupt.
-func OpenStopped(dir string, g croft.Genesis, inherited func() ([]byte, error)) (s *Stopped, err error) {
+func OpenStopped(dir string, g croft.Genesis, inherited ledger.Pieces) (s *Stopped, err error) {
 	if _, err := os.Stat(filepath.Join(dir, "blockstore.db")); err != nil {
 		return nil, croft.E(croft.ErrNoQuorum, errNoBlock)
 	}
@@ -65,7 +65,7 @@ func newStored(dir string, readOnly bool) stored {
 	return stored{dir: dir, dbs: &databases{dir, readOnly, map[string]*database{}}}
 }
 
-func (s *stored) openApp(g croft.Genesis, inherited func() ([]byte, error), admit func() []croft.PublicKey) error {
+func (s *stored) openApp(g croft.Genesis, inherited ledger.Pieces, admit func() []croft.PublicKey) error {
 	db, err := s.dbs.get("ledger")
 	if err == nil {
 		s.app, err = newApp(g, inherited, db, admit)

@@ -300,14 +300,14 @@ func TestFingerprintsFindOverlap(t *testing.T) {
 
 func TestGuess(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("patientId;Name;dob;visit date;age;weight kg;sex;ward;stage;free text;constant;empty;index;comma;code;bmi change\n")
+	b.WriteString("patientId;Name;dob;visit date;age;weight kg;sex;ward;stage;free text;constant;empty;index;comma;code;bmi change;badge;seen;site\n")
 	for i := range 200 {
 		bmi := fmt.Sprintf("%.2f", float64(i%17)/10-0.85)
 		if i%9 == 0 {
 			bmi = "NA"
 		}
-		fmt.Fprintf(&b, "X%d;Ada %d;1970-01-01;%02d.%02d.2024;%d;%.1f;%s;%s;%d;text %d;1;;%d;%d,5;%d;%s\n",
-			i, i, i%28+1, i%12+1, 18+i*31%70, 48.7+float64(i%55), []string{"m", "f"}[i%2], []string{"b", "a", "c", "a b"}[i%4], i%5, i%40, i+1, i%9, i*7919%1000, bmi)
+		fmt.Fprintf(&b, "X%d;Ada %d;1970-01-01;%02d.%02d.2024;%d;%.1f;%s;%s;%d;text %d;1;;%d;%d,5;%d;%s;Q%d;2024-%02d-%02d;north\n",
+			i, i, i%28+1, i%12+1, 18+i*31%70, 48.7+float64(i%55), []string{"m", "f"}[i%2], []string{"b", "a", "c", "a b"}[i%4], i%5+8, i%40, i+1, i%9, i*7919%1000, bmi, i, i%12+1, i%28+1)
 	}
 	d, err := guessText(b.String())
 	if err != nil {
@@ -324,7 +324,7 @@ func TestGuess(t *testing.T) {
 weight kg number 45..105 [] []  
 sex category 0..0 ["f" "m"] []  
 ward category 0..0 ["a" "a b" "b" "c"] []  
-stage category 0..0 ["0" "1" "2" "3" "4"] []  
+stage category 0..0 ["8" "9" "10" "11" "12"] []  
 code number 0..1000 [] []  
 bmi change number -0.9..0.8 [] ["NA"] drop 23 of 200 rows have no value
 - patientId: it identifies people
@@ -336,6 +336,9 @@ bmi change number -0.9..0.8 [] ["NA"] drop 23 of 200 rows have no value
 - empty: it has no values
 - index: it identifies people
 - comma: its numbers have a decimal comma: say so with --decimal-comma
+- badge: it identifies people
+- seen: it is a date: use a time span
+- site: it has the same value in every row
 `
 	if got.String() != want || d.Unit != "patientId" || d.Rows != 200 {
 		t.Errorf("unit %q, %d rows, got\n%s", d.Unit, d.Rows, got.String())

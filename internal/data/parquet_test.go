@@ -194,6 +194,8 @@ func TestHostileParquet(t *testing.T) {
 		"dictionary that ends":      {chunkOf{data: append(pageHeadOf(2, 4, 4, 1<<20, 0), 1, 2, 3, 4)}, 2, "a page ends early"},
 		"two dictionaries":          {chunkOf{data: bytes.Repeat(append(pageHeadOf(2, 4, 4, 1, 0), 1, 2, 3, 4), 2)}, 2, "two dictionaries"},
 		"none of its dictionary":    {chunkOf{data: slices.Concat(pageHeadOf(2, 4, 4, 1, 0), []byte{1, 2, 3, 4}, pageOf(8, []byte{1, 4, 1}))}, 2, "a value is none of its dictionary"},
+		"odd dictionary":            {chunkOf{data: append(pageHeadOf(2, 4, 4, 1, 5), 1, 2, 3, 4)}, 2, "its dictionary has encoding 5"},
+		"levels of long ago":        {chunkOf{optional: true, data: append(append(new(thrift).int(1, pageV1).int(2, 4).int(3, 4).nest(5, new(thrift).int(1, 2).int(3, 4)).b, isEnd), 1, 2, 3, 4)}, 2, "in an old way which values are missing"},
 		"no dictionary":             {chunkOf{data: pageOf(8, []byte{0, 4})}, 2, "a value is none of its dictionary"},
 		"endless run":               {chunkOf{data: slices.Concat(pageHeadOf(2, 4, 4, 1, 0), []byte{1, 2, 3, 4}, pageHeadOf(0, len(long)+2, len(long)+2, 1<<31-1, 8), []byte{1}, long, []byte{0})}, 1 << 39, "more than 1000 rows"},
 		"endless packed run":        {chunkOf{data: pageOf(8, slices.Concat([]byte{32}, binary.AppendUvarint(nil, 1<<62|1)))}, 2, "a page ends early"},

@@ -156,18 +156,14 @@ func TestParquetThatIsNone(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, reading it ends, with rows or with a sentence.
-func FuzzParquet(f *testing.F) {
+// oddParquet are small files of each encoding, by hand and of the library.
+func oddParquet(t testing.TB) (files []string) {
 	rows, _ := visits(6)
-	good := parquetOf(f, rows)
 	for _, version := range []int{1, 2} {
 		for _, codec := range []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Gzip, &parquet.Zstd} {
-			f.Add([]byte(parquetOf(f, rows, parquet.DataPageVersion(version), parquet.Compression(codec))[4:]))
+			files = append(files, parquetOf(t, rows, parquet.DataPageVersion(version), parquet.Compression(codec)))
 		}
 	}
-	f.Add([]byte(good[4:40] + good[60:]))
-	f.Add([]byte("PAR1"))
-	f.Add([]byte(strings.ReplaceAll(good[4:], "age", "\xff\xff\xff")))
 	for _, c := range []chunkOf{
 		{data: pageOf(encodingDelta, deltasOf(7, 3, 300))},
 		{data: pageOf(encodingSplit, plainInts(1, 2))},
@@ -175,22 +171,57 @@ func FuzzParquet(f *testing.F) {
 		{kind: physicalBytes, optional: true, data: pageOf(encodingDeltaLength, slices.Concat([]byte{2, 0, 0, 0, 4, 1}, deltasOf(1, 0, 2), []byte("ab")))},
 		{data: slices.Concat(pageHeadOf(pageDictionary, 4, 4, 1, 0), plainInts(1), pageOf(encodingIndices, []byte{1, 4, 0}))},
 	} {
-		f.Add([]byte(parquetFileOf(f, []chunkOf{c}, 2)[4:]))
+		files = append(files, parquetFileOf(t, []chunkOf{c}, 2))
 	}
+	return files
+}
+
+// endsWell reads a file of whatever it holds: that ends, with rows or with a sentence.
+func endsWell(t *testing.T, path string) {
+	t.Helper()
+	_, cells, err := cellsWithin(Source{Path: path}, Limits{Rows: 2000})
+	if e, ok := errors.AsType[*croft.Error](err); err != nil && !ok {
+		t.Errorf("no sentence: %v %v", e, err)
+	}
+	for _, row := range cells {
+		if len(row) != len(cells[0]) {
+			t.Fatal("rows of different widths")
+		}
+	}
+}
+
+// Every byte of a good file may be another.
+func TestDamagedParquet(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	for i, good := range oddParquet(t) {
+		if i > 0 && i < 8 && i != 4 {
+			continue // compressed: most damage ends there
+		}
+		for at := len(parquetMagic); at < len(good); at++ {
+			for _, b := range []byte{good[at] ^ 1, good[at] ^ 0x80, 0xff} {
+				if err := os.WriteFile(path, []byte(good[:at]+string([]byte{b})+good[at+1:]), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				endsWell(t, path)
+			}
+		}
+	}
+}
+
+func FuzzParquet(f *testing.F) {
+	for _, file := range oddParquet(f) {
+		f.Add([]byte(file[4:]))
+	}
+	rows, _ := visits(6)
+	good := parquetOf(f, rows)
+	f.Add([]byte(good[4:40] + good[60:]))
+	f.Add([]byte("PAR1"))
+	f.Add([]byte(strings.ReplaceAll(good[4:], "age", "\xff\xff\xff")))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > 1<<20 {
 			return
 		}
-		dir := put(t, map[string]string{"a": "PAR1" + string(text)})
-		_, cells, err := cellsWithin(Source{Path: filepath.Join(dir, "a")}, Limits{Rows: 2000})
-		if e, ok := errors.AsType[*croft.Error](err); err != nil && !ok {
-			t.Errorf("no sentence: %v %v", e, err)
-		}
-		for _, row := range cells {
-			if len(row) != len(cells[0]) {
-				t.Fatal("rows of different widths")
-			}
-		}
+		endsWell(t, filepath.Join(put(t, map[string]string{"a": "PAR1" + string(text)}), "a"))
 	})
 }
 

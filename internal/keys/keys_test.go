@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -157,50 +158,52 @@ func TestBadKeyFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, spoil := range map[string]func(home, file string) error{
-		"missing":        func(_, file string) error { return os.Remove(file) },
-		"group may read": func(_, file string) error { return os.Chmod(file, 0o640) },
-		"all may write":  func(_, file string) error { return os.Chmod(file, 0o602) },
-		"open folder":    func(home, _ string) error { return os.Chmod(home, 0o701) },
-		"no folder":      func(home, _ string) error { return os.RemoveAll(home) },
-		"empty":          func(_, file string) error { return os.Truncate(file, 0) },
-		"torn":           func(_, file string) error { return os.Truncate(file, 60) },
-		"not a key":      func(_, file string) error { return os.WriteFile(file, []byte("hello"), 0o600) },
-		"another kind of key": func(_, file string) error {
+	for what, c := range map[string]struct {
+		says  string
+		spoil func(home, file string) error
+	}{
+		"missing":        {"no such file", func(_, file string) error { return os.Remove(file) }},
+		"group may read": {"mode 0640", func(_, file string) error { return os.Chmod(file, 0o640) }},
+		"all may write":  {"mode 0602", func(_, file string) error { return os.Chmod(file, 0o602) }},
+		"open folder":    {"mode 0701", func(home, _ string) error { return os.Chmod(home, 0o701) }},
+		"no folder":      {"no such file", func(home, _ string) error { return os.RemoveAll(home) }},
+		"empty":          {"one PEM block", func(_, file string) error { return os.Truncate(file, 0) }},
+		"torn":           {"one PEM block", func(_, file string) error { return os.Truncate(file, 60) }},
+		"not a key":      {"one PEM block", func(_, file string) error { return os.WriteFile(file, []byte("hello"), 0o600) }},
+		"another kind of key": {"an Ed25519 key", func(_, file string) error {
 			return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
-		},
-		"two keys": func(_, file string) error {
+		}},
+		"two keys": {"one PEM block", func(_, file string) error {
 			text, _ := os.ReadFile(file)
 			return os.WriteFile(file, append(text, text...), 0o600)
-		},
-		"endless": func(_, file string) error { return os.Truncate(file, 1<<30) },
-		"a link to a good file": func(_, file string) error {
+		}},
+		"endless": {"longer than", func(_, file string) error { return os.Truncate(file, 1<<30) }},
+		"a link to a good file": {"not a regular file", func(_, file string) error {
 			return errors.Join(os.Remove(file), os.Symlink(filepath.Join(other, folder, "node.pem"), file))
-		},
-		"a folder": func(_, file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o700)) },
-		"the folder is a link": func(home, _ string) error {
+		}},
+		"a folder": {"not a regular file", func(_, file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o700)) }},
+		"the folder is a link": {"not a folder", func(home, _ string) error {
 			return errors.Join(os.RemoveAll(home), os.Symlink(filepath.Join(other, folder), home))
-		},
-		"the member key again": func(home, file string) error {
+		}},
+		"the member key again": {"a copy of another key", func(home, file string) error {
 			text, _ := os.ReadFile(filepath.Join(home, "validator.pem"))
 			return os.WriteFile(file, text, 0o600)
-		},
-		"another owner": func(_, file string) error {
-			if err := os.Chown(file, 12345, 12345); err != nil {
-				t.Log("another owner: needs root:", err)
-				return os.Remove(file)
-			}
-			return nil
-		},
+		}},
+		"another owner": {"another user", func(_, file string) error {
+			return os.Chown(file, 12345, 12345)
+		}},
 	} {
 		dir, _ := create(t)
 		home := filepath.Join(dir, folder)
-		if err := spoil(home, filepath.Join(home, "node.pem")); err != nil {
+		if err := c.spoil(home, filepath.Join(home, "node.pem")); what == "another owner" && errors.Is(err, fs.ErrPermission) {
+			t.Log("another owner: needs root:", err)
+			continue
+		} else if err != nil {
 			t.Fatal(what, err)
 		}
 		k, err := LoadNode(dir)
-		if !errors.Is(err, croft.ErrKeyFile) || k != nil || !strings.Contains(err.Error(), home) {
-			t.Errorf("%s: got %v", what, err)
+		if !errors.Is(err, croft.ErrKeyFile) || k != nil || !strings.Contains(err.Error(), home) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v does not say %q", what, err, c.says)
 		} else {
 			t.Logf("%s: %s", what, strings.ReplaceAll(err.Error(), dir, "DIR"))
 		}

@@ -100,12 +100,12 @@ func TestAttacks(t *testing.T) {
 		}, croft.ErrTxDuplicate},
 		"replay on a successor chain": {func(w *world) error {
 			old := w.seal("ben", &Register{Name: "more", Group: croft.Sum([]byte("ben")), Releases: 1000})
-			end := w.end()
-			plan, err := Succeed(w.m.genesis, end, w.ids("ada", "elif"))
+			end, pieces := w.end()
+			plan, err := Succeed(w.m.genesis, end, pieces, w.ids("ada", "elif"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if w.m, err = Continue(w.signs(plan, five[1:4]...), end.State, NewMemoryTree()); err != nil {
+			if w.m, err = Continue(w.signs(plan, five[1:4]...), pieces, NewMemoryTree()); err != nil {
 				t.Fatal(err)
 			}
 			w.names = five[1:4]

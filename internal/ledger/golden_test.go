@@ -121,7 +121,7 @@ func samples(t *testing.T) (out []sample, kinds map[Kind]bool) {
 			Round: 2, News: 9, Missing: []croft.MemberID{m(3)}, Proposers: []croft.PublicKey{key(4)}}},
 		{PlanKey(study), plan},
 		{StudyAtKey(7), study},
-		{openKey(m(1)), 2},
+		{OpenKey(m(1)), 2},
 		{answeredKey(h(1)), true},
 		{EnrolKey(study, m(1)), []byte("a study key has 1216 bytes")},
 		{RoundKey(study, 1), Round{Study: study, Number: 1, Phase: croft.PhaseCommit, Length: 6, Parent: h(1), Sites: []croft.MemberID{m(1)},

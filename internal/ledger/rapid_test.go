@@ -413,7 +413,7 @@ func TestAnyHistory(t *testing.T) {
 	kinds := map[Kind]int{}
 	ends := map[string]int{}
 	total, refused, admitted := 0, 0, 0
-	rapid.Check(t, func(rt *rapid.T) {
+	oneHistory := func(rt *rapid.T) {
 		names := []string{"ada", "ben", "cleo", "dina", "elif", "femi", "gus"}[:rapid.IntRange(5, 7).Draw(rt, "members")]
 		h := &history{world: newWorld(t, names...), rt: rt, harsh: rapid.IntRange(0, 3).Draw(rt, "harsh") == 0, data: map[string][]croft.DatasetID{}, kinds: kinds}
 		for _, newcomer := range []string{"zoe", "yan"} {
@@ -447,14 +447,22 @@ func TestAnyHistory(t *testing.T) {
 		}
 		total, refused, admitted = total+h.count, refused+h.refused, admitted+2-len(h.outside)
 		h.replay(rt)
-	})
+	}
+	every := []Kind{KindVote, KindRegister, KindPropose, KindApprove, KindDecline, KindWithdraw, KindReady, KindEnrol,
+		KindReport, KindAck, KindShare, KindResult, KindRecover, KindReject, KindStop, KindTick, KindInvite, KindJoin}
+	missing := func() []Kind {
+		return slices.DeleteFunc(slices.Clone(every), func(k Kind) bool { return kinds[k] > 0 })
+	}
+	for range 5 { // a rare kind may be missing in twenty histories
+		rapid.Check(t, oneHistory)
+		if t.Failed() || len(missing()) == 0 && admitted > 0 {
+			break
+		}
+	}
 	t.Logf("%d transactions, %d refused; accepted by kind: %v; %d newcomers admitted; studies by their end: %v", total, refused, kinds, admitted, ends)
 	if !t.Failed() {
-		for _, k := range []Kind{KindVote, KindRegister, KindPropose, KindApprove, KindDecline, KindWithdraw, KindReady, KindEnrol,
-			KindReport, KindAck, KindShare, KindResult, KindRecover, KindReject, KindStop, KindTick, KindInvite, KindJoin} {
-			if kinds[k] == 0 {
-				t.Errorf("no transaction of kind %d was ever accepted: the test does not test it", k)
-			}
+		for _, k := range missing() {
+			t.Errorf("no transaction of kind %d was ever accepted: the test does not test it", k)
 		}
 		if admitted == 0 {
 			t.Error("no newcomer was ever admitted")

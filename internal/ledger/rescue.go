@@ -1,8 +1,8 @@
 package ledger
 
 import (
-	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,31 +25,58 @@ import (
 
 // End is where a chain ended.
 type End struct {
-	Height  int64      // of its last block
-	Time    int64      // of that block, Unix milliseconds
-	AppHash croft.Hash // of the state after it
-	State   []byte     // the same, exported: see AppendRecord
+	Height  int64        // of its last block
+	Time    int64        // of that block, Unix milliseconds
+	AppHash croft.Hash   // of the state after it
+	State   []croft.Hash // the pieces of the same, exported: see Export
 }
 
-// MaxState bounds an exported state: one blob.
-const MaxState = 64 << 20
+// MaxPiece bounds a piece of an exported state: one blob.
+const MaxPiece = 64 << 20
 
-// AppendRecord appends a record to an exported state: the lengths of key and value
-// as varints, each before its bytes. The records of a state stand in order of their
-// keys, as Range yields them: one state has one export.
-func AppendRecord(state []byte, key string, value []byte) []byte {
-	state = binary.AppendUvarint(state, uint64(len(key)))
-	state = append(state, key...)
-	state = binary.AppendUvarint(state, uint64(len(value)))
-	return append(state, value...)
+// Pieces finds a piece of an exported state by its hash, as store.Blobs.Get does.
+type Pieces func(hash croft.Hash) ([]byte, error)
+
+// Export writes a state down, hands each piece to keep, and returns the hashes that
+// keep returns. all yields every record of the state in order of their keys, as
+// Tree.Range does. A record is the lengths of key and value as varints, each before its
+// bytes; a piece ends before the record with which it would be longer than MaxPiece. So
+// one state has one export. piece is keep's for the time of the call.
+func Export(all func(yield func(key string, value []byte)) error, keep func(piece []byte) (croft.Hash, error)) (hashes []croft.Hash, err error) {
+	var piece []byte
+	hand := func() {
+		if err == nil {
+			var hash croft.Hash
+			hash, err = keep(piece)
+			hashes, piece = append(hashes, hash), piece[:0]
+		}
+	}
+	trouble := all(func(key string, value []byte) {
+		whole := len(piece)
+		if piece = appendRecord(piece, key, value); len(piece) > MaxPiece {
+			next := slices.Clone(piece[whole:])
+			piece = piece[:whole]
+			hand()
+			piece = append(piece, next...)
+		}
+	})
+	hand()
+	return hashes, errors.Join(trouble, err)
+}
+
+func appendRecord(piece []byte, key string, value []byte) []byte {
+	piece = binary.AppendUvarint(piece, uint64(len(key)))
+	piece = append(piece, key...)
+	piece = binary.AppendUvarint(piece, uint64(len(value)))
+	return append(piece, value...)
 }
 
 // Succeed returns the genesis, which nobody has signed yet, of the successor of the
 // chain that g began, without the members that are lost. It fails with
 // croft.ErrRescue if too few are left to sign, or if those who are left can order
 // blocks without a rescue.
-func Succeed(g croft.Genesis, end End, lost []croft.MemberID) (croft.Genesis, error) {
-	records, err := openState(end.State)
+func Succeed(g croft.Genesis, end End, pieces Pieces, lost []croft.MemberID) (croft.Genesis, error) {
+	records, err := openState(end.State, pieces)
 	if err != nil {
 		return g, err
 	}
@@ -73,9 +100,9 @@ func Succeed(g croft.Genesis, end End, lost []croft.MemberID) (croft.Genesis, er
 		return g, croft.E(croft.ErrRescue, "the ledger moves without them", "vote that they leave: croft member revoke NAME")
 	}
 	return croft.Genesis{
-		Version: g.Version, Name: g.Name, Time: (end.Time + 999) / 1000, Previous: g.Network(), State: croft.Sum(end.State),
+		Version: g.Version, Name: g.Name, Time: (end.Time + 999) / 1000, Previous: g.Network(), State: end.State[0],
 		Members: slices.DeleteFunc(before, func(m croft.Member) bool { return has(lost, m.ID) }),
-		Rescue:  &croft.Rescue{Chain: g.Scope().Chain, Height: end.Height, AppHash: end.AppHash, Of: uint16(len(before))},
+		Rescue:  &croft.Rescue{Chain: g.Scope().Chain, Height: end.Height, AppHash: end.AppHash, Of: uint16(len(before)), More: end.State[1:]},
 	}, nil
 }
 
@@ -112,17 +139,14 @@ func merge(g croft.Genesis, more []croft.Endorsement) croft.Genesis {
 	return g
 }
 
-// Continue returns the machine of a successor chain, on an empty tree: state is what
-// its genesis names. It fails with croft.ErrRescue or croft.ErrTxSignature unless more
-// than half of the members of that state signed the genesis, and it follows from it.
-func Continue(g croft.Genesis, state []byte, tree *Tree) (*Machine, error) {
+// Continue returns the machine of a successor chain, on an empty tree. It fails with
+// croft.ErrRescue or croft.ErrTxSignature unless more than half of the members of the
+// state that the genesis names signed it, and it follows from it.
+func Continue(g croft.Genesis, pieces Pieces, tree *Tree) (*Machine, error) {
 	if err := CheckGenesis(g); err != nil {
 		return nil, err
 	}
-	if g.Rescue == nil || croft.Sum(state) != g.State {
-		return nil, croft.E(croft.ErrRescue, "its state is not the one that was signed", "get the code again, from a member who signed")
-	}
-	records, err := openState(state)
+	records, err := openState(g.Pieces(), pieces)
 	if err != nil {
 		return nil, err
 	}
@@ -155,38 +179,51 @@ func Continue(g croft.Genesis, state []byte, tree *Tree) (*Machine, error) {
 
 // openState reads an exported state. A record of the rules in it that cannot be read
 // is croft.ErrEncoding as well: whoever made the export chose its bytes.
-func openState(state []byte) (records map[string][]byte, err error) {
+func openState(hashes []croft.Hash, pieces Pieces) (map[string][]byte, error) {
 	bad := func(why string) (map[string][]byte, error) {
 		return nil, croft.E(croft.ErrEncoding, "exported state", why)
 	}
-	if len(state) > MaxState {
-		return nil, croft.E(croft.ErrTooLarge, len(state), MaxState)
-	}
-	records = map[string][]byte{}
-	var again []byte
-	last, rest := "", state
-	next := func() (part []byte, ok bool) {
-		n, used := binary.Uvarint(rest)
-		if used <= 0 || n > uint64(len(rest)-used) {
-			return nil, false
+	records := map[string][]byte{}
+	last, room := "", 0 // the key before, and what the piece before had left
+	for _, hash := range hashes {
+		rest, err := pieces(hash)
+		switch {
+		case err != nil:
+			return nil, err
+		case croft.Sum(rest) != hash:
+			return nil, croft.E(croft.ErrRescue, "its state is not the one that was signed", "get the code again, from a member who signed")
+		case len(rest) > MaxPiece:
+			return nil, croft.E(croft.ErrTooLarge, len(rest), MaxPiece)
+		case len(rest) == 0:
+			return bad("a piece of it is empty")
 		}
-		part, rest = rest[used:used+int(n)], rest[used+int(n):]
-		return part, true
-	}
-	for len(rest) > 0 {
-		key, whole := next()
-		value, both := next()
-		if !whole || !both || string(key) <= last {
-			return bad("it is cut off, or its keys are not in order")
+		left := MaxPiece - len(rest)
+		for len(rest) > 0 {
+			size := len(rest)
+			key, value := cut(&rest), cut(&rest)
+			switch size -= len(rest); {
+			case value == nil || string(key) <= last:
+				return bad("it is cut off, its keys are not in order, or a length is not in its shortest form")
+			case size <= room:
+				return bad("it is in more pieces than it needs")
+			}
+			last, room = string(key), 0
+			records[last] = value
 		}
-		last = string(key)
-		records[last] = value
-		again = AppendRecord(again, last, value)
-	}
-	if !bytes.Equal(again, state) {
-		return bad("a length is not in its shortest form")
+		room = left
 	}
 	return records, checkRecords(records)
+}
+
+// cut takes a length and so many bytes off the front; nil if they are not there.
+func cut(rest *[]byte) []byte {
+	n, used := binary.Uvarint(*rest)
+	if used <= 0 || used > 1 && (*rest)[used-1] == 0 || n > uint64(len(*rest)-used) {
+		return nil
+	}
+	part := (*rest)[used : used+int(n) : used+int(n)]
+	*rest = (*rest)[used+int(n):]
+	return part
 }
 
 // checkRecords makes sure that the rules can read every record.
@@ -238,7 +275,7 @@ func (s *State) succeed(chain string, lost []croft.MemberID) {
 	s.chooseOrderers()
 	for i := range n.Studies {
 		id, _ := read[croft.StudyID](s, StudyAtKey(i))
-		if st, _, err := s.study(id); err == nil && st.Status != Done && st.Status != Stopped {
+		if st, _, err := s.study(id); err == nil && !st.Status.Ended() {
 			s.stop(&st, rescued, lost...)
 		}
 	}

@@ -12,11 +12,23 @@ import (
 	"croft"
 )
 
+// blobs are pieces of exported states.
+type blobs map[croft.Hash][]byte
+
+func (b blobs) put(piece []byte) (croft.Hash, error) {
+	hash := croft.Sum(piece)
+	b[hash] = bytes.Clone(piece)
+	return hash, nil
+}
+
+func (b blobs) get(hash croft.Hash) ([]byte, error) { return b[hash], nil }
+
 // end is where the world's chain stands.
-func (w *world) end() End {
-	e := End{Height: w.m.Height(), Time: w.now, AppHash: w.m.AppHash()}
-	w.m.tree.Range("", func(key string, value []byte) { e.State = AppendRecord(e.State, key, value) })
-	return e
+func (w *world) end() (e End, pieces Pieces) {
+	kept := blobs{}
+	e = End{Height: w.m.Height(), Time: w.now, AppHash: w.m.AppHash()}
+	e.State, _ = Export(func(yield func(string, []byte)) error { w.m.tree.Range("", yield); return nil }, kept.put)
+	return e, kept.get
 }
 
 // signs adds members' signatures to a successor's genesis.
@@ -56,12 +68,13 @@ func (w *world) voted(name string) uint64 {
 
 func TestRescue(t *testing.T) {
 	w, channel, running := burning(t)
-	old, end := w.m, w.end()
-	plan, err := Succeed(old.genesis, end, w.ids("ada"))
+	old := w.m
+	end, pieces := w.end()
+	plan, err := Succeed(old.genesis, end, pieces, w.ids("ada"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := Succeed(old.genesis, end, w.ids("ada")); err != nil || again.Hash() != plan.Hash() {
+	if again, err := Succeed(old.genesis, end, pieces, w.ids("ada")); err != nil || again.Hash() != plan.Hash() {
 		t.Errorf("another member computes another genesis: %v", err)
 	}
 	stale := w.seal("ben", &Register{Name: "more", Group: croft.Sum([]byte("ben")), Releases: 1000})
@@ -72,7 +85,7 @@ func TestRescue(t *testing.T) {
 	if g.Hash() != plan.Hash() || g.Network() != old.genesis.Network() || g.Scope().Chain == old.scope.Chain {
 		t.Errorf("%s %s %s", g.Hash(), g.Network(), g.Scope().Chain)
 	}
-	if w.m, err = Continue(g, end.State, NewMemoryTree()); err != nil {
+	if w.m, err = Continue(g, pieces, NewMemoryTree()); err != nil {
 		t.Fatal(err)
 	}
 	if f := w.m.Founders(); len(f) != 1 || f[0].Key != w.members["ben"].Validator {
@@ -126,13 +139,13 @@ func TestRescue(t *testing.T) {
 
 	// And a successor may have one.
 	w.must("fay", &Ready{})
-	end = w.end()
-	second, err := Succeed(g, end, w.ids("ben"))
+	end, pieces = w.end()
+	second, err := Succeed(g, end, pieces, w.ids("ben"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	second = w.signs(second, "cleo", "fay")
-	if w.m, err = Continue(second, end.State, NewMemoryTree()); err != nil {
+	if w.m, err = Continue(second, pieces, NewMemoryTree()); err != nil {
 		t.Fatal(err)
 	}
 	w.names = w.names[1:]
@@ -145,7 +158,7 @@ func TestRescue(t *testing.T) {
 // What does not make a successor, and why.
 func TestRescueIsRefused(t *testing.T) {
 	w, _, _ := burning(t)
-	end := w.end()
+	end, pieces := w.end()
 	for name, c := range map[string]struct {
 		lost []croft.MemberID
 		want croft.Code
@@ -158,17 +171,17 @@ func TestRescueIsRefused(t *testing.T) {
 		"an applicant":          {w.ids("fay"), croft.ErrTxUnknown},
 		"who orders blocks now": {w.ids("ada"), 0},
 	} {
-		if _, err := Succeed(w.m.genesis, end, c.lost); c.want == 0 && err != nil || c.want != 0 && !errors.Is(err, c.want) {
+		if _, err := Succeed(w.m.genesis, end, pieces, c.lost); c.want == 0 && err != nil || c.want != 0 && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 
-	plan, err := Succeed(w.m.genesis, end, w.ids("ada"))
+	plan, err := Succeed(w.m.genesis, end, pieces, w.ids("ada"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	good := w.signs(plan, "ben", "cleo")
-	other, err := Succeed(w.m.genesis, End{end.Height + 1, end.Time, end.AppHash, end.State}, w.ids("ada"))
+	other, err := Succeed(w.m.genesis, End{end.Height + 1, end.Time, end.AppHash, end.State}, pieces, w.ids("ada"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +209,7 @@ func TestRescueIsRefused(t *testing.T) {
 		rescue := *good.Rescue
 		rescue.Signed, g.Rescue, g.Members = slices.Clone(rescue.Signed), &rescue, slices.Clone(g.Members)
 		c.change(&g)
-		if _, err := Continue(g, end.State, NewMemoryTree()); c.want == 0 && err != nil || c.want != 0 && !errors.Is(err, c.want) {
+		if _, err := Continue(g, pieces, NewMemoryTree()); c.want == 0 && err != nil || c.want != 0 && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -209,18 +222,18 @@ func TestRescueIsRefused(t *testing.T) {
 func TestRescueOfMany(t *testing.T) {
 	w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
 	w.block(0)
-	end := w.end()
-	if _, err := Succeed(w.m.genesis, end, w.ids("ada")); !errors.Is(err, croft.ErrRescue) || !strings.Contains(croft.Next(err), "revoke") {
+	end, pieces := w.end()
+	if _, err := Succeed(w.m.genesis, end, pieces, w.ids("ada")); !errors.Is(err, croft.ErrRescue) || !strings.Contains(croft.Next(err), "revoke") {
 		t.Errorf("one of five lost: %v", err)
 	}
-	g, err := Succeed(w.m.genesis, end, w.ids("ada", "elif"))
+	g, err := Succeed(w.m.genesis, end, pieces, w.ids("ada", "elif"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Continue(w.signs(g, "ben", "cleo"), end.State, NewMemoryTree()); !errors.Is(err, croft.ErrRescue) {
+	if _, err := Continue(w.signs(g, "ben", "cleo"), pieces, NewMemoryTree()); !errors.Is(err, croft.ErrRescue) {
 		t.Errorf("two of five signed: %v", err)
 	}
-	if w.m, err = Continue(w.signs(g, "ben", "cleo", "dina"), end.State, NewMemoryTree()); err != nil {
+	if w.m, err = Continue(w.signs(g, "ben", "cleo", "dina"), pieces, NewMemoryTree()); err != nil {
 		t.Fatal(err)
 	}
 	if f := w.m.Founders(); len(f) != 1 || f[0].Key != w.members["ben"].Validator {
@@ -245,32 +258,112 @@ func TestEachRecordCanBeRead(t *testing.T) {
 // are named in it signed it; and it has one form.
 func FuzzContinue(f *testing.F) {
 	w, _, _ := burning(f)
-	end := w.end()
-	f.Add(end.State)
-	f.Add(end.State[:len(end.State)/2])
+	end, pieces := w.end()
+	state, _ := pieces(end.State[0])
+	f.Add(state)
+	f.Add(state[:len(state)/2])
 	f.Add([]byte{})
 	f.Add([]byte{1, 'a', 0x80, 0})
-	f.Add(AppendRecord(nil, NetworkKey, append([]byte{recordVersion}, croft.Encode(Network{Members: w.ids("ada")})...)))
+	f.Add(appendRecord(nil, NetworkKey, append([]byte{recordVersion}, croft.Encode(Network{Members: w.ids("ada")})...)))
 	f.Fuzz(func(t *testing.T, state []byte) {
-		records, err := openState(state)
+		kept := blobs{}
+		hash, _ := kept.put(state)
+		records, err := openState([]croft.Hash{hash}, kept.get)
 		if err != nil {
 			return
 		}
 		var again []byte
 		for _, key := range slices.Sorted(maps.Keys(records)) {
-			again = AppendRecord(again, key, records[key])
+			again = appendRecord(again, key, records[key])
 		}
 		if !bytes.Equal(again, state) {
 			t.Error("a state with two forms was taken")
 		}
-		g, err := Succeed(w.m.genesis, End{State: state}, w.ids("ada"))
+		g, err := Succeed(w.m.genesis, End{State: []croft.Hash{hash}}, kept.get, w.ids("ada"))
 		if err != nil {
 			return
 		}
-		m, err := Continue(w.signs(g, "ben", "cleo"), state, NewMemoryTree())
+		m, err := Continue(w.signs(g, "ben", "cleo"), kept.get, NewMemoryTree())
 		if err != nil {
 			return
 		}
 		m.Execute(Block{Height: 1}, nil)
 	})
+}
+
+// A network of ten years has more state than fits in one piece: 64 MiB are some 750
+// studies of nine members.
+func TestRescueOfALongLife(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo")
+	w.block(0)
+	w.m.Execute(Block{Height: w.m.Height() + 1, Time: w.now}, nil)
+	long := append([]byte{recordVersion}, croft.Encode(make([]byte, MaxPiece/60))...)
+	for n := range 62 { // a piece and a bit
+		w.m.tree.set(EnrolKey(croft.StudyID{byte(n)}, w.id("ada")), long)
+	}
+	if err := w.m.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	end, pieces := w.end()
+	if len(end.State) != 2 {
+		t.Fatalf("%d pieces", len(end.State))
+	}
+	plan, err := Succeed(w.m.genesis, end, pieces, w.ids("ada"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := croft.ParseRescue(w.signs(plan, "ben", "cleo").RescueCode())
+	if err != nil || !slices.Equal(g.Pieces(), end.State) {
+		t.Fatalf("%v: %d pieces", err, len(g.Pieces()))
+	}
+	m, err := Continue(g, pieces, NewMemoryTree())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Execute(Block{Height: 1, Time: w.now}, nil)
+	if err := m.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 62 {
+		if key := EnrolKey(croft.StudyID{byte(n)}, w.id("ada")); !bytes.Equal(m.Get(key), long) {
+			t.Fatalf("%s did not come along", key)
+		}
+	}
+
+	// What was signed is these pieces, all of them and in this order.
+	for name, hashes := range map[string][]croft.Hash{
+		"one is missing":     end.State[:1],
+		"they are exchanged": {end.State[1], end.State[0]},
+		"one is there twice": {end.State[0], end.State[1], end.State[1]},
+	} {
+		wrong := g
+		rescue := *g.Rescue
+		wrong.State, rescue.More, wrong.Rescue = hashes[0], hashes[1:], &rescue
+		if _, err := Continue(wrong, pieces, NewMemoryTree()); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	other := func(croft.Hash) ([]byte, error) { return pieces(end.State[1]) }
+	if _, err := Continue(g, other, NewMemoryTree()); !errors.Is(err, croft.ErrRescue) {
+		t.Errorf("another piece under a name: %v", err)
+	}
+}
+
+// One state has one export: no other cut of it is taken.
+func TestPiecesAreAsLongAsTheyCanBe(t *testing.T) {
+	w := newWorld(t, "ada", "ben", "cleo")
+	w.block(0)
+	end, pieces := w.end()
+	whole, err := pieces(end.State[0])
+	if err != nil || len(end.State) != 1 {
+		t.Fatal(len(end.State), err)
+	}
+	kept := blobs{}
+	for at := 0; at <= len(whole); at++ {
+		front, _ := kept.put(whole[:at])
+		back, _ := kept.put(whole[at:])
+		if _, err := openState([]croft.Hash{front, back}, kept.get); !errors.Is(err, croft.ErrEncoding) {
+			t.Fatalf("cut at byte %d: %v", at, err)
+		}
+	}
 }

@@ -220,7 +220,7 @@ func (s *State) round(id croft.StudyID, n uint32) (st Study, plan croft.Study, r
 	if !known {
 		err = croft.E(croft.ErrTxOrder, "the round has not begun")
 	}
-	moot = r.Phase == croft.PhaseCommit || st.Status == Done || st.Status == Stopped
+	moot = r.Phase == croft.PhaseCommit || st.Status.Ended()
 	return
 }
 

@@ -33,6 +33,9 @@ func (s Status) String() string {
 	return words[min(int(s), len(words)-1)%len(words)]
 }
 
+// Ended says whether nothing of the study changes any more.
+func (s Status) Ended() bool { return s == Done || s == Stopped }
+
 // Study is a study's record. Its plan lies beside it, since it never changes.
 type Study struct {
 	ID        croft.StudyID     `cbor:"1,keyasint"`
@@ -208,7 +211,7 @@ func (s *State) propose(tx Tx, p *Propose) error {
 	write(s, PlanKey(id), plan)
 	s.put(Study{ID: id, Proposer: tx.Member, Plan: plan.PlanHash(), Status: Proposed,
 		Seats: seats, Threshold: uint8(t), Quorum: uint8(q)})
-	write(s, openKey(tx.Member), s.openStudies(tx.Member)+1)
+	write(s, OpenKey(tx.Member), s.openStudies(tx.Member)+1)
 	n := s.network()
 	write(s, StudyAtKey(n.Studies), id)
 	n.Studies++
@@ -227,11 +230,12 @@ const (
 
 // openStudies counts a proposer's studies that have not ended.
 func (s *State) openStudies(proposer croft.MemberID) int {
-	n, _ := read[int](s, openKey(proposer))
+	n, _ := read[int](s, OpenKey(proposer))
 	return n
 }
 
-func openKey(m croft.MemberID) string { return "open/" + m.String() }
+// OpenKey holds how many of a proposer's studies have not ended.
+func OpenKey(m croft.MemberID) string { return "open/" + m.String() }
 
 // MinSites is the protocol's floor: a sum over fewer sites is never opened.
 const MinSites = 3
@@ -325,7 +329,7 @@ func (s *State) refuse(tx Tx, id croft.StudyID, reason croft.Refusal) error {
 	if !has(plan.Sites, site) {
 		return croft.E(croft.ErrTxRights, site.Short(), "it is not a site of the study")
 	}
-	if st.Status == Done || st.Status == Stopped || st.Status != Proposed && !s.takesPart(st, site) || !s.once(tx) {
+	if st.Status.Ended() || st.Status != Proposed && !s.takesPart(st, site) || !s.once(tx) {
 		return nil
 	}
 	no := Answer{Site: site}
@@ -352,7 +356,7 @@ func (s *State) leave(gone croft.MemberID) {
 	for i := range s.network().Studies {
 		id, _ := read[croft.StudyID](s, StudyAtKey(i))
 		st, plan, err := s.study(id)
-		if err != nil || st.Status == Done || st.Status == Stopped {
+		if err != nil || st.Status.Ended() {
 			continue
 		}
 		switch {
@@ -433,7 +437,7 @@ func (s *State) tick(t *Tick) error {
 	if err != nil {
 		return err
 	}
-	if st.Status == Done || st.Status == Stopped {
+	if st.Status.Ended() {
 		return nil
 	}
 	s.due(st.ID, false)
@@ -465,7 +469,7 @@ func (s *State) due(id croft.StudyID, news bool) {
 // last transaction the chain makes one block that proves it, and then none.
 func (s *State) settled(st *Study) {
 	id := st.ID
-	write(s, openKey(st.Proposer), s.openStudies(st.Proposer)-1)
+	write(s, OpenKey(st.Proposer), s.openStudies(st.Proposer)-1)
 	list, _ := read[[]dueItem](s, dueKey)
 	if kept := slices.DeleteFunc(slices.Clone(list), func(d dueItem) bool { return d.Study == id }); len(kept) < len(list) {
 		write(s, dueKey, kept)
@@ -495,7 +499,7 @@ func head(s *State, b Block) {
 // decide is every rule about time, in one place.
 func (s *State) decide(item dueItem, b Block) {
 	st, plan, err := s.study(item.Study)
-	if err != nil || st.Status == Done || st.Status == Stopped {
+	if err != nil || st.Status.Ended() {
 		return
 	}
 	if plan.Expires*1000 <= b.Time {

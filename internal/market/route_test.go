@@ -285,6 +285,35 @@ func TestOwnServiceIsNotServed(t *testing.T) {
 	}
 }
 
+// A request goes to another's node only if the caller agreed to that, and rows of its
+// own registered data only if it agreed to that too.
+func TestWhatLeavesIsAgreedTo(t *testing.T) {
+	s := newStreet(t)
+	var sent []byte
+	s.desk.Peers = recorder{s.caller, &sent}
+	s.desk.Registered = func(columns []string) (string, bool) { return "visits", slices.Contains(columns, "age") }
+	for name, c := range map[string]struct {
+		wish  Wish
+		leave bool
+	}{
+		"nothing was said":           {Wish{Columns: []string{"height"}}, false},
+		"rows of a dataset":          {Wish{Columns: []string{"age"}, Remote: true}, false},
+		"rows that may leave":        {Wish{Columns: []string{"age"}, Remote: true, Registered: true}, true},
+		"rows of no dataset":         {Wish{Columns: []string{"height"}, Remote: true}, true},
+		"rows that may, but nowhere": {Wish{Columns: []string{"age"}, Registered: true}, false},
+	} {
+		for _, any := range []bool{false, true} {
+			sent, c.wish.Any, c.wish.Ref, c.wish.Request.Body = nil, any, "Ada/echo", []byte(`{}`)
+			if any {
+				c.wish.Ref = "echo"
+			}
+			if _, err := s.desk.Call(t.Context(), c.wish); c.leave && (err != nil || sent == nil) || !c.leave && (!errors.Is(err, croft.ErrRemote) || sent != nil) {
+				t.Errorf("%s, any provider %v: %v, %d bytes left", name, any, err, len(sent))
+			}
+		}
+	}
+}
+
 // Who goes away says nothing of a provider; one that answers nonsense says it of itself.
 func TestWhoseFaultItIs(t *testing.T) {
 	s := newStreet(t)

@@ -588,6 +588,73 @@ func TestDearReceipts(t *testing.T) {
 	}
 }
 
+// A receipt is held against the call and its answer, whatever its signature says.
+func TestReceiptFits(t *testing.T) {
+	hash, list := croft.Hash{1}, croft.Price{Output: croft.Credit, Most: 5 * croft.Credit}
+	for name, c := range map[string]struct {
+		change func(*croft.Receipt, *answer)
+		says   string // empty: it fits
+	}{
+		"the call":           {func(*croft.Receipt, *answer) {}, ""},
+		"another number":     {func(r *croft.Receipt, _ *answer) { r.Number++ }, "another call"},
+		"another request":    {func(r *croft.Receipt, _ *answer) { r.Request[0]++ }, "another call"},
+		"another answer":     {func(_ *croft.Receipt, a *answer) { a.Result = []byte("no") }, "another answer"},
+		"a dear one":         {func(r *croft.Receipt, _ *answer) { r.Price++ }, "more than what it says was used"},
+		"a slow one":         {func(r *croft.Receipt, _ *answer) { r.Meter.Micros = 1_020_000 }, "more time than went by"},
+		"answered, it says":  {func(_ *croft.Receipt, a *answer) { a.Code = croft.ErrBusy }, "another outcome"},
+		"cut short, it says": {func(r *croft.Receipt, _ *answer) { r.Outcome = croft.Partial }, "another outcome"},
+		"failed, it says":    {func(r *croft.Receipt, _ *answer) { r.Outcome, r.Result, r.Price = croft.Failed, croft.Hash{}, 0 }, "another outcome"},
+		"failed": {func(r *croft.Receipt, a *answer) {
+			r.Outcome, r.Result, r.Price, a.Code = croft.Failed, croft.Hash{}, 0, croft.ErrBusy
+		}, ""},
+		"failed and charged": {func(r *croft.Receipt, a *answer) {
+			r.Outcome, r.Result, a.Code = croft.Failed, croft.Hash{}, croft.ErrBusy
+		}, "charges a call that failed"},
+	} {
+		q, a := ask{Kind: askCall}, answer{Result: []byte("yes")}
+		r := croft.Receipt{Number: 7, Request: hash, Result: croft.RequestHash(q.ID, []byte("partyes")), Outcome: croft.Answered, Meter: croft.Meter{Output: 2, Micros: 1_000_000}, Price: 2 * croft.Credit}
+		c.change(&r, &a)
+		err := fits(r, q, 7, hash, a, []byte("part"), list, time.Second)
+		if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, croft.ErrReceipt) || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v does not say %q", name, err, c.says)
+		}
+	}
+}
+
+// Either end bounds what the other sends before it looks at it.
+func TestBoundsOfMessages(t *testing.T) {
+	long := make([]byte, pay.MaxSigned+1)
+	for name, raw := range map[string][]byte{
+		"no kind":           croft.Encode(ask{Kind: askCall - 1}),
+		"an unknown kind":   croft.Encode(ask{Kind: askSchema + 1}),
+		"too many thanks":   croft.Encode(ask{Kind: askCall, Thanks: make([][]byte, maxThanks+1)}),
+		"too many shown":    croft.Encode(ask{Kind: askWatch, Shown: make([]ledger.Position, maxShown+1)}),
+		"a long voucher":    croft.Encode(ask{Kind: askCall, Voucher: long}),
+		"a long quote":      croft.Encode(ask{Kind: askCall, Quote: long}),
+		"long thanks":       croft.Encode(ask{Kind: askCall, Thanks: [][]byte{long}}),
+		"more than a frame": make([]byte, MaxAsk+1),
+	} {
+		if _, err := readAsk(raw); !errors.Is(err, croft.ErrEncoding) && !errors.Is(err, croft.ErrTooLarge) {
+			t.Errorf("a question with %s: %v", name, err)
+		}
+	}
+	for name, raw := range map[string][]byte{
+		"a long receipt":    croft.Encode(answer{Receipt: long}),
+		"a long voucher":    croft.Encode(answer{Best: long}),
+		"a long quote":      croft.Encode(answer{Quote: long}),
+		"many words":        croft.Encode(answer{Code: croft.ErrBusy, Args: make([]string, maxArgs+1)}),
+		"no such failure":   croft.Encode(answer{Code: 9999}),
+		"more than a frame": make([]byte, MaxAnswer+1),
+	} {
+		if _, err := readAnswer(raw); !errors.Is(err, croft.ErrEncoding) && !errors.Is(err, croft.ErrTooLarge) {
+			t.Errorf("an answer with %s: %v", name, err)
+		}
+	}
+	if a, err := readAnswer(croft.Encode(answer{Code: croft.ErrBusy, Args: []string{strings.Repeat("x", maxArg+1)}})); err != nil || len(a.Args[0]) != maxArg {
+		t.Errorf("a long word: %v", err)
+	}
+}
+
 // What a stranger sends is refused before anything is kept of it, and what was paid
 // once is answered once.
 func TestForgedAsks(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -150,11 +151,17 @@ func replace(dir, name string, content []byte) error {
 	return store.SyncDir(dir)
 }
 
-// Genesis reads the genesis of the folder's network.
+// Genesis reads the genesis of the folder's network. It fails with croft.ErrNoNode
+// where there is none, or with croft.ErrNotAdmitted where a Join has not got so far.
 func Genesis(dir string) (g croft.Genesis, err error) {
 	raw, err := os.ReadFile(filepath.Join(dir, genesisFile))
-	if err != nil {
-		return g, croft.E(croft.ErrFolder, dir, "no node was made here: croft init")
+	if errors.Is(err, fs.ErrNotExist) {
+		if j, found, _ := readJoined(dir); found {
+			return g, croft.E(croft.ErrNotAdmitted, j.Newcomer.Name, "its application has not reached the node of who invited it")
+		}
+		return g, croft.E(croft.ErrNoNode, dir)
+	} else if err != nil {
+		return g, croft.E(croft.ErrFolder, dir, cause(err))
 	}
 	err = croft.Decode(raw, &g)
 	return g, err
@@ -204,10 +211,10 @@ func Open(cfg Config) (n *Node, err error) {
 	}
 	folder := filepath.Join(cfg.Dir, chainFolder)
 	if n.Member.Light {
-		n.light, err = chain.OpenLight(chain.LightConfig{Dir: folder, Genesis: n.genesis, Inherited: n.inherited, Fulls: fulls{n}, Log: cfg.Log})
+		n.light, err = chain.OpenLight(chain.LightConfig{Dir: folder, Genesis: n.genesis, Inherited: n.Blobs.Get, Fulls: fulls{n}, Log: cfg.Log})
 		n.Chain = n.light
 	} else {
-		n.full, err = chain.Open(chain.Config{Dir: folder, Genesis: n.genesis, Inherited: n.inherited,
+		n.full, err = chain.Open(chain.Config{Dir: folder, Genesis: n.genesis, Inherited: n.Blobs.Get,
 			NodeKey: k.NodeSecret(), ValidatorKey: validator, MaySign: n.clock, Admit: admit, Timing: cfg.Timing, Log: cfg.Log})
 		n.Chain = n.full
 	}
@@ -337,7 +344,7 @@ func Stopped(dir string) (stored audit.Node, release func() error, err error) {
 	if n.Member.Light {
 		return stored, nil, croft.E(croft.ErrLight, "it keeps no blocks, and verifies those of others while it runs", "croft up, then croft audit verify")
 	}
-	disk, err := chain.OpenStopped(filepath.Join(dir, chainFolder), n.genesis, n.inherited)
+	disk, err := chain.OpenStopped(filepath.Join(dir, chainFolder), n.genesis, n.Blobs.Get)
 	if err != nil {
 		return stored, nil, err
 	}

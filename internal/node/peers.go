@@ -141,6 +141,13 @@ const (
 	longestTry = 10 * time.Second // one that is not: what has gone must be found soon after it came back
 )
 
+// meets says whether this node keeps connected with a member's. Two light ones have
+// little to say to each other, and call when they do; n of them would else keep n²
+// connections, through a relay if they are not reached.
+func (n *Node) meets(m croft.Member) bool {
+	return m.ID != n.Self && (n.light == nil || !m.Light)
+}
+
 // meet greets every member again and again, and at once: those that are new, those
 // that greeted this node, and all when it may have moved, or has slept: then a
 // connection can be dead without anybody having said so. Of two nodes the one with
@@ -152,17 +159,20 @@ func (n *Node) meet(ctx context.Context) error {
 	told := n.Host.Addrs()
 	for {
 		here := n.Host.Addrs()
-		doubtful := awake.slept(time.Now()) || !slices.Equal(here, told) // of connections
+		doubtful := awake.slept(time.Now()) || !slices.Equal(p2p.Direct(here), p2p.Direct(told)) // of connections
+		news := doubtful || !slices.Equal(here, told)                                            // for the others
 		if doubtful {
-			told = here
 			n.Host.Moved()
+		}
+		if news {
+			told = here
 			n.way.look()
 		}
 		n.partFrom(friends)
 		connected := n.Host.Connected()
 		var due []*friend
 		for _, m := range n.everybody() {
-			if m.ID == n.Self {
+			if !n.meets(m) {
 				continue
 			}
 			peer := p2p.PeerOf(m.Node)
@@ -173,7 +183,7 @@ func (n *Node) meet(ctx context.Context) error {
 			}
 			f.Member = m
 			gone := f.misses == 0 && !slices.Contains(connected, peer) // it was connected when it was last greeted
-			if doubtful || gone || !time.Now().Before(f.again) {
+			if news || gone || !time.Now().Before(f.again) {
 				due = append(due, f)
 			}
 		}
@@ -250,6 +260,9 @@ func (n *Node) greet(ctx context.Context, f *friend, doubtful bool) error {
 	n.learn(peer, h.Addrs)
 	n.hear(h.Others)
 	n.way.offers(peer, h.Relay)
+	if h.Relay && f.misses > 0 { // it was away: there may be a place now
+		n.way.look()
+	}
 	return nil
 }
 
@@ -262,6 +275,8 @@ func (n *Node) greetedBack(ctx context.Context, f *friend, err error) {
 		f.again = time.Now().Add(min(time.Second<<min(f.misses, 8), longestTry))
 		if f.misses++; errors.Is(err, croft.ErrChain) && f.misses == 1 {
 			n.cfg.Log.Warn("meet", "peer", f.Name, "why", err)
+		} else if f.misses == 2 { // perhaps it can reach this node, if no other way then through a relay
+			n.way.look()
 		}
 		n.cfg.Log.Debug("meet", "peer", f.Name, "why", err)
 		return
@@ -428,7 +443,7 @@ func (n *Node) Peers() []api.Peer {
 	var out []api.Peer
 	for _, m := range n.everybody() {
 		if peer := p2p.PeerOf(m.Node); m.ID != n.Self {
-			out = append(out, api.Peer{Name: m.Name, Member: m.ID, PeerID: string(peer), Connected: slices.Contains(connected, peer), Relayed: slices.Contains(relayed, peer), Addrs: n.book(peer)})
+			out = append(out, api.Peer{Name: m.Name, Member: m.ID, PeerID: string(peer), Connected: slices.Contains(connected, peer), Relayed: slices.Contains(relayed, peer), Unmet: !n.meets(m), Addrs: n.book(peer)})
 		}
 	}
 	return out

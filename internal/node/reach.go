@@ -42,7 +42,7 @@ func (n *Node) neighbours(ctx context.Context, anew bool) ([]api.Neighbour, time
 	if anew && time.Since(last) >= dialBackRest {
 		var heard []api.Neighbour
 		for _, m := range n.everybody() {
-			if m.ID != n.Self {
+			if n.meets(m) {
 				heard = append(heard, api.Neighbour{Party: api.Party{ID: m.ID, Name: m.Name}})
 			}
 		}

@@ -47,32 +47,21 @@ func (n *Node) successor(lost []croft.MemberID) (g croft.Genesis, err error) {
 	if err != nil {
 		return g, err
 	}
-	if g, err = ledger.Succeed(n.genesis, end, lost); err != nil {
-		return g, err
-	}
-	_, err = n.Blobs.Put(end.State)
-	return g, err
+	return ledger.Succeed(n.genesis, end, n.Blobs.Get, lost)
 }
 
-// lastState exports the state after the last block, again if one came in between.
+// lastState exports the state after the last block, again if one came in between, and
+// keeps it.
 func (n *Node) lastState() (end ledger.End, err error) {
 	for {
 		at := n.Chain.Status()
 		end = ledger.End{Height: at.Height, Time: at.Time.UnixMilli(), AppHash: at.AppHash}
-		if err := n.Chain.Range("", func(key string, value []byte) {
-			if len(end.State) <= ledger.MaxState {
-				end.State = ledger.AppendRecord(end.State, key, value)
-			}
-		}); err != nil {
-			return end, err
-		}
-		switch {
-		case end.Height == 0:
+		if end.Height == 0 {
 			return end, croft.E(croft.ErrNoQuorum, "there is no block yet")
-		case len(end.State) > ledger.MaxState:
-			return end, croft.E(croft.ErrTooLarge, len(end.State), ledger.MaxState)
-		case n.Chain.Status().Height == end.Height:
-			return end, nil
+		}
+		end.State, err = ledger.Export(func(yield func(string, []byte)) error { return n.Chain.Range("", yield) }, n.Blobs.Put)
+		if err != nil || n.Chain.Status().Height == end.Height {
+			return end, err
 		}
 	}
 }
@@ -181,16 +170,14 @@ func retire(dir, folder string) error {
 	}
 }
 
-// inherited returns the state that the node's chain begins with.
-func (n *Node) inherited() ([]byte, error) { return n.Blobs.Get(n.genesis.State) }
-
 // inherit gets the state that a successor chain begins with from the others, if the
 // folder has neither the state nor a block. tell hears that it asks.
 func inherit(ctx context.Context, cfg Config, tell func(Recovery)) (err error) {
 	n := &Node{cfg: cfg}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	k, err := n.openFolder()
-	if err != nil || n.genesis.Rescue == nil || n.Blobs.Has(n.genesis.State) {
+	lacks := slices.DeleteFunc(n.genesis.Pieces(), n.Blobs.Has)
+	if err != nil || len(lacks) == 0 {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(cfg.Dir, chainFolder, "blockstore.db")); err == nil {
@@ -211,10 +198,13 @@ func inherit(ctx context.Context, cfg Config, tell func(Recovery)) (err error) {
 	n.close = append(n.close, closer{"connections", host.Close})
 	for tell(Recovery{}); ; {
 		_ = host.Learn(addrs...) // also ends its waiting for those who did not answer
-		state, err := p2p.Fetch(ctx, host, n.genesis.State, ledger.MaxState, peers...)
+		piece, err := p2p.Fetch(ctx, host, lacks[0], ledger.MaxPiece, peers...)
 		if err == nil {
-			_, err = n.Blobs.Put(state)
-			return err
+			_, err = n.Blobs.Put(piece)
+			if lacks = lacks[1:]; err != nil || len(lacks) == 0 {
+				return err
+			}
+			continue
 		}
 		select {
 		case <-ctx.Done():

@@ -6,18 +6,20 @@ import (
 	"sync"
 	"time"
 
+	"croft"
 	"croft/internal/p2p"
 )
 
 // A node that others cannot dial is reached through members that offer to relay. Whether
 // it can be dialled only others know: it asks them, and if any of them does not get
 // through (those in its own building may) it keeps a place at two relays, so that one
-// may go.
+// may go. So it does if one is away: that may be up, and neither of the two able to dial
+// the other, as where one has IPv4 alone and one IPv6.
 
 const (
 	maxPlaces = 2
 	lookAgain = 10 * time.Minute // less than a relay keeps a place
-	lookSoon  = 5 * time.Second  // nobody could say, or no relay had a place
+	lookSoon  = 5 * time.Second  // nobody could say, or no relay had a place; and then ever later
 	placeTime = 10 * time.Second // for one relay's answer
 )
 
@@ -50,22 +52,34 @@ func (w *way) offers(peer p2p.PeerID, relays bool) {
 
 // keepWay sees to it that this node can be reached.
 func (n *Node) keepWay(ctx context.Context) error {
-	for {
+	for soon := lookSoon; ; {
 		pause := lookAgain
 		if relays := n.relays(); len(relays) > 0 {
-			through, tried := n.reached(ctx)
+			through, tried := 0, 1
+			if n.allHere() {
+				through, tried = n.reached(ctx)
+			}
 			placed := through < tried && n.takePlaces(ctx, relays)
 			if tried == 0 || through == 0 && !placed {
-				pause = lookSoon
+				pause, soon = soon, min(2*soon, lookAgain)
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-n.way.news:
+			soon = lookSoon
 		case <-time.After(pause):
 		}
 	}
+}
+
+// allHere says whether everybody whom this node meets is connected.
+func (n *Node) allHere() bool {
+	connected := n.Host.Connected()
+	return !slices.ContainsFunc(n.everybody(), func(m croft.Member) bool {
+		return n.meets(m) && !slices.Contains(connected, p2p.PeerOf(m.Node))
+	})
 }
 
 // reached says how many other members' nodes get through to this one without a relay,

@@ -156,7 +156,7 @@ func Listen(c Config) (*Host, error) {
 		if c.Stat().Limited {
 			h.work.start(func() { h.straighten(c) })
 		}
-	}})
+	}, DisconnectedF: func(_ network.Network, c network.Conn) { h.hungUp(c.RemotePeer()) }})
 	for _, text := range c.Listen {
 		if err := h.listen(text); err != nil {
 			h.Close()

@@ -219,6 +219,9 @@ func (h *Host) Reserve(ctx context.Context, at PeerID) (until time.Time, err err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err == nil && h.swarm.Connectedness(id) != network.Connected {
+		err = errBroken
+	}
 	if err != nil {
 		delete(h.places, id)
 		if no, refused := errors.AsType[client.ReservationError](err); refused && no.Unwrap() == nil {
@@ -228,6 +231,16 @@ func (h *Host) Reserve(ctx context.Context, at PeerID) (until time.Time, err err
 	}
 	h.places[id] = way{place.Expiration, addrs}
 	return place.Expiration, nil
+}
+
+// hungUp gives up the place at a relay with the last connection to it, as the relay does:
+// another connection does not bring it back.
+func (h *Host) hungUp(id peer.ID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.swarm.Connectedness(id) != network.Connected {
+		delete(h.places, id)
+	}
 }
 
 // way is a place at a relay.
@@ -267,8 +280,7 @@ func (h *Host) ways() (addrs []string) {
 	places := maps.Clone(h.places)
 	h.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(places)) {
-		// A relay forgets who has hung up.
-		if p := places[id]; time.Now().Before(p.until) && h.swarm.Connectedness(id) == network.Connected {
+		if p := places[id]; time.Now().Before(p.until) {
 			addrs = append(addrs, p.addrs...)
 		}
 	}

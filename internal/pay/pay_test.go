@@ -190,6 +190,14 @@ func TestSayingItAgainChargesOnce(t *testing.T) {
 	if a, err := till.Admit(v, call(0, 10)); err != nil || a.Entry != nil || a.Receipt != nil {
 		t.Errorf("while it is worked on: %+v %v", a, err)
 	}
+	dearer := v.signed.Voucher
+	dearer.Price, dearer.Owed = 11, 11
+	if _, err := till.Admit(e.voucher(t, dearer), call(0, 10)); !errors.Is(err, croft.ErrCallNumber) {
+		t.Errorf("the same call at another price: %v", err)
+	}
+	if _, entry, err := till.Finish(1, croft.Answered, croft.Hash{1}, croft.Meter{}, 11); entry != nil || !errors.Is(err, croft.ErrReceipt) {
+		t.Errorf("finished for more than was promised: %v", err)
+	}
 	first, entry, err := till.Finish(1, croft.Answered, croft.Hash{1}, croft.Meter{Output: 3}, 7)
 	if err != nil || entry == nil {
 		t.Fatal(err)
@@ -215,17 +223,20 @@ func TestSayingItAgainChargesOnce(t *testing.T) {
 
 func TestRefusedReceipts(t *testing.T) {
 	e := newEnds(100)
-	fresh := func() *Purse {
+	fresh := func() *Purse { // something came back already
 		p := NewPurse(e.channel)
 		e.pay(t, p, call(0, 10))
 		e.pay(t, p, call(1, 10))
+		if ends, err := p.Take(e.receipt(t, croft.Receipt{Channel: e.channel.ID, Number: 1, Request: call(0, 0).Request, Price: 4, Credited: 6})); !ends || err != nil {
+			t.Fatal(ends, err)
+		}
 		return p
 	}
-	good := croft.Receipt{Channel: e.channel.ID, Number: 2, Request: call(1, 0).Request, Outcome: croft.Answered, Price: 4, Credited: 6}
+	good := croft.Receipt{Channel: e.channel.ID, Number: 2, Request: call(1, 0).Request, Outcome: croft.Answered, Price: 4, Credited: 12}
 	for name, change := range map[string]func(*croft.Receipt){
 		"another request":            func(r *croft.Receipt) { r.Request[0]++ },
 		"more than was promised":     func(r *croft.Receipt) { r.Price = 11 },
-		"less back than its price":   func(r *croft.Receipt) { r.Credited = 5 },
+		"less back than its price":   func(r *croft.Receipt) { r.Credited = 11 },
 		"nothing back":               func(r *croft.Receipt) { r.Credited = 0 },
 		"more back than was owed":    func(r *croft.Receipt) { r.Credited = 21 },
 		"all the credit in the word": func(r *croft.Receipt) { r.Credited = 1<<64 - 1 },
@@ -238,6 +249,13 @@ func TestRefusedReceipts(t *testing.T) {
 		}
 	}
 	p := fresh()
+	other := e.channel
+	other.ID[0]++
+	stray := good
+	stray.Channel = other.ID
+	if ends, err := p.Take((ends{e.scope, other, e.payer, e.till}).receipt(t, stray)); ends || !errors.Is(err, croft.ErrReceipt) {
+		t.Errorf("of another channel of the two: %v %v", ends, err)
+	}
 	if ends, err := p.Take(e.receipt(t, good)); !ends || err != nil || p.Evidence().Receipt != good {
 		t.Error(ends, err)
 	}
@@ -290,6 +308,9 @@ func TestAtRisk(t *testing.T) {
 	}
 	if _, err := p.Pay(call(3, 1), 30); !errors.Is(err, croft.ErrInFlight) {
 		t.Errorf("a fourth call: %v", err)
+	}
+	if _, err := p.Pay(call(3, 1), 20); !errors.Is(err, croft.ErrInFlight) {
+		t.Errorf("a call by who allows less than what is at risk: %v", err)
 	}
 	p.Drop(2)
 	p.Drop(2)
@@ -443,9 +464,61 @@ func TestStateSurvives(t *testing.T) {
 			t.Errorf("a snapshot %s: %v", name, err)
 		}
 	}
+	for name, change := range map[string]func(*Purse){
+		"of another version":           func(p *Purse) { p.Version++ },
+		"that had more back than came": func(p *Purse) { p.Refunds = p.Credited + 1 },
+		"that promised less than came": func(p *Purse) { p.Credited = p.Owed + 1 },
+	} {
+		bad, err := LoadPurse(e.channel, p.Snapshot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(bad)
+		if _, err := LoadPurse(e.channel, bad.Snapshot()); !errors.Is(err, croft.ErrStoreCorrupt) {
+			t.Errorf("a purse %s: %v", name, err)
+		}
+	}
 	back, err := LoadPurse(e.channel, p.Snapshot())
 	if err != nil || !bytes.Equal(back.Snapshot(), p.Snapshot()) || back.AtRisk() != p.AtRisk() {
 		t.Errorf("another purse: %v", err)
+	}
+}
+
+// A journal is believed only as far as one entry can have come after the other.
+func TestJournalsThatDoNotFollow(t *testing.T) {
+	e := newEnds(100)
+	v := croft.Voucher{Channel: e.channel.ID, Number: 1, Request: croft.Hash{1}, Price: 10, Owed: 10}
+	r := croft.Receipt{Channel: e.channel.ID, Number: 1, Request: croft.Hash{1}, Price: 4, Credited: 6}
+	voucher := func(change func(*croft.Voucher)) []byte {
+		v := v
+		change(&v)
+		return croft.Encode(entry{Voucher: &croft.SignedVoucher{Voucher: v}})
+	}
+	receipt := func(change func(*croft.Receipt)) []byte {
+		r := r
+		change(&r)
+		return croft.Encode(entry{Receipts: []croft.Receipt{r}})
+	}
+	took, said := voucher(func(*croft.Voucher) {}), receipt(func(*croft.Receipt) {})
+	if till, err := LoadTill(e.channel, nil, took, said); err != nil || till.Earned() != 4 {
+		t.Fatal(err)
+	}
+	for name, journal := range map[string][][]byte{
+		"a call twice":               {took, took},
+		"a call on another channel":  {voucher(func(v *croft.Voucher) { v.Channel[0]++ })},
+		"a call beyond its total":    {voucher(func(v *croft.Voucher) { v.Price = 11 })},
+		"an answer to nobody":        {said},
+		"an answer twice":            {took, said, said},
+		"an answer of another's":     {took, receipt(func(r *croft.Receipt) { r.Channel[0]++ })},
+		"an answer that takes back":  {took, receipt(func(r *croft.Receipt) { r.Number = 0 }), receipt(func(r *croft.Receipt) { r.Credited = 5 })},
+		"more back than was spent":   {took, receipt(func(r *croft.Receipt) { r.Credited = 11 })},
+		"more returned than is owed": {took, receipt(func(r *croft.Receipt) { r.Number = 0; r.Credited = 11 })},
+		"back before it is answered": {took, receipt(func(r *croft.Receipt) { r.Number = 0; r.Credited = 10 })},
+		"nothing":                    {croft.Encode(entry{})},
+	} {
+		if till, err := LoadTill(e.channel, nil, journal...); !errors.Is(err, croft.ErrStoreCorrupt) {
+			t.Errorf("%s: %v, %+v", name, err, till)
+		}
 	}
 }
 

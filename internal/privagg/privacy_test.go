@@ -253,7 +253,7 @@ func opens(t *testing.T, f field, p Profile) {
 			}
 			got := uint64(0)
 			for i, c := range lagrange(f, seats, 0) {
-				got = f.add(got, f.mul(c, weight(f, T, seats[i])))
+				got = f.sub(got, f.sub(0, f.mul(c, weight(f, T, seats[i]))))
 			}
 			if got != 1 {
 				t.Fatal(fmt.Sprint(p, " part ", T, " seats ", seats, " gives ", got))

@@ -32,7 +32,7 @@ const echoPort = 7777
 
 func echo(words []string) error {
 	if words[0] == "listen" {
-		conn, err := net.ListenUDP("udp4", &net.UDPAddr{Port: echoPort})
+		conn, err := net.ListenUDP("udp", &net.UDPAddr{Port: echoPort})
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func echo(words []string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := net.DialUDP("udp4", nil, &net.UDPAddr{IP: net.ParseIP(words[1]), Port: echoPort})
+	conn, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: net.ParseIP(words[1]), Port: echoPort})
 	if err != nil {
 		return err
 	}

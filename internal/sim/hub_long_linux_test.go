@@ -25,15 +25,18 @@ import (
 // when its time has come. It needs no module of the kernel but tun.
 type hub struct {
 	*testing.T
-	machines map[netip.Addr]*machine
+	machines map[netip.Addr]*machine // by each of their addresses
 	ends     sync.WaitGroup
+	building atomic.Bool // all are in one: it carries multicast
 }
 
 // machine is a network namespace at the hub.
 type machine struct {
 	hub   *hub
-	space string // the namespace's name
-	addr  netip.Addr
+	space string     // the namespace's name
+	addr  netip.Addr // 10.77.0.1 and so on
+	addr6 netip.Addr // fd77::1 and so on, from give6 on
+	where string     // the node on it listens
 	face  netip.Addr // of its router, if that translates: an address of the internet
 	tun   *os.File
 	to    map[*machine]*line
@@ -106,8 +109,9 @@ func newHub(t *testing.T, seed uint64, names ...string) (*hub, []*machine) {
 	var machines []*machine
 	for i, name := range names {
 		m := &machine{hub: h, space: fmt.Sprintf("croft%d-%s", os.Getpid(), name), addr: netip.AddrFrom4([4]byte{10, 77, 0, byte(i + 1)}), face: netip.AddrFrom4([4]byte{20, 77, 0, byte(i + 1)}), to: map[*machine]*line{}, spoke: map[flow]time.Time{}}
+		m.addr6, m.where = netip.MustParseAddr(fmt.Sprintf("fd77::%x", i+1)), m.addr.String()+":7421"
 		m.plug()
-		h.machines[m.addr], h.machines[m.face] = m, m
+		h.machines[m.addr], h.machines[m.addr6], h.machines[m.face] = m, m, m
 		machines = append(machines, m)
 	}
 	for i, from := range machines {
@@ -166,6 +170,20 @@ func (m *machine) plug() {
 	t.ip("-n", m.space, "link", "set", "eth0", "addrgenmode", "none")
 	t.ip("-n", m.space, "addr", "add", m.addr.String()+"/24", "dev", "eth0")
 	t.ip("-n", m.space, "link", "set", "eth0", "up")
+}
+
+// give6 gives the machine an address of IPv6 too, and one for its own network, from
+// which multicast comes. The node on it listens as most do.
+func (m *machine) give6() {
+	m.where = "lan"
+	for _, addr := range []string{m.addr6.String(), strings.Replace(m.addr6.String(), "fd77", "fe80", 1)} {
+		m.hub.ip("-n", m.space, "addr", "add", addr+"/64", "dev", "eth0", "nodad")
+	}
+}
+
+// take4 takes the machine's address of IPv4.
+func (m *machine) take4() {
+	m.hub.ip("-n", m.space, "addr", "del", m.addr.String()+"/24", "dev", "eth0")
 }
 
 func (h *hub) ip(args ...string) {
@@ -236,17 +254,18 @@ func (m *machine) read() {
 		if err != nil {
 			return // unplugged
 		}
-		p := buffer[:n]
-		if n < 20 || p[0]>>4 != 4 {
-			continue
-		}
-		to, here := m.hub.machines[receiver(p)]
-		if !here || to == m {
-			continue
-		}
-		now := time.Now()
-		if m.speaks(p, now) && to.hears(p, now) {
-			m.to[to].send(p, now)
+		p, now := buffer[:n], time.Now()
+		e, ok := envelopeOf(p)
+		switch to, here := m.hub.machines[e.to]; {
+		case !ok:
+		case here && to != m:
+			if m.speaks(p, now) && to.hears(p, now) {
+				m.to[to].send(p, now)
+			}
+		case e.to.IsMulticast() && m.hub.building.Load():
+			for _, l := range m.to {
+				l.send(p, now)
+			}
 		}
 	}
 }
@@ -256,28 +275,28 @@ func (m *machine) read() {
 func (m *machine) speaks(p []byte, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.noUDP && p[9] == unix.IPPROTO_UDP {
+	e, _ := envelopeOf(p)
+	if m.noUDP && e.proto == unix.IPPROTO_UDP {
 		return false
 	}
-	src, dst := ports(p)
-	if t := m.ports; t != nil {
-		if src == 0 {
+	if t := m.ports; t != nil && e.to.Is4() {
+		if e.src == 0 {
 			return false // no port to translate
 		}
-		f := flow{proto: p[9], here: src}
+		f := flow{proto: e.proto, here: e.src}
 		if t.each {
-			f.there, f.correspondent = dst, receiver(p)
+			f.there, f.correspondent = e.dst, e.to
 		}
 		port, known := t.out[f]
 		if !known {
 			port = uint16(40000 + len(t.out))
-			t.out[f], t.in[flow{proto: p[9], here: port}] = port, src
+			t.out[f], t.in[flow{proto: e.proto, here: port}] = port, e.src
 		}
 		rewrite(p, 12, m.face, 0, port)
-		src = port
+		e.src = port
 	}
 	if m.shut {
-		m.spoke[flow{p[9], src, dst, receiver(p)}] = now
+		m.spoke[flow{e.proto, e.src, e.dst, e.to}] = now
 	}
 	return true
 }
@@ -286,27 +305,49 @@ func (m *machine) speaks(p []byte, now time.Time) bool {
 func (m *machine) hears(p []byte, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if (receiver(p) == m.face) != (m.ports != nil) {
+	e, _ := envelopeOf(p)
+	if e.to.Is4() && (e.to == m.face) != (m.ports != nil) {
 		return false // there is nobody
 	}
 	if !m.shut {
 		return true
 	}
-	src, dst := ports(p)
-	f := flow{p[9], dst, src, netip.AddrFrom4([4]byte(p[12:16]))}
-	last, known := m.spoke[f]
+	last, known := m.spoke[flow{e.proto, e.dst, e.src, e.from}]
 	if !known || now.Sub(last) >= forgets {
 		return false
 	}
-	if m.ports != nil {
-		rewrite(p, 16, m.addr, 2, m.ports.in[flow{proto: p[9], here: dst}])
+	if m.ports != nil && e.to.Is4() {
+		rewrite(p, 16, m.addr, 2, m.ports.in[flow{proto: e.proto, here: e.dst}])
 	}
 	return true
 }
 
-func receiver(p []byte) netip.Addr { return netip.AddrFrom4([4]byte(p[16:20])) }
+// envelope is what the hub looks at of a packet.
+type envelope struct {
+	from, to netip.Addr
+	proto    byte
+	src, dst uint16 // ports of TCP and UDP; of anything else, and of a fragment, none
+}
 
-// rewrite puts an address and a port into a packet of TCP or UDP, and sets its sums
+func envelopeOf(p []byte) (e envelope, ok bool) {
+	header, whole := 0, true
+	switch {
+	case len(p) >= 20 && p[0]>>4 == 4:
+		e = envelope{from: netip.AddrFrom4([4]byte(p[12:16])), to: netip.AddrFrom4([4]byte(p[16:20])), proto: p[9]}
+		header, whole = int(p[0]&15)*4, binary.BigEndian.Uint16(p[6:])&0x1fff == 0
+	case len(p) >= 40 && p[0]>>4 == 6: // what lies between its header and another has a number of its own
+		e = envelope{from: netip.AddrFrom16([16]byte(p[8:24])), to: netip.AddrFrom16([16]byte(p[24:40])), proto: p[6]}
+		header = 40
+	default:
+		return e, false
+	}
+	if (e.proto == unix.IPPROTO_TCP || e.proto == unix.IPPROTO_UDP) && len(p) >= header+8 && whole {
+		e.src, e.dst = binary.BigEndian.Uint16(p[header:]), binary.BigEndian.Uint16(p[header+2:])
+	}
+	return e, true
+}
+
+// rewrite puts an address of IPv4 and a port into a packet of TCP or UDP, and sets its sums
 // right, of the header and of all (RFC 1624, equation 3).
 func rewrite(p []byte, addrAt int, addr netip.Addr, portAt int, port uint16) {
 	header := int(p[0]&15) * 4
@@ -327,15 +368,6 @@ func rewrite(p []byte, addrAt int, addr netip.Addr, portAt int, port uint16) {
 	put(addrAt, binary.BigEndian.Uint16(to[:]), 10, all)
 	put(addrAt+2, binary.BigEndian.Uint16(to[2:]), 10, all)
 	put(header+portAt, port, all)
-}
-
-// ports are those of TCP and UDP; of anything else, and of a fragment, none.
-func ports(p []byte) (src, dst uint16) {
-	header := int(p[0]&15) * 4
-	if p[9] != unix.IPPROTO_TCP && p[9] != unix.IPPROTO_UDP || len(p) < header+8 || binary.BigEndian.Uint16(p[6:])&0x1fff != 0 {
-		return 0, 0
-	}
-	return binary.BigEndian.Uint16(p[header:]), binary.BigEndian.Uint16(p[header+2:])
 }
 
 // send puts a packet on the line, or loses it.

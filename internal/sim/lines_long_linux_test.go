@@ -56,7 +56,7 @@ func newNeighbours(t *testing.T, before func([]*machine) []string, names ...stri
 	var code struct{ Code string }
 	for i, name := range names {
 		p := &resident{town: n, name: name, dir: filepath.Join(n.dir, name), files: t.TempDir(), at: machines[i].inside(),
-			flags: []string{"--name", name, "--listen", machines[i].addr.String() + ":7421"}}
+			flags: []string{"--name", name, "--listen", machines[i].where}}
 		visits(t, filepath.Join(p.files, "visits.csv"), 100+20*i, uint64(i+1))
 		if i > 0 {
 			p.join(code.Code)

@@ -5,7 +5,6 @@ package sim
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -40,12 +39,7 @@ func TestKilledCalls(t *testing.T) {
 
 	provider, caller := n.residents[0], n.residents[4]
 	for _, p := range []*resident{provider, caller} { // over TCP the other end hears of a death at once, over QUIC after 30 s
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.flags = append(p.flags, "--listen", fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", l.Addr().(*net.TCPAddr).Port))
-		l.Close()
+		p.flags = append(p.flags, "--listen", "/ip4/127.0.0.1/tcp/0")
 		p.end(syscall.SIGTERM)
 		p.start()
 	}

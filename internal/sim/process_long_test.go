@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/json"
@@ -283,10 +284,7 @@ func TestDemoFoldersGoOn(t *testing.T) {
 func TestCtrlCLeavesNothing(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	rng := seeded(t)
-	for _, after := range []time.Duration{
-		time.Duration(200+rng.IntN(800)) * time.Millisecond, time.Duration(1000+rng.IntN(2000)) * time.Millisecond,
-		time.Duration(3000+rng.IntN(3000)) * time.Millisecond, 0,
-	} {
+	for _, at := range []int{1, 2 + rng.IntN(10), 12 + rng.IntN(8), 0} { // the line of its progress at which it is interrupted; 0: it is not
 		root := shortDir(t)
 		places := map[string]string{}
 		for _, place := range []string{"tmp", "home", "work"} {
@@ -298,31 +296,39 @@ func TestCtrlCLeavesNothing(t *testing.T) {
 		cmd := command(patient(t), "demo", "--json")
 		cmd.Dir = places["work"]
 		cmd.Env = []string{"TMPDIR=" + places["tmp"], "HOME=" + places["home"], "PATH=" + os.Getenv("PATH")}
-		var out, errs bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &errs
-		if err := cmd.Start(); err != nil {
+		var out bytes.Buffer
+		cmd.Stdout = &out
+		progress, err := cmd.StderrPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		begun, want := time.Now(), 0
-		if after > 0 {
-			time.Sleep(after)
-			if err := cmd.Process.Signal(os.Interrupt); err != nil {
-				t.Errorf("after %v: %v", after, err)
+		var said []string
+		for lines := bufio.NewScanner(progress); lines.Scan(); {
+			if said = append(said, lines.Text()); len(said) != at {
+				continue
 			}
+			time.Sleep(time.Duration(rng.IntN(200)) * time.Millisecond) // not always right after the line
 			begun, want = time.Now(), 1
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Errorf("at line %d: %v", at, err)
+			}
 		}
 		_ = cmd.Wait() // its exit code says more
 		took := time.Since(begun)
-		if code := cmd.ProcessState.ExitCode(); code != want || after > 0 && (took > endTime || !strings.Contains(out.String(), "CROFT-1")) {
-			t.Errorf("interrupted after %v: exit code %d, want %d, %v later: %s%s", after, code, want, took, &out, &errs)
+		if code := cmd.ProcessState.ExitCode(); code != want || at > 0 && (want == 0 || took > endTime || !strings.Contains(out.String(), "CROFT-1")) {
+			t.Errorf("interrupted at line %d: exit code %d, want %d, %v later: %s%s", at, code, want, took, &out, strings.Join(said, "\n"))
 		}
 		for place, dir := range places {
 			left, err := os.ReadDir(dir)
 			if err != nil || len(left) > 0 {
-				t.Errorf("interrupted after %v: left in the %s folder: %v %v", after, place, left, err)
+				t.Errorf("interrupted at line %d: left in the %s folder: %v %v", at, place, left, err)
 			}
 		}
-		t.Logf("interrupted after %v (0: not), ended %v later", after, took.Round(time.Millisecond))
+		t.Logf("interrupted at line %d of its progress (0: not), ended %v later", at, took.Round(time.Millisecond))
 	}
 }
 

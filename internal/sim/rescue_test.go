@@ -149,12 +149,8 @@ func TestRescue(t *testing.T) {
 		}
 	}
 	blocks := audit.Chain(ben.Node.Chain, ben.Node.Chain.Status().Height)
-	state, err := ben.Node.Blobs.Get(g.State)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file bytes.Buffer
-	if _, err := audit.Export(t.Context(), &file, both, blocks, audit.Options{Inherited: state}); err != nil {
+	if _, err := audit.Export(t.Context(), &file, both, blocks, audit.Options{Inherited: ben.Node.Blobs.Get}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := audit.VerifyExport(t.Context(), &file, audit.Options{}); err != nil || r.Rescued != g.Rescue.Chain {

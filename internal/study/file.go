@@ -145,7 +145,7 @@ func Parse(text []byte, name string) (*File, error) {
 	}
 	decoder := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := decoder.Decode(t); err != nil {
-		return nil, f.badSyntax(err)
+		return nil, f.badSyntax(text, err)
 	}
 	if _, err := f.anyone(); err != nil {
 		return nil, err
@@ -220,7 +220,7 @@ func mixedCase(n *unstable.Node) *unstable.Node {
 }
 
 // badSyntax says in words of this project what the decoder found.
-func (f *File) badSyntax(err error) error {
+func (f *File) badSyntax(text []byte, err error) error {
 	if unknown, ok := errors.AsType[*toml.StrictMissingError](err); ok {
 		line, column := unknown.Errors[0].Position()
 		return croft.E(croft.ErrStudyFile, f.name, line, column, fmt.Sprintf("unknown key %.80q", strings.Join(unknown.Errors[0].Key(), ".")))
@@ -233,6 +233,9 @@ func (f *File) badSyntax(err error) error {
 	why = fmt.Sprintf("%.200s", comment(why)) // it may quote the file
 	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := at.Position()
+		if lines := bytes.Split(text, []byte("\n")); line <= len(lines) && bytes.HasPrefix(bytes.TrimSpace(lines[line-1]), []byte("expires")) {
+			why = "a day is written as 2027-01-31, without quotes"
+		}
 		return croft.E(croft.ErrStudyFile, f.name, line, column, why)
 	}
 	return f.bad("", why)
@@ -300,7 +303,7 @@ func (f *File) Study(proposer croft.MemberID, seats []croft.MemberID, resolve fu
 			}
 			id, ok := resolve(name)
 			if !ok && err == nil {
-				err = f.bad(key, fmt.Sprintf("there is no member called %.40q", name))
+				err = f.bad(key, fmt.Sprintf("there is no member called %.40q; croft member ls has the names", name))
 			}
 			ids = append(ids, id)
 		}

@@ -185,23 +185,21 @@ func (n *Node) carriedDoc(name string) (kept carried, err error) {
 	return kept, err
 }
 
-// drop erases what was carried under names that begin so and end so. Without the blobs it
+// drop erases what was carried under the names that are meant. Without the blobs it
 // only stops to count them.
-func (f *follower) drop(prefix, suffix string, blobs bool) error {
+func (f *follower) drop(meant func(doc string) bool, blobs bool) error {
 	f.putDown() // or what it is fetching would stay for good
 	names, errs := f.Docs.List(carriedKind)
 	for _, name := range names {
-		if !strings.HasPrefix(name, prefix) || !strings.HasSuffix(name, suffix) {
+		if !meant(name) {
 			continue
 		}
 		kept, err := f.carriedDoc(name)
 		if err != nil && !errors.Is(err, store.ErrAbsent) {
 			errs = errors.Join(errs, err)
 		}
-		for _, hash := range kept.Blobs {
-			if blobs {
-				errs = errors.Join(errs, f.Blobs.Delete(hash))
-			}
+		if blobs {
+			errs = errors.Join(errs, f.release(kept.Blobs, meant))
 		}
 		errs = errors.Join(errs, f.Docs.Delete(carriedKind, name))
 	}

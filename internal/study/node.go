@@ -165,6 +165,7 @@ type follower struct {
 	rows      *rows   // the site's rows, once read
 	ticks     backoff // about a deadline, in ms
 	judges    backoff // of a round: when to ask the other seats about its proofs
+	warns     backoff // when to log why it waits
 	forgotten uint32  // rounds whose leftovers are erased
 	carrier   carrier
 	carryNext map[string]time.Time // when to fetch again what is carried for others; the carrier's own
@@ -208,7 +209,9 @@ func (f *follower) follow(ctx context.Context) error {
 		case fatal(err):
 			return fmt.Errorf("study %s: %w", f.id.Short(), err)
 		case err != nil:
-			f.Log.Warn("wait", "study", f.id.Short(), "why", err)
+			if f.warns.due(0, retry, time.Minute) { // a site may be off for weeks
+				f.Log.Warn("wait", "study", f.id.Short(), "why", err)
+			}
 		case ended:
 			return nil
 		}

@@ -12,6 +12,7 @@ import (
 	"croft/internal/fed"
 	"croft/internal/ledger"
 	"croft/internal/privagg"
+	"croft/internal/store"
 )
 
 // open returns the plan's state that a round computes on.
@@ -20,7 +21,7 @@ func (f *follower) open(ctx context.Context, st ledger.Study, plan croft.Study, 
 		return fed.State{}, nil // publish asks for the last one itself
 	}
 	if !has(plan.Readers, f.Self) { // a seat that does not read needs no state
-		return fed.State{}, f.forgetBefore(ctx, r.Number)
+		return fed.State{}, f.forgetBefore(r.Number)
 	}
 	state, err := f.state(ctx, st, plan, r.Number)
 	if err != nil {
@@ -28,27 +29,22 @@ func (f *follower) open(ctx context.Context, st ledger.Study, plan croft.Study, 
 	}
 	f.say(Event{Round: r.Number, Word: "open", Text: state.Word.String()})
 	// What the rounds before left behind has done its work once their sums are read.
-	return state, f.forgetBefore(ctx, r.Number)
+	return state, f.forgetBefore(r.Number)
 }
 
 // forgetBefore erases what the rounds before this one left behind: seeds, reports, and
 // the keys of the rounds.
 //
 //	Crash: erased at the next start, at the latest at the study's end.
-func (f *follower) forgetBefore(ctx context.Context, round uint32) error {
+func (f *follower) forgetBefore(round uint32) error {
 	if f.forgotten >= round {
 		return nil
 	}
-	for n := f.forgotten; n < round; n++ {
-		past, _, err := get[ledger.Round](ctx, f.Node, ledger.RoundKey(f.id, n))
-		if err != nil {
-			return err
-		}
-		if err := f.forget(past); err != nil {
-			return err
-		}
-	}
+	end := f.name(roundTag(round))
+	over := func(doc string) bool { return strings.HasPrefix(doc, f.name()) && doc < end }
 	err := errors.Join(
+		f.forget(over),
+		f.drop(func(doc string) bool { return over(doc) && strings.HasSuffix(doc, ".report") }, true),
 		f.forgetPipes(outKind, round-1, func(saved []byte) (pipe, error) { return privagg.UnmarshalSender(saved) }),
 		f.forgetPipes(inKind, round-1, func(saved []byte) (pipe, error) { return privagg.UnmarshalReceiver(saved) }))
 	if err == nil {
@@ -234,27 +230,57 @@ func loss(plan croft.Study, s fed.State) float64 {
 	return -s.Loglik.Float() / float64(s.Rows)
 }
 
-// forget erases the seeds and reports of a round that is over.
-func (f *follower) forget(r ledger.Round) error {
-	var errs error
-	// Only what this node itself found to be of this round: a header can name any
-	// blob, also another study's.
-	for _, report := range r.Reports {
-		name := f.name(roundTag(r.Number), tag(report.Site))
-		var held []croft.Hash
-		if kept, err := f.Docs.Get(heldKind, name); err == nil && croft.Decode(kept, &held) == nil {
-			for _, hash := range held {
-				errs = errors.Join(errs, f.Blobs.Delete(hash))
+// forget erases the seeds and reports of rounds that are over.
+func (f *follower) forget(over func(doc string) bool) error {
+	names, errs := f.docs(heldKind)
+	for _, name := range names {
+		if over(name) {
+			held, err := f.heldDoc(name)
+			errs = errors.Join(errs, err, f.release(held, over))
+		}
+	}
+	for _, kind := range []string{heldKind, handKind, answersKind, reportKind} {
+		names, err := f.docs(kind)
+		errs = errors.Join(errs, err)
+		for _, name := range names {
+			if over(name) {
+				errs = errors.Join(errs, f.Docs.Delete(kind, name))
 			}
 		}
-		errs = errors.Join(errs, f.Docs.Delete(handKind, name), f.Docs.Delete(heldKind, name))
 	}
-	if own, err := f.reportDoc(r.Number); err == nil {
-		header := own.Header()
-		errs = errors.Join(errs, f.Blobs.Delete(header.Head), f.Blobs.Delete(header.Blob))
+	return errs
+}
+
+// heldDoc returns the blobs that were found to be of one report.
+func (n *Node) heldDoc(name string) (held []croft.Hash, err error) {
+	kept, err := n.Docs.Get(heldKind, name)
+	if errors.Is(err, store.ErrAbsent) { // another study's, erased just now
+		return nil, nil
 	}
-	errs = errors.Join(errs, f.Docs.Delete(reportKind, f.name(roundTag(r.Number))), f.Docs.Delete(answersKind, f.name(roundTag(r.Number))))
-	return errors.Join(errs, f.drop(f.name(roundTag(r.Number)), ".report", true))
+	if err == nil {
+		err = croft.Decode(kept, &held)
+	}
+	return held, err
+}
+
+// release erases blobs, but for those of reports that are not over: a header can name
+// any blob, also that of another site's report in another study.
+func (n *Node) release(blobs []croft.Hash, over func(doc string) bool) error {
+	names, err := n.Docs.List(heldKind)
+	for _, name := range names {
+		if !over(name) {
+			needed, wrong := n.heldDoc(name)
+			err = errors.Join(err, wrong)
+			blobs = slices.DeleteFunc(blobs, func(hash croft.Hash) bool { return slices.Contains(needed, hash) })
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, hash := range blobs {
+		err = errors.Join(err, n.Blobs.Delete(hash))
+	}
+	return err
 }
 
 // pipe is either end of one.
@@ -309,9 +335,9 @@ func (f *follower) publish(ctx context.Context, st ledger.Study, plan croft.Stud
 //
 //	Crash before the last document: erased again at the next start.
 func (f *follower) erase(ctx context.Context, st ledger.Study) error {
-	errs := f.forgetBefore(ctx, st.Round+1)
+	errs := f.forgetBefore(st.Round + 1)
 	_, plan, err := f.study(ctx)
-	errs = errors.Join(errs, err, f.drop(f.name(), "", !has(plan.Readers, f.Self)))
+	errs = errors.Join(errs, err, f.drop(func(doc string) bool { return strings.HasPrefix(doc, f.name()) }, !has(plan.Readers, f.Self)))
 	for _, kind := range []string{keyKind, outKind, inKind, handKind, heldKind, answersKind, reportKind} {
 		names, err := f.docs(kind)
 		errs = errors.Join(errs, err)

@@ -28,7 +28,7 @@ const (
 	ApprovalKind = "approval"  // the owner's signed approval
 	reportKind   = "report"    // a whole report, kept so that a crash sends the same bytes
 	handKind     = "hand"      // a seat's seeds of one report
-	heldKind     = "held"      // which blobs were found to belong to a round
+	heldKind     = "held"      // which blobs are of a round's report, as this node found or made it
 	answersKind  = "answers"   // a seat's answers about the proofs of a round
 	outKind      = "pipe-out"  // sending ends of pipes
 	inKind       = "pipe-in"   // receiving ends
@@ -111,10 +111,14 @@ func (f *follower) report(ctx context.Context, st ledger.Study, plan croft.Study
 	if _, reported := r.Report(f.Self); reported {
 		return nil
 	}
+	approval, err := f.approval(ctx, st, plan) // what is kept, too, leaves only while the owner's yes stands
+	if err != nil {
+		return f.refuse(ctx, r, err)
+	}
 	var spent time.Duration
 	report, err := f.reportDoc(r.Number)
 	if errors.Is(err, store.ErrAbsent) {
-		spent, err = energy.Of(func() (err error) { report, err = f.compute(ctx, st, plan, r, state); return err })
+		spent, err = energy.Of(func() (err error) { report, err = f.compute(ctx, st, plan, r, state, approval); return err })
 		if err != nil {
 			return f.refuse(ctx, r, err)
 		}
@@ -126,12 +130,15 @@ func (f *follower) report(ctx context.Context, st ledger.Study, plan croft.Study
 		return err
 	}
 	f.at("report-kept")
+	header := report.Header()
+	if err := f.Docs.Put(heldKind, f.name(roundTag(r.Number), "own"), croft.Encode([]croft.Hash{header.Head, header.Blob})); err != nil {
+		return err
+	}
 	for _, part := range [][]byte{report.Head, report.Blob} {
 		if _, err := f.Blobs.Put(part); err != nil {
 			return err
 		}
 	}
-	header := report.Header()
 	f.at("report")
 	if err := f.Submit(ctx, 0, &ledger.Report{Study: f.id, Round: r.Number, Header: header,
 		Cost: croft.Cost{CPU: uint64(spent.Microseconds()), Bytes: uint64(header.Size)}}); err != nil {
@@ -162,7 +169,7 @@ func (f *follower) refuse(ctx context.Context, r ledger.Round, err error) error 
 	}
 	f.say(Event{Round: r.Number, Word: "refuse", Text: err.Error()})
 	f.at("refuse")
-	return f.Submit(ctx, uint64(time.Now().UnixNano()), &ledger.Stop{Study: f.id, Reason: reason})
+	return f.Submit(ctx, 0, &ledger.Stop{Study: f.id, Reason: reason})
 }
 
 // refusal gives the word under which a failure of this site stands on the ledger;
@@ -183,13 +190,9 @@ func refusal(err error) (croft.Refusal, bool) {
 	return 0, false
 }
 
-// compute checks everything that the owner's consent rests on and makes the
+// compute checks everything else that the owner's consent rests on and makes the
 // report of a round.
-func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, state fed.State) (*privagg.Report, error) {
-	approval, err := f.approval(ctx, st, plan)
-	if err != nil {
-		return nil, err
-	}
+func (f *follower) compute(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, state fed.State, approval croft.Approval) (*privagg.Report, error) {
 	entry, err := f.Data.Get(approval.Dataset)
 	if err != nil {
 		return nil, err
@@ -386,7 +389,7 @@ func (f *follower) spend(ctx context.Context, entry data.Entry, round uint32) er
 		return err
 	}
 	if max(uint32(len(spent)), group.Used) >= entry.Releases {
-		return croft.E(croft.ErrPolicy, fmt.Sprintf("the owner allowed %d releases of these rows, all are used", entry.Releases))
+		return croft.E(croft.ErrPolicy, fmt.Sprintf("the owner allowed %d sums over these people, all are used", entry.Releases))
 	}
 	return f.Docs.Put(spentKind, entry.Group.String(), croft.Encode(append(spent, this)))
 }

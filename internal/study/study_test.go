@@ -2,7 +2,9 @@ package study
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
@@ -14,6 +16,7 @@ import (
 	"croft"
 	"croft/internal/ledger"
 	"croft/internal/privagg"
+	"croft/internal/store"
 )
 
 func sortIDs(ids []croft.MemberID) { slices.SortFunc(ids, croft.MemberID.Compare) }
@@ -677,6 +680,127 @@ func TestOneApprovalADocument(t *testing.T) {
 			t.Errorf("%v %q", st.Status, st.Reason)
 		}
 	})
+}
+
+// TestNothingLeavesAfterTheNo: a report that was made before its owner said no, and not
+// announced yet, is not announced any more.
+func TestNothingLeavesAfterTheNo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina", "elif")
+		defer w.close()
+		ben := w.people[1]
+		ben.dieAt("report-kept")
+		id := w.propose(w.plan(4), 60)
+		<-ben.died
+		for _, name := range ben.approvals(id) { // as Refuse does, before it sends the no
+			if err := ben.docs.Delete(ApprovalKind, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ben.start()
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Stopped || st.Reason != "consent" {
+			t.Errorf("%v %q", st.Status, st.Reason)
+		}
+		if _, reported := w.round(id, 0).Report(ben.id); reported {
+			t.Error("the kept report was announced")
+		}
+	})
+}
+
+// fullLedger takes no transaction for now, and cannot be read.
+type fullLedger struct{}
+
+func (fullLedger) Submit(context.Context, []byte) error {
+	return croft.E(croft.ErrNoQuorum, "the mempool is full")
+}
+
+func (fullLedger) Read(context.Context, string) ([]byte, error) {
+	return nil, croft.E(croft.ErrNoQuorum, "the ledger is away")
+}
+
+func (fullLedger) Watch(context.Context) <-chan struct{} { return nil }
+
+// TestWaitingFillsNoDisk: a study that cannot go on for a day says why about once a minute.
+func TestWaitingFillsNoDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		f := &follower{Node: &Node{Ledger: fullLedger{}, Log: slog.New(slog.NewTextHandler(&log, nil))}}
+		ctx, stop := context.WithTimeout(t.Context(), 24*time.Hour) // virtual
+		defer stop()
+		if err := f.follow(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if lines := bytes.Count(log.Bytes(), []byte("away")); lines < 24 || lines > 24*60+10 {
+			t.Errorf("%d lines", lines)
+		}
+	})
+}
+
+// TestOneNoInTheOutbox: a site that cannot say no now says the same no later.
+func TestOneNoInTheOutbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "ada", "ben", "cleo", "dina")
+		defer w.close()
+		n := w.people[1].running()
+		f := &follower{Node: &Node{Self: n.Self, Sign: n.Sign, Scope: n.Scope, Ledger: fullLedger{}, Docs: store.NewMemoryDocs(new(store.Memory)), Log: n.Log}}
+		for range 3 {
+			if err := f.refuse(t.Context(), ledger.Round{}, croft.E(croft.ErrPolicy, "a test")); !errors.Is(err, croft.ErrNoQuorum) {
+				t.Fatal(err)
+			}
+			time.Sleep(retry) // virtual
+		}
+		if names, err := f.Docs.List(outboxKind); err != nil || len(names) != 1 {
+			t.Errorf("%d transactions wait, %v", len(names), err)
+		}
+	})
+}
+
+// TestForeignBlobsStay: a header can name the blobs of another site's report in another
+// study. What goes with its own round leaves those to the other, whether a seat held
+// them for it, the site made them, or they were carried.
+func TestForeignBlobsStay(t *testing.T) {
+	docs, blobs := store.NewMemoryDocs(new(store.Memory)), store.NewMemoryBlobs(new(store.Memory))
+	f := &follower{Node: &Node{Docs: docs, Blobs: blobs}, id: croft.StudyID{1}}
+	other := &follower{Node: f.Node, id: croft.StudyID{2}}
+	put := func(kind, name string, value any) {
+		t.Helper()
+		if err := docs.Put(kind, name, croft.Encode(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep := func(text string) croft.Hash {
+		hash, err := blobs.Put([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	site := tag(croft.MemberID{1})
+	mine, carriedOne, next, theirs := keep("mine"), keep("carried"), keep("of the next round"), keep("theirs")
+	put(heldKind, f.name(roundTag(0), site), []croft.Hash{mine, theirs})
+	put(carriedKind, f.name(roundTag(0), site, "report"), carried{Blobs: []croft.Hash{carriedOne, theirs}, Bytes: 1})
+	put(heldKind, f.name(roundTag(1), "own"), []croft.Hash{next})
+	put(heldKind, other.name(roundTag(0), site), []croft.Hash{theirs})
+
+	left := func(want ...croft.Hash) {
+		t.Helper()
+		slices.SortFunc(want, croft.Hash.Compare)
+		if got, err := blobs.List(); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%d blobs are left, %v; want %d", len(got), err, len(want))
+		}
+	}
+	if err := f.forgetBefore(1); err != nil {
+		t.Fatal(err)
+	}
+	left(next, theirs)
+	if err := other.forgetBefore(1); err != nil {
+		t.Fatal(err)
+	}
+	left(next)
+	if err := f.forgetBefore(2); err != nil {
+		t.Fatal(err)
+	}
+	left()
 }
 
 // TestEndedStudyIsLeftAlone: a node does not erase again at each start what it

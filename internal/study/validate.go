@@ -370,7 +370,7 @@ func faultyLabel(s croft.Study) (where, why string) {
 	case m.Family == "describe" && (m.Positive != "" || int(m.Classes) != len(label.Levels)):
 		return "model.positive", "a description counts by all levels of the label: leave it out"
 	case !number && m.Family != "describe" && !slices.Contains(label.Levels, m.Positive):
-		return "model.positive", "it is not a level of the label"
+		return "model.positive", fmt.Sprintf("%.40q is not a level of the label, whose levels are %.200s", m.Positive, strings.Join(label.Levels, ", "))
 	}
 	return "", ""
 }

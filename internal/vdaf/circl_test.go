@@ -69,7 +69,7 @@ func TestAgainstCircl(t *testing.T) {
 
 func compareWithCircl[M, R any, E comparable, N, Share, State, Verifier any](
 	t *testing.T, r *rand.Rand, n int, k *kind[M, R, E], f field[E], measurement M, same N, theirs circl[N, Share, State, Verifier]) {
-	k.proof = newFLP(f, k.proof.g, k.proof.calls, k.proof.eval, false)
+	k.proof.values = false
 	ours := &prio3[M, R, E]{k, f, circlVersion, n, []byte("cross-check")}
 
 	equal := func(what string, got []byte, want any) {

@@ -15,7 +15,7 @@ type kind[M, R any, E comparable] struct {
 	measLen int    // elements of an encoded measurement
 	outLen  int    // of what is added up
 	joint   int    // elements of joint randomness
-	proof   *flp[E]
+	proof   prio3Proof[E]
 	proofs  int
 
 	encode   func(M) ([]E, error)
@@ -29,7 +29,7 @@ func countKind() *kind[bool, uint64, uint64] {
 	f := field64{}
 	return &kind[bool, uint64, uint64]{
 		id: 1, measLen: 1, outLen: 1, proofs: 1,
-		proof: newFLP[uint64](f, gadget[uint64]{count: 1}, 1, 1, true),
+		proof: prio3Proof[uint64]{newFLP[uint64](f, gadget[uint64]{count: 1}, 1), 1, true},
 		encode: func(yes bool) ([]uint64, error) {
 			if yes {
 				return []uint64{1}, nil
@@ -63,7 +63,7 @@ func sumKind(largest uint64) (*kind[uint64, uint64, uint64], error) {
 	b := bitsUpTo(largest)
 	return &kind[uint64, uint64, uint64]{
 		id: 2, measLen: b.n, outLen: 1, proofs: 1,
-		proof: newFLP[uint64](f, gadget[uint64]{count: 1, poly: []uint64{0, Modulus - 1, 1}}, b.n, b.n, true),
+		proof: prio3Proof[uint64]{newFLP[uint64](f, gadget[uint64]{count: 1, poly: []uint64{0, Modulus - 1, 1}}, b.n), b.n, true},
 		encode: func(v uint64) ([]uint64, error) {
 			meas := make([]uint64, b.n)
 			return meas, putBits[uint64](f, b, meas, v)
@@ -125,7 +125,7 @@ func sumVecKind[E comparable](f field[E], id uint32, proofs, length int, largest
 	calls := (length*b.n + chunk - 1) / chunk
 	return &kind[[]uint64, []uint64, E]{
 		id: id, measLen: length * b.n, outLen: length, joint: calls, proofs: proofs,
-		proof: newFLP(f, gadget[E]{count: chunk}, calls, 1, true),
+		proof: prio3Proof[E]{newFLP(f, gadget[E]{count: chunk}, calls), 1, true},
 		encode: func(values []uint64) ([]E, error) {
 			if len(values) != length {
 				return nil, croft.E(croft.ErrShape, "the vector", len(values), length)
@@ -159,7 +159,7 @@ func histogramKind(length, chunk int) (*kind[int, []uint64, e128], error) {
 	calls := (length + chunk - 1) / chunk
 	return &kind[int, []uint64, e128]{
 		id: 4, measLen: length, outLen: length, joint: calls, proofs: 1,
-		proof: newFLP[e128](f, gadget[e128]{count: chunk}, calls, 2, true),
+		proof: prio3Proof[e128]{newFLP[e128](f, gadget[e128]{count: chunk}, calls), 2, true},
 		encode: func(bucket int) ([]e128, error) {
 			if bucket < 0 || bucket >= length {
 				return nil, croft.E(croft.ErrShape, "the bucket's number", bucket, fmt.Sprintf("0 to %d", length-1))
@@ -196,7 +196,7 @@ func multihotKind(length int, weight uint64, chunk int) (*kind[[]bool, []uint64,
 	calls := (length + b.n + chunk - 1) / chunk
 	return &kind[[]bool, []uint64, e128]{
 		id: 5, measLen: length + b.n, outLen: length, joint: calls, proofs: 1,
-		proof: newFLP[e128](f, gadget[e128]{count: chunk}, calls, 2, true),
+		proof: prio3Proof[e128]{newFLP[e128](f, gadget[e128]{count: chunk}, calls), 2, true},
 		encode: func(yes []bool) ([]e128, error) {
 			if len(yes) != length {
 				return nil, croft.E(croft.ErrShape, "the vector", len(yes), length)
@@ -279,3 +279,6 @@ func (z zeroOne[E]) outputs(gadget []E) []E {
 	}
 	return []E{sum, z.extra()}
 }
+
+// neg returns −a.
+func neg[E comparable](f field[E], a E) E { return f.sub(f.of(0), a) }

@@ -62,9 +62,6 @@ func rootOf[E comparable](f field[E], generator E, order, log int) E {
 	return generator
 }
 
-// neg returns −a.
-func neg[E comparable](f field[E], a E) E { return f.sub(f.of(0), a) }
-
 // Modulus is the prime of Field64: 2^64 − 2^32 + 1.
 const Modulus = 1<<64 - 1<<32 + 1
 

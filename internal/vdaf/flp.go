@@ -13,11 +13,9 @@ import (
 // the same linear function of both as all others: at a random point the wires, the
 // gadget's polynomial, and the circuit's output. Their sums decide.
 type flp[E comparable] struct {
-	f      field[E]
-	g      gadget[E]
-	calls  int  // of the gadget
-	eval   int  // numbers that the circuit returns: all zero for a valid measurement
-	values bool // the proof holds the polynomial's values (VDAF-18 and later), not its coefficients (PINE)
+	f     field[E]
+	g     gadget[E]
+	calls int // of the gadget
 
 	log           int // of the length of a wire: 2^log > calls
 	n             int // points at which the gadget's polynomial is worked out, a power of two
@@ -75,7 +73,8 @@ type statement[E comparable] interface {
 	// zero. It may use the room of buf, hi−lo elements. Calls at the same time are
 	// safe.
 	inputs(k, lo, hi int, buf []E) []E
-	// outputs returns the circuit's outputs from those of the gadget.
+	// outputs returns the circuit's output from those of the gadget: zero for a valid
+	// measurement; and after it the number by whose powers the gadget weighs, if it does.
 	outputs(gadget []E) []E
 }
 
@@ -92,8 +91,8 @@ func Serial(n int, task func(i int)) {
 	}
 }
 
-func newFLP[E comparable](f field[E], g gadget[E], calls, eval int, values bool) *flp[E] {
-	p := &flp[E]{f: f, g: g, calls: calls, eval: eval, values: values, log: bits.Len(uint(calls))}
+func newFLP[E comparable](f field[E], g gadget[E], calls int) *flp[E] {
+	p := &flp[E]{f: f, g: g, calls: calls, log: bits.Len(uint(calls))}
 	p.n = 1 << bits.Len(uint(g.degree()*(p.wire()-1)))
 	p.inverse, p.root = roots(f, p.log, true), roots(f, p.log, false)
 	// Coset r holds the points r, r + n/P, r + 2n/P … of the n: those of a wire
@@ -118,12 +117,6 @@ func (p *flp[E]) verifier() int {
 		return 1 + p.g.arity() + 2
 	}
 	return 1 + p.g.arity() + 1
-}
-func (p *flp[E]) queryRand() int {
-	if p.eval > 1 {
-		return p.eval + 1
-	}
-	return 1
 }
 
 // proveAgain writes another proof of the same statement, given one, for a gadget
@@ -236,16 +229,15 @@ func (p *flp[E]) prove(s statement[E], rand, proof []E, run Workers) {
 	copy(proof[arity:], p.form(poly))
 }
 
-// form turns a polynomial's values at all n points into what a proof holds of it.
+// form turns a polynomial's values at all n points into the coefficients that a proof
+// holds.
 func (p *flp[E]) form(poly []E) []E {
-	if !p.values {
-		f := p.f
-		f.dif(poly, roots(f, bits.Len(uint(p.n))-1, true))
-		reverse(poly)
-		scale := f.inv(f.of(uint64(p.n)))
-		for k, v := range poly {
-			poly[k] = f.mul(v, scale)
-		}
+	f := p.f
+	f.dif(poly, roots(f, bits.Len(uint(p.n))-1, true))
+	reverse(poly)
+	scale := f.inv(f.of(uint64(p.n)))
+	for k, v := range poly {
+		poly[k] = f.mul(v, scale)
 	}
 	return poly[:p.polyLen()]
 }
@@ -317,7 +309,7 @@ func (g gadget[E]) call(f field[E], in []E) E {
 // those at the point. One serves all reports that are queried there.
 type point[E comparable] struct {
 	wire []E // of the values of a wire
-	poly []E // of the elements of the gadget's polynomial, extended to a power of two
+	poly []E // of the coefficients of the gadget's polynomial: the point's powers
 }
 
 // at prepares a query at x. Not ok if x is one of the points through which wires
@@ -326,26 +318,15 @@ func (p *flp[E]) at(x E) (q *point[E], ok bool) {
 	if pow(p.f, x, uint64(p.wire())) == p.f.of(1) {
 		return nil, false
 	}
-	q = &point[E]{wire: lagrange(p.f, p.log, x)}
-	if p.values {
-		q.poly = lagrange(p.f, bits.Len(uint(p.n))-1, x)
-	} else {
-		q.poly = powers(p.f, p.f.of(1), x, p.polyLen())
-	}
-	return q, true
+	return &point[E]{lagrange(p.f, p.log, x), powers(p.f, p.f.of(1), x, p.polyLen())}, true
 }
 
 // lagrange returns ℓ_k(x) = (x^n − 1)/n · α^k/(x − α^k) for the n = 2^log powers
-// α^k of a root of unity. x may be one of them if n is not the length of a wire.
+// α^k of a root of unity, of which x is none.
 func lagrange[E comparable](f field[E], log int, x E) []E {
 	n := 1 << log
 	nodes := powers(f, f.of(1), f.root(log), n)
 	common := f.mul(f.sub(pow(f, x, uint64(n)), f.of(1)), f.inv(f.of(uint64(n))))
-	if common == f.of(0) { // x is a node
-		out := make([]E, n)
-		out[slices.Index(nodes, x)] = f.of(1)
-		return out
-	}
 	// One inversion for all (Montgomery): products of all before, then back.
 	out, product := make([]E, n), f.of(1)
 	for k, a := range nodes {
@@ -361,36 +342,22 @@ func lagrange[E comparable](f field[E], log int, x E) []E {
 }
 
 // query writes the verifier share from a statement about a share of the
-// measurement and the same share of the proof: the circuit's output (outputs
-// weighed by reduce, if there is more than one), the wires and the gadget's
-// polynomial at the point, and by what it weighs. All of it is linear in the shares, if
-// constants in the statement are shares of constants.
-func (p *flp[E]) query(s statement[E], q *point[E], proof, reduce, verifier []E, run Workers) {
+// measurement and the same share of the proof: the circuit's output, the wires and
+// the gadget's polynomial at the point, and by what it weighs. All of it is linear in
+// the shares, if constants in the statement are shares of constants.
+func (p *flp[E]) query(s statement[E], q *point[E], proof, verifier []E, run Workers) {
 	f, arity, wire := p.f, p.g.arity(), p.wire()
 	seeds, poly := proof[:arity], proof[arity:p.proofLen()]
-	gadgets := make([]E, p.calls)
-	if p.values {
-		poly = extend(f, poly, p.n)
-		for k := range gadgets {
-			gadgets[k] = poly[(k+1)*(p.n/wire)]
-		}
-	} else {
-		folded := make([]E, wire) // modulo X^P − 1: the same at the P-th roots
-		for ; len(poly) > wire; poly = poly[wire:] {
-			f.addTo(folded, poly[:wire])
-		}
-		f.addTo(folded[:len(poly)], poly)
-		poly = proof[arity:p.proofLen()]
-		reverse(folded)
-		f.dit(folded, p.root)
-		copy(gadgets, folded[1:])
+	gadgets := make([]E, wire) // modulo X^P − 1 a polynomial is the same at the P-th roots
+	for from := 0; from < len(poly); from += wire {
+		n := min(wire, len(poly)-from)
+		f.addTo(gadgets[:n], poly[from:from+n])
 	}
+	reverse(gadgets)
+	f.dit(gadgets, p.root)
 
-	out := s.outputs(gadgets)
+	out := s.outputs(gadgets[1 : 1+p.calls])
 	verifier[0] = out[0]
-	if p.eval > 1 {
-		verifier[0] = f.dot(out, reduce)
-	}
 	wires := verifier[1 : 1+arity]
 	tasks := min(stripes, arity)
 	run(tasks, func(task int) {
@@ -419,43 +386,4 @@ func (p *flp[E]) decide(verifier []E) bool {
 		g = g.by(p.f, verifier[2+arity])
 	}
 	return verifier[0] == p.f.of(0) && g.call(p.f, verifier[1:1+arity]) == verifier[1+arity]
-}
-
-// extend returns the values at all n-th roots of unity of the polynomial of
-// degree below len(known) that has the known values at the first of them. With
-// points x_0 … x_m on a polynomial of degree below m, Σ v_i / Π_{j≠i}(x_i − x_j) = 0
-// gives v_m from the others.
-func extend[E comparable](f field[E], known []E, n int) []E {
-	m := len(known)
-	if m == n {
-		return known
-	}
-	values := make([]E, n)
-	copy(values, known)
-	x := powers(f, f.of(1), f.root(bits.Len(uint(n))-1), n)
-	if m == n-1 { // then the products are n·x_i^(n−1): the sum is Σ v_i·x_i
-		last := neg(f, f.dot(known, x))
-		values[m] = f.mul(last, x[1]) // 1/x_(n−1) = x_1
-		return values
-	}
-	weights := make([]E, m) // of the known points among themselves
-	for i := range weights {
-		weights[i] = f.of(1)
-		for j := range m {
-			if j != i {
-				weights[i] = f.mul(weights[i], f.sub(x[i], x[j]))
-			}
-		}
-		weights[i] = f.inv(weights[i])
-	}
-	for at := m; at < n; at++ {
-		sum, own := f.of(0), f.of(1)
-		for i, w := range weights {
-			d := f.sub(x[at], x[i])
-			sum = f.add(sum, f.mul(values[i], f.mul(w, f.inv(d))))
-			own = f.mul(own, d)
-		}
-		values[at] = f.mul(sum, own)
-	}
-	return values
 }

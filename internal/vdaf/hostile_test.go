@@ -294,7 +294,7 @@ func (w without[E]) outputs(gadget []E) []E {
 
 // checkKind proves and queries a statement of which one output, or none (−1), is
 // not zero.
-func checkKind[E comparable](t *testing.T, what string, p *flp[E], s statement[E], reduce []E, broken int) {
+func checkKind[E comparable](t *testing.T, what string, p prio3Proof[E], s statement[E], reduce []E, broken int) {
 	t.Helper()
 	run := func(s statement[E]) bool {
 		rand := make([]E, p.proveRand())
@@ -302,7 +302,7 @@ func checkKind[E comparable](t *testing.T, what string, p *flp[E], s statement[E
 		proof, verifier := make([]E, p.proofLen()), make([]E, p.verifier())
 		p.prove(s, rand, proof, Serial)
 		q, _ := p.at(p.f.of(12345))
-		p.query(s, q, proof, reduce[:min(p.eval, len(reduce))], verifier, Serial)
+		p.query(s, q, proof, reduce, verifier, Serial)
 		return p.decide(verifier)
 	}
 	if got := run(s); got != (broken < 0) {

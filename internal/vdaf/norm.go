@@ -78,8 +78,8 @@ func newNorm[E comparable](f field[E], modulus uint64, p Params, gates []Gate, a
 	}
 	zero, one := f.of(0), f.of(1)
 	_, _, calls, _ := n.form.sizes(p.Chunk)
-	n.equality = newFLP(f, gadget[E]{count: p.NormChunk, poly: []E{zero, zero, one}}, chunks(p.Length, p.NormChunk), 1, false)
-	n.rest = newFLP(f, n.form.gadget(p.Chunk), calls, 1, false)
+	n.equality = newFLP(f, gadget[E]{count: p.NormChunk, poly: []E{zero, zero, one}}, chunks(p.Length, p.NormChunk))
+	n.rest = newFLP(f, n.form.gadget(p.Chunk), calls)
 	return n, nil
 }
 
@@ -354,11 +354,11 @@ func (n *norm[E]) at(points []E) (*query[E], bool) {
 // query writes the verifier share of all proofs.
 func (n *norm[E]) query(c claim[E], q *query[E], joint, proofs, verifier []E, run Workers) {
 	for _, at := range q.equality {
-		n.equality.query(n.squares(c), at, proofs, nil, verifier[:n.equality.verifier()], run)
+		n.equality.query(n.squares(c), at, proofs, verifier[:n.equality.verifier()], run)
 		proofs, verifier = proofs[n.equality.proofLen():], verifier[n.equality.verifier():]
 	}
 	for _, at := range q.rest {
-		n.rest.query(n.form.checks(c, joint[:n.joint()]), at, proofs, nil, verifier[:n.rest.verifier()], run)
+		n.rest.query(n.form.checks(c, joint[:n.joint()]), at, proofs, verifier[:n.rest.verifier()], run)
 		proofs, verifier, joint = proofs[n.rest.proofLen():], verifier[n.rest.verifier():], joint[n.joint():]
 	}
 }

@@ -355,13 +355,13 @@ func TestSpans(t *testing.T) {
 
 // accepts proves a statement as it stands and asks the proof.
 func accepts(p *flp[uint64], s statement[uint64]) bool {
-	rand, at := make([]uint64, p.proveRand()), make([]uint64, p.queryRand())
+	rand, at := make([]uint64, p.proveRand()), make([]uint64, 1)
 	newXOF("prove", 0).Next(rand)
 	newXOF("query", 0).Next(at)
 	proof, verifier := make([]uint64, p.proofLen()), make([]uint64, p.verifier())
 	p.prove(s, rand, proof, Serial)
-	q, _ := p.at(at[len(at)-1])
-	p.query(s, q, proof, at[:len(at)-1], verifier, Serial)
+	q, _ := p.at(at[0])
+	p.query(s, q, proof, verifier, Serial)
 	return p.decide(verifier)
 }
 
@@ -382,13 +382,13 @@ func TestDecideNeedsBothChecks(t *testing.T) {
 	q, _ := p.at(12345)
 
 	p.prove(s, rand, proof, Serial) // honest proof of a false statement: only the output tells
-	p.query(s, q, proof, nil, verifier, Serial)
+	p.query(s, q, proof, verifier, Serial)
 	arity := p.g.arity()
 	if p.decide(verifier) || verifier[0] == 0 || p.g.call(p.f, verifier[1:1+arity]) != verifier[1+arity] {
 		t.Error("the output does not tell")
 	}
 	clear(proof[arity:]) // a polynomial that makes the output right: only the gadget tells
-	p.query(s, q, proof, nil, verifier, Serial)
+	p.query(s, q, proof, verifier, Serial)
 	if p.decide(verifier) || verifier[0] != 0 || p.g.call(p.f, verifier[1:1+arity]) == verifier[1+arity] {
 		t.Error("the gadget does not tell")
 	}

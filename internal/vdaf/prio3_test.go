@@ -3,6 +3,8 @@ package vdaf
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
+	"slices"
 
 	"croft"
 )
@@ -299,4 +301,95 @@ func (p *prio3[M, R, E]) Unshard(sums ...[]byte) (result R, err error) {
 		return result, err
 	}
 	return p.decode(sum), nil
+}
+
+// A prio3Proof is the proof system as Prio3 has it: circuits with several outputs, all
+// zero for a valid measurement, and, from VDAF-18 on, proofs that hold the polynomial's
+// values at the first roots of unity in place of its coefficients.
+type prio3Proof[E comparable] struct {
+	*flp[E]
+	eval   int // outputs
+	values bool
+}
+
+func (p prio3Proof[E]) queryRand() int {
+	if p.eval > 1 {
+		return p.eval + 1
+	}
+	return 1
+}
+
+func (p prio3Proof[E]) prove(s statement[E], rand, proof []E, run Workers) {
+	p.flp.prove(s, rand, proof, run)
+	if !p.values {
+		return
+	}
+	poly := make([]E, p.n)
+	copy(poly, proof[p.g.arity():p.proofLen()])
+	reverse(poly)
+	p.f.dit(poly, roots(p.f, bits.Len(uint(p.n))-1, false))
+	copy(proof[p.g.arity():p.proofLen()], poly)
+}
+
+// query weighs the outputs by reduce, if there are several.
+func (p prio3Proof[E]) query(s statement[E], q *point[E], proof, reduce, verifier []E, run Workers) {
+	if arity := p.g.arity(); p.values {
+		poly := p.form(slices.Clone(extend(p.f, proof[arity:p.proofLen()], p.n)))
+		proof = slices.Concat(proof[:arity], poly)
+	}
+	p.flp.query(reduced[E]{s, p.f, reduce[:min(p.eval, len(reduce))]}, q, proof, verifier, run)
+}
+
+// reduced is a statement with one output for several.
+type reduced[E comparable] struct {
+	statement[E]
+	f       field[E]
+	weights []E // none: it has one
+}
+
+func (r reduced[E]) outputs(gadget []E) []E {
+	out := r.statement.outputs(gadget)
+	if len(out) == 1 {
+		return out
+	}
+	return []E{r.f.dot(out, r.weights)}
+}
+
+// extend returns the values at all n-th roots of unity of the polynomial of
+// degree below len(known) that has the known values at the first of them. With
+// points x_0 … x_m on a polynomial of degree below m, Σ v_i / Π_{j≠i}(x_i − x_j) = 0
+// gives v_m from the others.
+func extend[E comparable](f field[E], known []E, n int) []E {
+	m := len(known)
+	if m == n {
+		return known
+	}
+	values := make([]E, n)
+	copy(values, known)
+	x := powers(f, f.of(1), f.root(bits.Len(uint(n))-1), n)
+	if m == n-1 { // then the products are n·x_i^(n−1): the sum is Σ v_i·x_i
+		last := neg(f, f.dot(known, x))
+		values[m] = f.mul(last, x[1]) // 1/x_(n−1) = x_1
+		return values
+	}
+	weights := make([]E, m) // of the known points among themselves
+	for i := range weights {
+		weights[i] = f.of(1)
+		for j := range m {
+			if j != i {
+				weights[i] = f.mul(weights[i], f.sub(x[i], x[j]))
+			}
+		}
+		weights[i] = f.inv(weights[i])
+	}
+	for at := m; at < n; at++ {
+		sum, own := f.of(0), f.of(1)
+		for i, w := range weights {
+			d := f.sub(x[at], x[i])
+			sum = f.add(sum, f.mul(values[i], f.mul(w, f.inv(d))))
+			own = f.mul(own, d)
+		}
+		values[at] = f.mul(sum, own)
+	}
+	return values
 }

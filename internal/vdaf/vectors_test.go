@@ -132,7 +132,7 @@ func TestPrio3Vectors(t *testing.T) {
 					f := field64{}
 					cubic := gadget[uint64]{count: 1, poly: []uint64{0, 2, Modulus - 3, 1}}
 					return newPrio3(&kind[uint64, uint64, uint64]{
-						id: 0xffffffff, measLen: 1, outLen: 1, proofs: 1, proof: newFLP[uint64](f, cubic, 1, 1, true),
+						id: 0xffffffff, measLen: 1, outLen: 1, proofs: 1, proof: prio3Proof[uint64]{newFLP[uint64](f, cubic, 1), 1, true},
 						encode:   func(x uint64) ([]uint64, error) { return []uint64{x}, nil },
 						state:    func(meas, _ []uint64, _ uint64) statement[uint64] { return zeroes[uint64](meas) },
 						truncate: func(meas []uint64) []uint64 { return meas },
