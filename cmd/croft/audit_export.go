@@ -3,22 +3,19 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/audit"
 )
 
-func (c *cli) auditExportVerb() *cobra.Command {
-	return c.verb("audit.export", "export FILE", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.auditExport(ctx, args[0]) })
+func (c *cli) auditExportVerb() *verb {
+	return c.verb("audit.export", "export FILE", one(c.auditExport))
 }
 
 type auditExportResult struct {
@@ -37,17 +34,13 @@ func (c *cli) auditExport(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
 	dir := filepath.Dir(path)
 	temp, err := os.CreateTemp(dir, ".croft-export-")
 	if err != nil {
 		return croft.E(croft.ErrFileWrite, path, reason(err))
 	}
 	defer os.Remove(temp.Name()) // gone by then if all went well
-	report, err := export(ctx, temp, g, client)
+	report, err := c.export(ctx, temp, g)
 	closed := temp.Close()
 	if _, disk := errors.AsType[*fs.PathError](err); disk {
 		return croft.E(croft.ErrFileWrite, path, reason(err))
@@ -58,9 +51,9 @@ func (c *cli) auditExport(ctx context.Context, path string) error {
 		return croft.E(croft.ErrFileWrite, path, reason(err))
 	}
 	return c.result(auditExportResult{path, report.Blocks, report.End}, func(w io.Writer) {
-		fmt.Fprintln(w, say("audit.export.done", count(int(report.Blocks), "block", "blocks"), path))
-		fmt.Fprintln(w, say("audit.export.checkpoint", report.End))
-		fmt.Fprintln(w, say("audit.export.next", api.Quote(path)))
+		tell(w, "audit.export.done", count(int(report.Blocks), "block", "blocks"), path)
+		tell(w, "audit.export.checkpoint", report.End)
+		tell(w, "audit.export.next", api.Quote(path))
 	})
 }
 
@@ -69,9 +62,9 @@ func (c *cli) auditExport(ctx context.Context, path string) error {
 const settle = 10 * time.Second
 
 // export writes the chain; again, while its last block is not proved yet.
-func export(ctx context.Context, f *os.File, g croft.Genesis, client *api.Client) (audit.Report, error) {
+func (c *cli) export(ctx context.Context, f *os.File, g croft.Genesis) (audit.Report, error) {
 	for begun := time.Now(); ; {
-		report, err := audit.Export(ctx, f, g, client.Blocks(ctx), audit.Options{Inherited: client.Inherited(ctx)})
+		report, err := audit.Export(ctx, f, g, c.node().Blocks(ctx), audit.Options{Inherited: c.node().Inherited(ctx)})
 		if !errors.Is(err, croft.ErrNoQuorum) || time.Since(begun) > settle {
 			return report, err
 		}
@@ -81,10 +74,8 @@ func export(ctx context.Context, f *os.File, g croft.Genesis, client *api.Client
 		if err := f.Truncate(0); err != nil {
 			return report, err
 		}
-		select {
-		case <-ctx.Done():
-			return report, context.Cause(ctx)
-		case <-time.After(200 * time.Millisecond):
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+			return report, err
 		}
 	}
 }

@@ -7,10 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"croft"
-	"croft/internal/api"
 	"croft/internal/audit"
 )
 
@@ -19,9 +16,9 @@ type auditLogOptions struct {
 	from          int64
 }
 
-func (c *cli) auditLogVerb() *cobra.Command {
+func (c *cli) auditLogVerb() *verb {
 	var o auditLogOptions
-	cmd := c.verb("audit.log", "log", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.auditLog(ctx, o) })
+	cmd := c.verb("audit.log", "log", none(func(ctx context.Context) error { return c.auditLog(ctx, o) }))
 	cmd.Flags().StringVar(&o.study, "study", "", say("audit.log.flag.study"))
 	cmd.Flags().StringVar(&o.member, "member", "", say("audit.log.flag.member"))
 	cmd.Flags().Int64Var(&o.from, "from", 1, say("audit.log.flag.from"))
@@ -35,21 +32,17 @@ func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
 	if o.study != "" {
-		if _, err := client.Study(ctx, o.study); err != nil {
+		if _, err := c.node().Study(ctx, o.study); err != nil {
 			return err
 		}
 	}
-	who, err := o.called(ctx, client)
+	who, err := c.called(ctx, o.member)
 	if err != nil {
 		return err
 	}
 	entries := []audit.Entry{}
-	if _, err := audit.Verify(ctx, g, client.Blocks(ctx), audit.Options{Inherited: client.Inherited(ctx), Log: func(e audit.Entry) {
+	if _, err := audit.Verify(ctx, g, c.node().Blocks(ctx), audit.Options{Inherited: c.node().Inherited(ctx), Log: func(e audit.Entry) {
 		if o.member != "" && named(o.member, e.Name, e.Member) { // a guest who was sent away, say
 			who[e.Member] = true
 		}
@@ -70,29 +63,29 @@ func (c *cli) auditLog(ctx context.Context, o auditLogOptions) error {
 			fmt.Fprintln(w, e.Line())
 		}
 		if len(entries) == 0 {
-			fmt.Fprintln(w, say("audit.log.none"))
+			tell(w, "audit.log.none")
 		}
 	})
 }
 
 // called returns the members and guests of whom the log is to tell.
-func (o auditLogOptions) called(ctx context.Context, client *api.Client) (map[croft.MemberID]bool, error) {
+func (c *cli) called(ctx context.Context, ref string) (map[croft.MemberID]bool, error) {
 	who := map[croft.MemberID]bool{}
-	if o.member == "" {
+	if ref == "" {
 		return who, nil
 	}
-	members, err := client.Members(ctx)
+	members, err := c.node().Members(ctx)
 	if err != nil {
 		return nil, err
 	}
-	council, err := client.Council(ctx)
+	council, err := c.node().Council(ctx)
 	for _, m := range members {
-		if named(o.member, m.Name, m.ID) {
+		if named(ref, m.Name, m.ID) {
 			who[m.ID] = true
 		}
 	}
 	for _, g := range council.Guests {
-		if named(o.member, g.Name, g.ID) {
+		if named(ref, g.Name, g.ID) {
 			who[g.ID] = true
 		}
 	}

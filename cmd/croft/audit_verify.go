@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -20,14 +17,14 @@ type auditVerifyOptions struct {
 	checkpoints []string
 }
 
-func (c *cli) auditVerifyVerb() *cobra.Command {
+func (c *cli) auditVerifyVerb() *verb {
 	var o auditVerifyOptions
-	cmd := c.verb("audit.verify", "verify [FILE]", cobra.MaximumNArgs(1), func(ctx context.Context, args []string) error {
+	cmd := c.verb("audit.verify", "verify [FILE]", some(0, 1, func(ctx context.Context, args []string) error {
 		if len(args) > 0 {
 			o.file = args[0]
 		}
 		return c.auditVerify(ctx, o)
-	})
+	}))
 	cmd.Flags().StringArrayVar(&o.checkpoints, "checkpoint", nil, say("audit.verify.flag.checkpoint"))
 	return cmd
 }
@@ -55,7 +52,7 @@ func (c *cli) auditVerify(ctx context.Context, o auditVerifyOptions) error {
 	}
 	return c.result(done.Report, func(w io.Writer) {
 		for _, line := range done.Words {
-			fmt.Fprintln(w, say("audit.verify.line", line))
+			tell(w, "audit.verify.line", line)
 		}
 	})
 }

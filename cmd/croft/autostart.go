@@ -116,7 +116,7 @@ type autostartResult struct {
 // showAutostart prints the service and changes nothing.
 func (c *cli) showAutostart(s autostart) error {
 	return c.result(autostartResult{Name: s.name, Path: s.path, Text: s.text}, func(w io.Writer) {
-		fmt.Fprintln(w, say("autostart.path", s.path))
+		tell(w, "autostart.path", s.path)
 		io.WriteString(w, s.text)
 	})
 }
@@ -147,11 +147,11 @@ func (c *cli) writeAutostart(ctx context.Context, s autostart, o *upOptions) err
 		}
 	}
 	return c.result(autostartResult{Name: s.name, Path: s.path, Enabled: o.enable}, func(w io.Writer) {
-		fmt.Fprintln(w, say("autostart.written", s.path))
+		tell(w, "autostart.written", s.path)
 		if o.enable {
-			fmt.Fprintln(w, say("autostart.enabled", s.name))
+			tell(w, "autostart.enabled", s.name)
 		} else {
-			fmt.Fprintln(w, say("autostart.next", shown(s.enable)))
+			tell(w, "autostart.next", shown(s.enable))
 		}
 		fmt.Fprintln(w, s.hint)
 	})
@@ -172,9 +172,9 @@ func (c *cli) removeAutostart(ctx context.Context, s autostart) error {
 		return croft.E(croft.ErrFileWrite, s.path, reason(err))
 	}
 	return c.result(autostartResult{Name: s.name, Path: s.path}, func(w io.Writer) {
-		fmt.Fprintln(w, say("autostart.removed", s.path))
+		tell(w, "autostart.removed", s.path)
 		if trouble != nil {
-			fmt.Fprintln(w, say("autostart.unknown", trouble))
+			tell(w, "autostart.unknown", trouble)
 		}
 	})
 }

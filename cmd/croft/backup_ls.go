@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
-
-	"github.com/spf13/cobra"
 
 	"croft/internal/node"
 )
 
-func (c *cli) backupLsVerb() *cobra.Command {
-	return c.verb("backup.ls", "ls", cobra.NoArgs, func(context.Context, []string) error { return c.backupLs() })
+func (c *cli) backupLsVerb() *verb {
+	return c.verb("backup.ls", "ls", none(func(context.Context) error { return c.backupLs() }))
 }
 
 // foundBackup is a backup that was made, and whether its file is still there.
@@ -37,16 +34,16 @@ func (c *cli) backupLs() error {
 	}
 	return c.result(found, func(w io.Writer) {
 		if len(found) == 0 {
-			fmt.Fprintln(w, c.here("backup.ls.none"))
+			c.advise(w, "backup.ls.none")
 			return
 		}
-		fmt.Fprintln(w, say("backup.ls.head"))
+		tell(w, "backup.ls.head")
 		for _, f := range found {
 			where := say("backup.ls.away")
 			if f.Here {
 				where = say("backup.ls.here")
 			}
-			fmt.Fprintln(w, say("backup.ls.row", day(f.Time), size(int(f.Size)), f.Opens, where, f.File))
+			tell(w, "backup.ls.row", day(f.Time), size(int(f.Size)), f.Opens, where, f.File)
 		}
 	})
 }

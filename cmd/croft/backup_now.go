@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -23,9 +20,9 @@ type backupNowOptions struct {
 	passphrase  bool
 }
 
-func (c *cli) backupNowVerb() *cobra.Command {
+func (c *cli) backupNowVerb() *verb {
 	var o backupNowOptions
-	cmd := c.verb("backup.now", "now", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.backupNow(ctx, o) })
+	cmd := c.verb("backup.now", "now", none(func(ctx context.Context) error { return c.backupNow(ctx, o) }))
 	cmd.Flags().StringVar(&o.to, "to", "", say("backup.now.flag.to"))
 	cmd.Flags().BoolVar(&o.passphrase, "passphrase", false, say("backup.now.flag.passphrase"))
 	cmd.Flags().StringVar(&o.newFile, "new-passphrase-file", "", say("flag.newpassphrase"))
@@ -75,12 +72,12 @@ func (c *cli) backupNow(ctx context.Context, o backupNowOptions) error {
 		return err
 	}
 	return c.result(made, func(w io.Writer) {
-		fmt.Fprintln(w, say("backup.now.done", made.File, size(int(made.Size)), made.Opens))
+		tell(w, "backup.now.done", made.File, size(int(made.Size)), made.Opens)
 		home, _ := filepath.Abs(c.dir) // the backup is there, so the working folder is too
 		if within, err := filepath.Rel(home, made.File); err == nil && filepath.IsLocal(within) {
-			fmt.Fprintln(w, say("backup.now.same"))
+			tell(w, "backup.now.same")
 		}
-		fmt.Fprintln(w, c.here("backup.now.next", api.Quote(made.File)))
+		c.advise(w, "backup.now.next", api.Quote(made.File))
 	})
 }
 

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -18,11 +15,9 @@ type backupRestoreOptions struct {
 	via, without []string
 }
 
-func (c *cli) backupRestoreVerb() *cobra.Command {
+func (c *cli) backupRestoreVerb() *verb {
 	var o backupRestoreOptions
-	cmd := c.verb("backup.restore", "restore FILE --dir NEW", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		return c.backupRestore(ctx, args[0], o)
-	})
+	cmd := c.verb("backup.restore", "restore FILE --dir NEW", one(func(ctx context.Context, file string) error { return c.backupRestore(ctx, file, o) }))
 	cmd.Flags().StringVar(&o.keyFile, "recovery-key-file", "", say("backup.flag.key"))
 	cmd.Flags().StringSliceVar(&o.via, "via", nil, say("backup.restore.flag.via"))
 	cmd.Flags().BoolVar(&o.alone, "alone", false, say("backup.restore.flag.alone"))
@@ -52,9 +47,9 @@ func (c *cli) backupRestore(ctx context.Context, path string, o backupRestoreOpt
 		return err
 	}
 	return c.result(backupRestoreResult{c.dir, opened}, func(w io.Writer) {
-		fmt.Fprintln(w, say("backup.restore.done", opened.Name, c.dir, day(opened.Time)))
-		fmt.Fprintln(w, say("backup.restore.old"))
-		fmt.Fprintln(w, c.here("backup.restore.next"))
+		tell(w, "backup.restore.done", opened.Name, c.dir, day(opened.Time))
+		tell(w, "backup.restore.old")
+		c.advise(w, "backup.restore.next")
 	})
 }
 

@@ -2,23 +2,17 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"os"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/keys"
 	"croft/internal/node"
 )
 
-func (c *cli) backupTestVerb() *cobra.Command {
+func (c *cli) backupTestVerb() *verb {
 	var keyFile string
-	cmd := c.verb("backup.test", "test FILE", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		return c.backupTest(ctx, args[0], keyFile)
-	})
+	cmd := c.verb("backup.test", "test FILE", one(func(ctx context.Context, file string) error { return c.backupTest(ctx, file, keyFile) }))
 	cmd.Flags().StringVar(&keyFile, "recovery-key-file", "", say("backup.flag.key"))
 	return cmd
 }
@@ -42,7 +36,7 @@ func (c *cli) backupTest(ctx context.Context, path, keyFile string) error {
 		return err
 	}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("backup.test.done", path, r.Name, r.Called, r.Network.Short(), day(r.Time), count(r.Files, "file", "files")))
+		tell(w, "backup.test.done", path, r.Name, r.Called, r.Network.Short(), day(r.Time), count(r.Files, "file", "files"))
 	})
 }
 
@@ -58,9 +52,9 @@ func (c *cli) openBackup(ctx context.Context, path, keyFile string) (b node.Back
 		}
 		var text string
 		if keyFile != "" {
-			raw, err := os.ReadFile(keyFile)
+			raw, err := readSmall(keyFile)
 			if err != nil {
-				return nil, unread(keyFile, err)
+				return nil, err
 			}
 			text = string(raw)
 		} else if text, err = c.ask(ctx, "backup.key.ask"); err != nil {

@@ -4,16 +4,14 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 )
 
 // completionVerb prints what makes a shell complete commands: cobra writes it.
-func (c *cli) completionVerb() *cobra.Command {
-	var cmd *cobra.Command
-	cmd = c.verb("completion", "completion bash|zsh|fish|powershell", cobra.ExactArgs(1), func(_ context.Context, args []string) error {
-		switch root := cmd.Root(); args[0] {
+func (c *cli) completionVerb() *verb {
+	var cmd *verb
+	cmd = c.verb("completion", "completion bash|zsh|fish|powershell", one(func(_ context.Context, shell string) error {
+		switch root := cmd.Root(); shell {
 		case "bash":
 			return root.GenBashCompletionV2(c.out, true)
 		case "zsh":
@@ -23,7 +21,7 @@ func (c *cli) completionVerb() *cobra.Command {
 		case "powershell":
 			return root.GenPowerShellCompletionWithDesc(c.out)
 		}
-		return croft.E(croft.ErrUsage, say("completion.shell", fmt.Sprintf("%.40q", args[0])), say("completion.shell.fix"))
-	})
+		return croft.E(croft.ErrUsage, say("completion.shell", fmt.Sprintf("%.40q", shell)), say("completion.shell.fix"))
+	}))
 	return cmd
 }

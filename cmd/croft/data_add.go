@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/data"
@@ -34,16 +32,16 @@ type dataAddOptions struct {
 // defaultReleases covers a few regressions of about ten sums each.
 const defaultReleases = 100
 
-func (c *cli) dataAddVerb() *cobra.Command {
+func (c *cli) dataAddVerb() *verb {
 	var o dataAddOptions
-	var cmd *cobra.Command
-	cmd = c.verb("data.add", "add FILE.csv --unit COLUMN", cobra.MinimumNArgs(1), func(ctx context.Context, args []string) error {
+	var cmd *verb
+	cmd = c.verb("data.add", "add FILE.csv --unit COLUMN", some(1, many, func(ctx context.Context, args []string) error {
 		o.file, o.more = args[0], args[1:]
 		if o.releases == 0 && cmd.Flags().Changed("releases") {
 			return badReleases("0")
 		}
 		return c.dataAdd(ctx, o)
-	})
+	}))
 	policy := table.DefaultPolicy()
 	flags := cmd.Flags()
 	flags.StringVar(&o.name, "name", "", say("data.add.flag.name"))
@@ -109,7 +107,7 @@ func (c *cli) dataAdd(ctx context.Context, o dataAddOptions) error {
 			if o.comma {
 				from += " --decimal-comma"
 			}
-			fmt.Fprintln(w, c.here("data.add.next", from))
+			c.advise(w, "data.add.next", from)
 		}
 	})
 }
@@ -183,7 +181,7 @@ func (c *cli) register(ctx context.Context, p *person, path string, o dataAddOpt
 
 // printAdded says what was read and registered.
 func (c *cli) printAdded(w io.Writer, r dataAddResult) {
-	fmt.Fprintln(w, say("data.add.read", count(r.Rows, "row", "rows"), count(len(r.Columns), "column", "columns"), count(r.People, "person", "people"), r.Unit))
+	tell(w, "data.add.read", count(r.Rows, "row", "rows"), count(len(r.Columns), "column", "columns"), count(r.People, "person", "people"), r.Unit)
 	var personal []string
 	for _, column := range r.Columns {
 		if column != r.Unit && data.Personal(column) != "" {
@@ -191,19 +189,19 @@ func (c *cli) printAdded(w io.Writer, r dataAddResult) {
 		}
 	}
 	if personal != nil {
-		fmt.Fprintln(w, say("data.add.personal", strings.Join(personal, ", ")))
+		tell(w, "data.add.personal", strings.Join(personal, ", "))
 	}
 	if len(r.Overlaps) > 0 {
-		fmt.Fprintln(w, say("data.add.overlaps", strings.Join(r.Overlaps, ", ")))
+		tell(w, "data.add.overlaps", strings.Join(r.Overlaps, ", "))
 	}
 	if r.Policy.Public {
-		fmt.Fprintln(w, say("data.public"))
+		tell(w, "data.public")
 	}
-	fmt.Fprintln(w, say("data.add.releases", r.Releases))
+	tell(w, "data.add.releases", r.Releases)
 	if r.Added {
-		fmt.Fprintln(w, c.here("data.add.done", r.Path, api.Quote(r.Name)))
+		c.advise(w, "data.add.done", r.Path, api.Quote(r.Name))
 	} else {
-		fmt.Fprintln(w, say("dry"))
+		tell(w, "dry")
 	}
 }
 

@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -15,15 +14,15 @@ import (
 	"croft/internal/study"
 )
 
-func (c *cli) dataCardVerb() *cobra.Command {
+func (c *cli) dataCardVerb() *verb {
 	var license string
 	var linked bool
-	cmd := c.verb("data.card", "card NAME", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+	cmd := c.verb("data.card", "card NAME", one(func(ctx context.Context, name string) error {
 		if linked {
-			return c.dataCroissant(ctx, args[0], license)
+			return c.dataCroissant(ctx, name, license)
 		}
-		return c.dataCard(ctx, args[0])
-	})
+		return c.dataCard(ctx, name)
+	}))
 	cmd.Flags().BoolVar(&linked, "json-ld", false, say("data.card.flag.linked"))
 	cmd.Flags().StringVar(&license, "license", "", say("data.card.flag.license"))
 	return cmd
@@ -34,15 +33,11 @@ func (c *cli) dataCroissant(ctx context.Context, name, license string) error {
 	if license == "" {
 		return croft.E(croft.ErrUsage, say("data.card.nolicense"), "croft data card "+api.Quote(name)+" --json-ld --license CC-BY-4.0")
 	}
-	client, err := api.Dial(c.dir)
+	d, err := c.datasetOf(ctx, name)
 	if err != nil {
 		return err
 	}
-	d, err := datasetOf(ctx, client, name)
-	if err != nil {
-		return err
-	}
-	status, err := client.Status(ctx)
+	status, err := c.node().Status(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,13 +56,12 @@ func (c *cli) dataCroissant(ctx context.Context, name, license string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, string(text))
-	return nil
+	return c.verbatim(json.RawMessage(text), append(text, '\n'))
 }
 
 // datasetOf returns the newest dataset of a name.
-func datasetOf(ctx context.Context, client *api.Client, name string) (api.Dataset, error) {
-	list, err := client.Datasets(ctx)
+func (c *cli) datasetOf(ctx context.Context, name string) (api.Dataset, error) {
+	list, err := c.node().Datasets(ctx)
 	if err != nil {
 		return api.Dataset{}, err
 	}
@@ -79,39 +73,38 @@ func datasetOf(ctx context.Context, client *api.Client, name string) (api.Datase
 	return api.Dataset{}, croft.E(croft.ErrNotFound, "dataset", fmt.Sprintf("%.80q", name), "croft data ls")
 }
 
+func registered(d api.Dataset) string {
+	if d.Registered {
+		return say("data.registered")
+	}
+	return say("data.unregistered")
+}
+
 // dataCard shows all that the node knows of a dataset: the newest of that name.
 func (c *cli) dataCard(ctx context.Context, name string) error {
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	d, err := datasetOf(ctx, client, name)
+	d, err := c.datasetOf(ctx, name)
 	if err != nil {
 		return err
 	}
 	return c.result(d, func(w io.Writer) {
-		state := "data.registered"
-		if !d.Registered {
-			state = "data.unregistered"
-		}
-		fmt.Fprintln(w, say("data.card.name", d.Name, d.ID, say(state)))
-		fmt.Fprintln(w, say("data.card.file", d.Path, day(d.AddedAt)))
+		tell(w, "data.card.name", d.Name, d.ID, registered(d))
+		tell(w, "data.card.file", d.Path, day(d.AddedAt))
 		for _, more := range d.More {
-			fmt.Fprintln(w, say("data.card.more", more))
+			tell(w, "data.card.more", more)
 		}
 		if d.View != "" {
-			fmt.Fprintln(w, say("data.card.view", strings.Join(append([]string{d.View}, d.Joined...), ", ")))
+			tell(w, "data.card.view", strings.Join(append([]string{d.View}, d.Joined...), ", "))
 		}
-		fmt.Fprintln(w, say("data.card.rows", d.Rows, d.Unit))
-		fmt.Fprintln(w, say("data.card.columns", strings.Join(d.Columns, ", ")))
-		fmt.Fprintln(w, say("data.card.budget", d.Used, d.Cap))
-		fmt.Fprintln(w, say("data.card.policy", d.Policy.MinRows, d.Policy.MinCell, d.Policy.MaxRatio))
+		tell(w, "data.card.rows", d.Rows, d.Unit)
+		tell(w, "data.card.columns", strings.Join(d.Columns, ", "))
+		tell(w, "data.card.budget", d.Used, d.Cap)
+		tell(w, "data.card.policy", d.Policy.MinRows, d.Policy.MinCell, d.Policy.MaxRatio)
 		if d.Policy.Exact {
-			fmt.Fprintln(w, say("data.card.exact"))
+			tell(w, "data.card.exact")
 		}
 		if d.Policy.Public {
-			fmt.Fprintln(w, say("data.public"))
+			tell(w, "data.public")
 		}
-		fmt.Fprintln(w, say("data.card.known", d.Commitment, d.Group))
+		tell(w, "data.card.known", d.Commitment, d.Group)
 	})
 }

@@ -11,25 +11,23 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/bench"
 	"croft/internal/fed"
 )
 
-func (c *cli) demoVerb() *cobra.Command {
+func (c *cli) demoVerb() *verb {
 	var seed uint64
 	var unproved bool
-	var cmd *cobra.Command
-	cmd = c.verb("demo", "demo", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+	var cmd *verb
+	cmd = c.verb("demo", "demo", none(func(ctx context.Context) error {
 		dir := ""
 		if cmd.Flags().Changed("dir") {
 			dir = c.dir
 		}
 		return c.demo(ctx, dir, seed, unproved)
-	})
+	}))
 	cmd.Flags().Uint64Var(&seed, "seed", 1, say("demo.flag.seed"))
 	cmd.Flags().BoolVar(&unproved, "unproved", false, say("demo.flag.proof"))
 	return cmd
@@ -74,9 +72,9 @@ func (c *cli) demo(ctx context.Context, dir string, seed uint64, unproved bool) 
 	return c.result(report, func(w io.Writer) {
 		c.demoText(w, report)
 		if keep {
-			fmt.Fprintln(w, say("demo.next.kept", api.Quote(report.Nodes[0].Dir), api.Quote(report.Nodes[1].Dir)))
+			tell(w, "demo.next.kept", api.Quote(report.Nodes[0].Dir), api.Quote(report.Nodes[1].Dir))
 		} else {
-			fmt.Fprintln(w, say("demo.next"))
+			tell(w, "demo.next")
 		}
 	})
 }
@@ -137,7 +135,7 @@ func (s *demoScreen) show(step bench.DemoStep) {
 
 // demoText is the report for people.
 func (c *cli) demoText(w io.Writer, r *bench.DemoReport) {
-	fmt.Fprintln(w, say("demo.result.head", r.Rows, r.Test, r.Rounds, fmt.Sprintf("%.1f", r.Seconds)))
+	tell(w, "demo.result.head", r.Rows, r.Test, r.Rounds, fmt.Sprintf("%.1f", r.Seconds))
 	for _, measure := range []struct {
 		key string
 		of  func(bench.Metrics) bench.Models
@@ -147,8 +145,8 @@ func (c *cli) demoText(w io.Writer, r *bench.DemoReport) {
 		{"demo.accuracy", func(m bench.Metrics) bench.Models { return m.Accuracy }},
 	} {
 		fmt.Fprintln(w)
-		fmt.Fprintln(w, say(measure.key))
-		fmt.Fprintln(w, say("demo.columns"))
+		tell(w, measure.key)
+		tell(w, "demo.columns")
 		line := func(name string, n int, m bench.Models) {
 			fmt.Fprintf(w, "  %s\t%d\t%s\t%s\t%s\t%s\t\n", name, n, interval(m.Federated, 3), interval(m.LocalOnly, 3), interval(m.Majority, 3), interval(m.Pooled, 3))
 		}
@@ -159,24 +157,24 @@ func (c *cli) demoText(w io.Writer, r *bench.DemoReport) {
 	}
 
 	fmt.Fprintln(w)
-	fmt.Fprintln(w, say("demo.coef", fmt.Sprintf("%.1e", r.CoefDiffInSE), fmt.Sprintf("%.1f", r.ConditionNumber)))
-	fmt.Fprintln(w, say("demo.coef.columns"))
+	tell(w, "demo.coef", fmt.Sprintf("%.1e", r.CoefDiffInSE), fmt.Sprintf("%.1f", r.ConditionNumber))
+	tell(w, "demo.coef.columns")
 	for _, t := range r.Coef {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t\n", t.Name, interval(t.OddsRatio, 2), pValue(t.P))
 	}
 
 	fmt.Fprintln(w)
-	fmt.Fprintln(w, say("demo.left"))
+	tell(w, "demo.left")
 	for _, s := range r.Sites {
-		fmt.Fprintln(w, say("demo.left.site", s.Name, r.Rounds, r.Numbers, s.BytesOut))
+		tell(w, "demo.left.site", s.Name, r.Rounds, r.Numbers, s.BytesOut)
 	}
-	fmt.Fprintln(w, say("demo.promise"))
-	fmt.Fprintln(w, say("demo.profile", r.Profile))
+	tell(w, "demo.promise")
+	tell(w, "demo.profile", r.Profile)
 	fmt.Fprintln(w)
-	fmt.Fprintln(w, say("demo.cost", r.Ledger.Height, fmt.Sprintf("%.1f", float64(r.Ledger.Bytes)/1e6), fmt.Sprintf("%.1f", r.CPUSeconds),
-		fmt.Sprintf("%.0f", r.Energy.Joules), r.Energy.How, fmt.Sprintf("%.1f", float64(r.Bytes.Wire)/1e6), r.Steps))
-	fmt.Fprintln(w, say("demo.breach", r.Breach.Pooled, r.Breach.Smallest, r.Breach.Largest))
-	fmt.Fprintln(w, say("demo.audited", r.Audit.Blocks, r.Audit.Entries))
+	tell(w, "demo.cost", r.Ledger.Height, fmt.Sprintf("%.1f", float64(r.Ledger.Bytes)/1e6), fmt.Sprintf("%.1f", r.CPUSeconds),
+		fmt.Sprintf("%.0f", r.Energy.Joules), r.Energy.How, fmt.Sprintf("%.1f", float64(r.Bytes.Wire)/1e6), r.Steps)
+	tell(w, "demo.breach", r.Breach.Pooled, r.Breach.Smallest, r.Breach.Largest)
+	tell(w, "demo.audited", r.Audit.Blocks, r.Audit.Entries)
 }
 
 // interval writes an estimate and its 95 % interval.

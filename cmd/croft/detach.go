@@ -87,8 +87,8 @@ func (c *cli) detach(ctx context.Context, o *upOptions) error {
 			}
 			r.Log = log.Name()
 			return c.result(r, func(w io.Writer) {
-				fmt.Fprintln(w, c.here("up.detached", r.Name, r.PID))
-				fmt.Fprintln(w, say("up.log", r.Log))
+				c.advise(w, "up.detached", r.Name, r.PID)
+				tell(w, "up.log", r.Log)
 				c.printUp(w, r)
 			})
 		}

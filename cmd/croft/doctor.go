@@ -3,20 +3,15 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
 	"croft/internal/node"
 )
 
-func (c *cli) doctorVerb() *cobra.Command {
-	return c.verb("doctor", "doctor", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.doctor(ctx) })
-}
+func (c *cli) doctorVerb() *verb { return c.verb("doctor", "doctor", none(c.doctor)) }
 
 type doctorResult struct {
 	Findings []api.Finding `json:"findings"`
@@ -76,9 +71,9 @@ func printFindings(w io.Writer, findings []api.Finding) {
 		case api.Problem:
 			mark = "doctor.problem"
 		}
-		fmt.Fprintln(w, say(mark, f.Check, f.Says))
+		tell(w, mark, f.Check, f.Says)
 		if f.Fix != "" {
-			fmt.Fprintln(w, say("doctor.fix", f.Fix))
+			tell(w, "doctor.fix", f.Fix)
 		}
 	}
 }

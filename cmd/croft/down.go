@@ -3,20 +3,16 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft"
-	"croft/internal/api"
 	"croft/internal/store"
 )
 
-func (c *cli) downVerb() *cobra.Command {
+func (c *cli) downVerb() *verb {
 	var service bool
-	cmd := c.verb("down", "down", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+	cmd := c.verb("down", "down", none(func(ctx context.Context) error {
 		if !service {
 			return c.down(ctx)
 		}
@@ -25,7 +21,7 @@ func (c *cli) downVerb() *cobra.Command {
 			return err
 		}
 		return c.removeAutostart(ctx, s)
-	})
+	}))
 	cmd.Flags().BoolVar(&service, "service", false, say("down.flag.service"))
 	return cmd
 }
@@ -33,18 +29,16 @@ func (c *cli) downVerb() *cobra.Command {
 // down asks the node to stop and waits until its folder is free.
 func (c *cli) down(ctx context.Context) error {
 	done := "down.done"
-	client, err := api.Dial(c.dir)
+	err := c.halt(ctx)
 	if errors.Is(err, croft.ErrNodeDown) {
 		done, err = "down.already", c.idle()
-	} else if err == nil {
-		err = c.halt(ctx, client)
 	}
 	if err != nil {
 		return err
 	}
 	return c.result(struct {
 		Dir string `json:"dir"`
-	}{c.dir}, func(w io.Writer) { fmt.Fprintln(w, say(done, c.dir)) })
+	}{c.dir}, func(w io.Writer) { tell(w, done, c.dir) })
 }
 
 // idle makes sure that no process has the folder: one that starts, or joins, has it
@@ -60,8 +54,8 @@ func (c *cli) idle() error {
 }
 
 // halt stops the node and waits until its folder is free.
-func (c *cli) halt(ctx context.Context, client *api.Client) error {
-	if err := client.Down(ctx); err != nil {
+func (c *cli) halt(ctx context.Context) error {
+	if err := c.node().Down(ctx); err != nil {
 		return err
 	}
 	for {
@@ -72,10 +66,8 @@ func (c *cli) halt(ctx context.Context, client *api.Client) error {
 		if !errors.Is(err, croft.ErrRunning) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(20 * time.Millisecond):
+		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/keys"
@@ -25,9 +23,9 @@ type initOptions struct {
 	recovery      string          // the page to write the recovery key on
 }
 
-func (c *cli) initVerb() *cobra.Command {
+func (c *cli) initVerb() *verb {
 	var o initOptions
-	cmd := c.verb("init", "init --name NAME", cobra.NoArgs, func(ctx context.Context, _ []string) (err error) {
+	cmd := c.verb("init", "init --name NAME", none(func(ctx context.Context) (err error) {
 		if o.lock {
 			if o.passphrase, err = c.newPassphrase(ctx, c.passphraseFile, say("passphrase.member")); err != nil {
 				return err
@@ -39,9 +37,9 @@ func (c *cli) initVerb() *cobra.Command {
 		}
 		return c.result(r, func(w io.Writer) {
 			c.printInit(w, r)
-			fmt.Fprintln(w, c.here("init.next"))
+			c.advise(w, "init.next")
 		})
-	})
+	}))
 	cmd.Flags().StringVar(&o.name, "name", "", say("init.flag.name"))
 	cmd.Flags().StringVar(&o.network, "network", "", say("init.flag.network"))
 	cmd.Flags().BoolVar(&o.lock, "passphrase", false, say("init.flag.passphrase"))
@@ -93,10 +91,10 @@ func (c *cli) init(o initOptions) (r initResult, err error) {
 
 // printInit says what was made.
 func (c *cli) printInit(w io.Writer, r initResult) {
-	fmt.Fprintln(w, say("init.keys", filepath.Join(c.dir, "keys"), r.Member.Short()))
-	fmt.Fprintln(w, say("init.founded", r.Called, r.Network.Short()))
+	tell(w, "init.keys", filepath.Join(c.dir, "keys"), r.Member.Short())
+	tell(w, "init.founded", r.Called, r.Network.Short())
 	if r.Page != "" {
-		fmt.Fprintln(w, say("init.recovery", r.Page))
+		tell(w, "init.recovery", r.Page)
 	}
 }
 

@@ -11,11 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"rsc.io/qr"
 
 	"croft"
-	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
@@ -28,9 +26,9 @@ type inviteCreateOptions struct {
 	qr      bool
 }
 
-func (c *cli) inviteCreateVerb() *cobra.Command {
+func (c *cli) inviteCreateVerb() *verb {
 	var o inviteCreateOptions
-	cmd := c.verb("invite.create", "create", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.inviteCreate(ctx, o) })
+	cmd := c.verb("invite.create", "create", none(func(ctx context.Context) error { return c.inviteCreate(ctx, o) }))
 	cmd.Flags().Uint8Var(&o.uses, "uses", 1, say("invite.create.flag.uses", ledger.MaxUses))
 	cmd.Flags().BoolVar(&o.auto, "auto", false, say("invite.create.flag.auto"))
 	cmd.Flags().BoolVar(&o.guest, "guest", false, say("invite.create.flag.guest"))
@@ -63,11 +61,7 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 	if o.expires < time.Minute || o.expires > longest {
 		return croft.E(croft.ErrUsage, say("invite.create.badexpiry", o.expires), "--expires 1m … 720h")
 	}
-	p, err := c.sign(ctx)
-	if err != nil {
-		return err
-	}
-	council, err := p.Council(ctx)
+	p, council, err := c.voter(ctx)
 	if err != nil {
 		return err
 	}
@@ -91,8 +85,7 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 	if code == "" {
 		return croft.E(croft.ErrUsage, say("invite.create.noaddress"), "croft invite create --address 192.0.2.7:7421")
 	}
-	tx := p.seal(0, &ledger.Invite{Key: v.Public(), Expires: v.Expires, Uses: o.uses, Auto: o.auto, Guest: o.guest})
-	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+	if _, err := c.submit(ctx, p, 0, &ledger.Invite{Key: v.Public(), Expires: v.Expires, Uses: o.uses, Auto: o.auto, Guest: o.guest}); err != nil {
 		if later(err) {
 			c.progress("invite.create.unshown")
 		}
@@ -107,7 +100,7 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 		c.progress("invite.create.local")
 	}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("invite.create.done", count(int(r.Uses), "use", "uses"), day(r.Expires)))
+		tell(w, "invite.create.done", count(int(r.Uses), "use", "uses"), day(r.Expires))
 		fmt.Fprintln(w, r.Code)
 		if o.qr {
 			fmt.Fprint(w, picture(r.Code))
@@ -115,17 +108,17 @@ func (c *cli) inviteCreate(ctx context.Context, o inviteCreateOptions) error {
 		others := council.Needed - 1
 		switch {
 		case r.Guest && r.Auto:
-			fmt.Fprintln(w, say("invite.create.guest.auto"))
+			tell(w, "invite.create.guest.auto")
 		case r.Guest:
-			fmt.Fprintln(w, say("invite.create.guest"))
+			tell(w, "invite.create.guest")
 		case r.Auto && others == 0:
-			fmt.Fprintln(w, say("invite.create.auto.alone"))
+			tell(w, "invite.create.auto.alone")
 		case r.Auto:
-			fmt.Fprintln(w, say("invite.create.auto", count(others, "vote", "votes")))
+			tell(w, "invite.create.auto", count(others, "vote", "votes"))
 		}
-		fmt.Fprintln(w, say("invite.create.next"))
+		tell(w, "invite.create.next")
 		if !r.Auto || !r.Guest && (others > 0 || r.Uses > 1) { // else the first who applies is in
-			fmt.Fprintln(w, c.here("invite.create.vote"))
+			c.advise(w, "invite.create.vote")
 		}
 	})
 }

@@ -2,36 +2,25 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"time"
-
-	"github.com/spf13/cobra"
-
-	"croft/internal/api"
 )
 
-func (c *cli) inviteLsVerb() *cobra.Command {
-	return c.verb("invite.ls", "ls", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.inviteLs(ctx) })
-}
+func (c *cli) inviteLsVerb() *verb { return c.verb("invite.ls", "ls", none(c.inviteLs)) }
 
 // inviteLs lists all invites of the network. Codes are not among it: the ledger
 // never had them.
 func (c *cli) inviteLs(ctx context.Context) error {
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	council, err := client.Council(ctx)
+	council, err := c.node().Council(ctx)
 	if err != nil {
 		return err
 	}
 	return c.result(council.Invites, func(w io.Writer) {
 		if len(council.Invites) == 0 {
-			fmt.Fprintln(w, c.here("invite.ls.none"))
+			c.advise(w, "invite.ls.none")
 			return
 		}
-		fmt.Fprintln(w, say("invite.ls.head"))
+		tell(w, "invite.ls.head")
 		for _, v := range council.Invites {
 			state := say("invite.ls.open")
 			switch {
@@ -40,7 +29,7 @@ func (c *cli) inviteLs(ctx context.Context) error {
 			case time.Now().After(v.Expires):
 				state = say("invite.ls.expired")
 			}
-			fmt.Fprintln(w, say("invite.ls.row", v.Key[:8], v.By.Name, day(v.Expires), v.Used, v.Uses, state))
+			tell(w, "invite.ls.row", v.Key[:8], v.By.Name, day(v.Expires), v.Used, v.Uses, state)
 		}
 	})
 }

@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -24,12 +21,12 @@ type joinOptions struct {
 	up      upOptions // the name is the newcomer's
 }
 
-func (c *cli) joinVerb() *cobra.Command {
+func (c *cli) joinVerb() *verb {
 	var o joinOptions
-	cmd := c.verb("join", "join CODE", cobra.MinimumNArgs(1), func(ctx context.Context, args []string) error {
+	cmd := c.verb("join", "join CODE", some(1, many, func(ctx context.Context, args []string) error {
 		o.code = strings.Join(args, "") // pasted with blanks or line ends in it
 		return c.join(ctx, &o)
-	})
+	}))
 	cmd.Flags().StringVar(&o.up.name, "name", "", say("join.flag.name"))
 	cmd.Flags().BoolVar(&o.run, "up", false, say("join.flag.up"))
 	cmd.Flags().BoolVar(&o.welcome, "welcome", false, say("join.flag.welcome"))
@@ -111,7 +108,7 @@ func (c *cli) join(ctx context.Context, o *joinOptions) error {
 	}
 	r := joinResult{Dir: c.dir, Name: p.Newcomer.Name, Member: p.Newcomer.ID, Network: v.Network, Called: p.Network, Digits: p.Digits}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say(done, r.Name, r.Called, r.Network.Short()))
-		fmt.Fprintln(w, c.here("join.next"))
+		tell(w, done, r.Name, r.Called, r.Network.Short())
+		c.advise(w, "join.next")
 	})
 }

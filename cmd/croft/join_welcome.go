@@ -50,10 +50,8 @@ func (c *cli) welcome(ctx context.Context, v croft.Invite) error {
 			c.progress("join.welcome.waits", count(missing, "more", "more"))
 			said = missing
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(200 * time.Millisecond): // the node is another process: there is nothing to wake this one
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-
-	"github.com/spf13/cobra"
 
 	"croft/internal/keys"
 )
@@ -15,9 +12,9 @@ type keyPassphraseOptions struct {
 	newFile string
 }
 
-func (c *cli) keyPassphraseVerb() *cobra.Command {
+func (c *cli) keyPassphraseVerb() *verb {
 	var o keyPassphraseOptions
-	cmd := c.verb("key.passphrase", "passphrase", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.keyPassphrase(ctx, o) })
+	cmd := c.verb("key.passphrase", "passphrase", none(func(ctx context.Context) error { return c.keyPassphrase(ctx, o) }))
 	cmd.Flags().BoolVar(&o.remove, "remove", false, say("key.passphrase.flag.remove"))
 	cmd.Flags().StringVar(&o.newFile, "new-passphrase-file", "", say("flag.newpassphrase"))
 	cmd.MarkFlagsMutuallyExclusive("remove", "new-passphrase-file")
@@ -44,9 +41,9 @@ func (c *cli) keyPassphrase(ctx context.Context, o keyPassphraseOptions) error {
 	}{c.dir, !o.remove}
 	return c.result(r, func(w io.Writer) {
 		if o.remove {
-			fmt.Fprintln(w, say("key.passphrase.removed"))
+			tell(w, "key.passphrase.removed")
 			return
 		}
-		fmt.Fprintln(w, say("key.passphrase.done"))
+		tell(w, "key.passphrase.done")
 	})
 }

@@ -7,22 +7,19 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/keys"
 	"croft/internal/node"
 )
 
-func (c *cli) keyRecoveryVerb() *cobra.Command {
-	return c.verb("key.recovery", "recovery PAGE", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.keyRecovery(ctx, args[0]) })
+func (c *cli) keyRecoveryVerb() *verb {
+	return c.verb("key.recovery", "recovery PAGE", one(c.keyRecovery))
 }
 
 // keyRecovery makes a recovery key and its page. The backups before it still open
@@ -51,7 +48,7 @@ func (c *cli) keyRecovery(ctx context.Context, page string) error {
 	r := struct {
 		Page string `json:"page"`
 	}{page}
-	return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("key.recovery.done", page)) })
+	return c.result(r, func(w io.Writer) { tell(w, "key.recovery.done", page) })
 }
 
 // pack reads a backup of the folder.
@@ -90,16 +87,8 @@ func makeRecovery(dir, page, member, network string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(page, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return croft.E(croft.ErrConflict, say("exists", page), say("exists.fix"))
-	} else if err != nil {
-		return croft.E(croft.ErrFileWrite, page, reason(err))
-	}
-	_, err = f.Write(text.Bytes())
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		os.Remove(page)
-		return croft.E(croft.ErrFileWrite, page, reason(err))
+	if err := writeAs(0o600, page, text.Bytes()); err != nil {
+		return err
 	}
 	if err := keys.SetRecovery(dir, key); err != nil {
 		os.Remove(page)

@@ -7,7 +7,7 @@
 //	root.go  the command, what all verbs share
 //	say.go   every sentence that the commands say, and how; say_*.go are its chapters
 //
-// Each other file is a verb: its flags, its checks, its run.
+// Each other file is a verb, its flags, its checks, its run; or a few that are one thing.
 package main
 
 import (
@@ -63,9 +63,9 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 		text, _ := json.Marshal(f)
 		fmt.Fprintf(out, "%s\n", text)
 	} else {
-		fmt.Fprintln(errs, say("failure", f.Message, f.Code))
+		tell(errs, "failure", f.Message, f.Code)
 		if f.Next != "" {
-			fmt.Fprintln(errs, say("failure.next", f.Next))
+			tell(errs, "failure.next", f.Next)
 		}
 	}
 	return f.Exit()

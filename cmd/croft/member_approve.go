@@ -2,19 +2,17 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
+	"slices"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
-func (c *cli) memberApproveVerb() *cobra.Command {
-	return c.verb("member.approve", "approve NAME", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.memberApprove(ctx, args[0]) })
+func (c *cli) memberApproveVerb() *verb {
+	return c.verb("member.approve", "approve NAME", one(c.memberApprove))
 }
 
 // voteResult is what a vote did.
@@ -28,11 +26,7 @@ type voteResult struct {
 // memberApprove casts this member's vote for a newcomer, whose record is signed as
 // it is; the digits are computed here, from what is signed.
 func (c *cli) memberApprove(ctx context.Context, ref string) error {
-	p, err := c.sign(ctx)
-	if err != nil {
-		return err
-	}
-	council, err := p.Council(ctx)
+	p, council, err := c.voter(ctx)
 	if err != nil {
 		return err
 	}
@@ -76,10 +70,10 @@ func (c *cli) memberApprove(ctx context.Context, ref string) error {
 func (c *cli) voted(r voteResult, done, waits string) error {
 	return c.result(r, func(w io.Writer) {
 		if r.Decided {
-			fmt.Fprintln(w, say(done, r.Name))
+			tell(w, done, r.Name)
 			return
 		}
-		fmt.Fprintln(w, say(waits, r.Name, count(r.Missing, "vote is", "votes are")))
+		tell(w, waits, r.Name, count(r.Missing, "vote is", "votes are"))
 	})
 }
 
@@ -102,8 +96,7 @@ func (c *cli) memberReseat(ctx context.Context, p *person, council api.Council, 
 // those that there were.
 func (c *cli) vote(ctx context.Context, p *person, council api.Council, v *ledger.Vote, before int) (missing int, err error) {
 	v.Sequence = council.Next
-	tx := p.seal(0, v)
-	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+	if _, err := c.submit(ctx, p, 0, v); err != nil {
 		return 0, err
 	}
 	return max(0, council.Needed-before-1), nil
@@ -116,10 +109,5 @@ func named(ref, name string, id croft.MemberID) bool {
 }
 
 func votes(yes []api.Party, id croft.MemberID) bool {
-	for _, p := range yes {
-		if p.ID == id {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(yes, func(p api.Party) bool { return p.ID == id })
 }

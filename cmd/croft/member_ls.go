@@ -6,16 +6,12 @@ import (
 	"io"
 	"slices"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
-func (c *cli) memberLsVerb() *cobra.Command {
-	return c.verb("member.ls", "ls", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.memberLs(ctx) })
-}
+func (c *cli) memberLsVerb() *verb { return c.verb("member.ls", "ls", none(c.memberLs)) }
 
 type memberLsResult struct {
 	Members      []api.Member     `json:"members"`
@@ -38,15 +34,11 @@ func (c *cli) memberLs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := api.Dial(c.dir)
+	members, err := c.node().Members(ctx)
 	if err != nil {
 		return err
 	}
-	members, err := client.Members(ctx)
-	if err != nil {
-		return err
-	}
-	council, err := client.Council(ctx)
+	council, err := c.node().Council(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,12 +47,12 @@ func (c *cli) memberLs(ctx context.Context) error {
 		r.Applications = append(r.Applications, applicant{a, croft.CheckDigits(croft.NetworkID(g.Hash()), a.Newcomer)})
 	}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("member.ls.head"))
+		tell(w, "member.ls.head")
 		for _, m := range r.Members {
-			fmt.Fprintln(w, say("member.ls.row", m.Name, m.ID.Short(), role(m)))
+			tell(w, "member.ls.row", m.Name, m.ID.Short(), role(m))
 		}
 		for _, g := range r.Guests {
-			fmt.Fprintln(w, say("member.guest", g.Name, g.ID.Short(), g.Host.Name))
+			tell(w, "member.guest", g.Name, g.ID.Short(), g.Host.Name)
 		}
 		for _, a := range r.Applications {
 			ref := a.Newcomer.ID.Short()
@@ -70,10 +62,10 @@ func (c *cli) memberLs(ctx context.Context) error {
 			fmt.Fprintln(w, c.applies(a, r.Needed, ref))
 		}
 		for _, v := range r.Revocations {
-			fmt.Fprintln(w, c.here("member.ls.revocation", v.Name, names(v.Yes), len(v.Yes), r.Needed, api.Quote(v.Name)))
+			c.advise(w, "member.ls.revocation", v.Name, names(v.Yes), len(v.Yes), r.Needed, api.Quote(v.Name))
 		}
 		for _, v := range r.Unseated {
-			fmt.Fprintln(w, c.here("member.ls.unseated", v.Name, len(v.Yes), r.Needed, api.Quote(v.Name)))
+			c.advise(w, "member.ls.unseated", v.Name, len(v.Yes), r.Needed, api.Quote(v.Name))
 		}
 	})
 }

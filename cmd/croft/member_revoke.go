@@ -3,29 +3,23 @@ package main
 import (
 	"context"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
-func (c *cli) memberRevokeVerb() *cobra.Command {
-	return c.verb("member.revoke", "revoke NAME", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.memberRevoke(ctx, args[0]) })
+func (c *cli) memberRevokeVerb() *verb {
+	return c.verb("member.revoke", "revoke NAME", one(c.memberRevoke))
 }
 
 // memberRevoke casts this member's vote that another one, or itself, leaves the
 // network.
 func (c *cli) memberRevoke(ctx context.Context, ref string) error {
-	p, err := c.sign(ctx)
+	p, council, err := c.voter(ctx)
 	if err != nil {
 		return err
 	}
-	council, err := p.Council(ctx)
-	if err != nil {
-		return err
-	}
-	who, err := somebody(ctx, p.Client, council, ref)
+	who, err := c.somebody(ctx, council, ref)
 	if err != nil {
 		return err
 	}
@@ -64,8 +58,7 @@ func (c *cli) sendAway(ctx context.Context, p *person, g api.Guest) error {
 	}
 	last := g.Record
 	last.Version, last.Gone = last.Version+1, true
-	tx := p.seal(0, &last)
-	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+	if _, err := c.submit(ctx, p, 0, &last); err != nil {
 		return err
 	}
 	return c.voted(voteResult{g.ID, g.Name, true, 0}, "member.revoke.done", "")

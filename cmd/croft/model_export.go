@@ -8,20 +8,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/report"
 )
 
-type modelExportOptions struct{ ref, format, out, card, intended string }
+type modelExportOptions struct{ format, out, card, intended string }
 
-func (c *cli) modelExportVerb() *cobra.Command {
+func (c *cli) modelExportVerb() *verb {
 	var o modelExportOptions
-	cmd := c.verb("model.export", "export MODEL", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.ref = args[0]
-		return c.modelExport(ctx, o)
-	})
+	cmd := c.verb("model.export", "export MODEL", one(func(ctx context.Context, ref string) error { return c.modelExport(ctx, ref, o) }))
 	cmd.Flags().StringVar(&o.format, "format", "", say("model.export.flag.format"))
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", say("model.export.flag.out"))
 	cmd.Flags().StringVar(&o.card, "card", "", say("model.export.flag.card"))
@@ -31,7 +26,7 @@ func (c *cli) modelExportVerb() *cobra.Command {
 
 // modelExport writes a model as files that other programs read, where its sites
 // allowed that.
-func (c *cli) modelExport(ctx context.Context, o modelExportOptions) error {
+func (c *cli) modelExport(ctx context.Context, ref string, o modelExportOptions) error {
 	forms := map[string]func(report.Export) ([]byte, error){
 		"onnx": report.Export.ONNX, "safetensors": report.Export.Safetensors, "json": report.Export.JSON,
 	}
@@ -45,15 +40,15 @@ func (c *cli) modelExport(ctx context.Context, o modelExportOptions) error {
 	case o.out != "" && !known:
 		return croft.E(croft.ErrUsage, say("model.export.format", fmt.Sprintf("%.20q", o.format)), say("model.export.format.fix"))
 	}
-	client, st, err := c.finished(ctx, o.ref)
+	st, err := c.finished(ctx, ref)
 	if err != nil {
 		return err
 	}
-	result, err := client.Result(ctx, st.ID.String())
+	result, err := c.node().Result(ctx, st.ID.String())
 	if err != nil {
 		return err
 	}
-	status, err := client.Status(ctx)
+	status, err := c.node().Status(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,7 +87,7 @@ func (c *cli) files(value any, files []resultFile) error {
 	}
 	wrote := func(w io.Writer) {
 		for _, f := range others {
-			fmt.Fprintln(w, say("study.result.wrote", f.path))
+			tell(w, "study.result.wrote", f.path)
 		}
 	}
 	out := slices.IndexFunc(files, isOut)

@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
 )
 
-func (c *cli) modelShowVerb() *cobra.Command {
-	return c.verb("model.show", "show MODEL", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.modelShow(ctx, args[0]) })
+func (c *cli) modelShowVerb() *verb {
+	return c.verb("model.show", "show MODEL", one(c.modelShow))
 }
 
 type modelShowResult struct {
@@ -28,25 +25,25 @@ type modelShowResult struct {
 // modelShow shows a model's card: what it is for, who may use it, what it came
 // from, what it is worth.
 func (c *cli) modelShow(ctx context.Context, ref string) error {
-	client, st, err := c.finished(ctx, ref)
+	st, err := c.finished(ctx, ref)
 	if err != nil {
 		return err
 	}
-	result, err := client.Result(ctx, st.ID.String())
+	result, err := c.node().Result(ctx, st.ID.String())
 	if err != nil {
 		return err
 	}
 	r := modelShowResult{result, st.Plan.Purpose, st.Plan.LegalBasis, st.Plan.Contact, st.Cohort, st.PlanHash, st.Plan.Export}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("study.purpose", r.Purpose))
-		fmt.Fprintln(w, say("study.basis", r.LegalBasis))
-		fmt.Fprintln(w, say("study.contact", r.Contact))
+		tell(w, "study.purpose", r.Purpose)
+		tell(w, "study.basis", r.LegalBasis)
+		tell(w, "study.contact", r.Contact)
 		export := "study.noexport"
 		if r.Export {
 			export = "study.export"
 		}
-		fmt.Fprintln(w, say("study.use", uses(r.Use), say(export)))
-		fmt.Fprintln(w, say("model.show.from", names(r.Cohort), r.Study.Short(), r.State))
+		tell(w, "study.use", uses(r.Use), say(export))
+		tell(w, "model.show.from", names(r.Cohort), r.Study.Short(), r.State)
 		printResult(w, r.Result)
 	})
 }

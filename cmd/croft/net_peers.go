@@ -2,24 +2,21 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 )
 
-func (c *cli) netPeersVerb() *cobra.Command {
-	return c.verb("net.peers", "peers", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.net(ctx, false) })
+func (c *cli) netPeersVerb() *verb {
+	return c.verb("net.peers", "peers", none(func(ctx context.Context) error { return c.net(ctx, false) }))
 }
 
-func (c *cli) netTestVerb() *cobra.Command {
-	return c.verb("net.test", "test", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.net(ctx, true) })
+func (c *cli) netTestVerb() *verb {
+	return c.verb("net.test", "test", none(func(ctx context.Context) error { return c.net(ctx, true) }))
 }
 
 // line is the connection to one other node, as both ends see it.
@@ -38,18 +35,14 @@ type netResult struct {
 // net shows the connections to the other nodes. Anew it asks each of them first, which
 // answers and tries to dial back.
 func (c *cli) net(ctx context.Context, anew bool) error {
-	client, err := api.Dial(c.dir)
+	peers, err := c.node().Peers(ctx)
 	if err != nil {
 		return err
 	}
 	if anew {
 		c.progress("doctor.asking")
 	}
-	health, err := client.Health(ctx, anew)
-	if err != nil {
-		return err
-	}
-	peers, err := client.Peers(ctx)
+	health, err := c.node().Health(ctx, anew)
 	if err != nil {
 		return err
 	}
@@ -74,10 +67,10 @@ func (c *cli) net(ctx context.Context, anew bool) error {
 
 func (c *cli) printLines(w io.Writer, r netResult) {
 	if len(r.Lines) == 0 {
-		fmt.Fprintln(w, c.here("net.alone"))
+		c.advise(w, "net.alone")
 		return
 	}
-	fmt.Fprintln(w, say("net.head"))
+	tell(w, "net.head")
 	for _, l := range r.Lines {
 		way, answers, behind, reaches := "status.away", "–", "–", "–"
 		switch {
@@ -102,12 +95,12 @@ func (c *cli) printLines(w io.Writer, r netResult) {
 		} else if n != nil {
 			answers = say("net.silent")
 		}
-		fmt.Fprintln(w, say("net.row", l.Name, say(way), answers, behind, reaches))
+		tell(w, "net.row", l.Name, say(way), answers, behind, reaches)
 	}
 	if r.Asked.IsZero() {
-		fmt.Fprintln(w, c.here("net.unasked"))
+		c.advise(w, "net.unasked")
 	} else {
-		fmt.Fprintln(w, say("net.asked", day(r.Asked)))
+		tell(w, "net.asked", day(r.Asked))
 	}
 	printFindings(w, r.Findings)
 }

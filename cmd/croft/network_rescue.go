@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/keys"
@@ -24,9 +22,9 @@ type networkRescueOptions struct {
 	instead bool     // of a rescue that this member has signed before
 }
 
-func (c *cli) networkRescueVerb() *cobra.Command {
+func (c *cli) networkRescueVerb() *verb {
 	var o networkRescueOptions
-	cmd := c.verb("network.rescue", "rescue [CODE]", cobra.MaximumNArgs(1), func(ctx context.Context, args []string) error {
+	cmd := c.verb("network.rescue", "rescue [CODE]", some(0, 1, func(ctx context.Context, args []string) error {
 		if (len(args) == 0) == (len(o.without) == 0) {
 			return croft.E(croft.ErrUsage, say("network.rescue.oneof"), "croft network rescue --without NAME, or croft network rescue CODE")
 		}
@@ -34,7 +32,7 @@ func (c *cli) networkRescueVerb() *cobra.Command {
 			return c.proposeRescue(ctx, o)
 		}
 		return c.confirmRescue(ctx, args[0], o)
-	})
+	}))
 	cmd.Flags().StringArrayVar(&o.without, "without", nil, say("network.rescue.flag.without"))
 	cmd.Flags().BoolVar(&o.instead, "instead", false, say("network.rescue.flag.instead"))
 	return cmd
@@ -51,36 +49,22 @@ type networkRescueResult struct {
 
 // proposeRescue asks the node for the successor without the lost members, and signs it.
 func (c *cli) proposeRescue(ctx context.Context, o networkRescueOptions) error {
-	client, err := api.Dial(c.dir)
+	members, err := c.node().Members(ctx)
 	if err != nil {
 		return err
-	}
-	members, err := client.Members(ctx)
-	if err != nil {
-		return err
-	}
-	var self croft.MemberID
-	var all []api.Party
-	for _, m := range members {
-		if m.Self {
-			self = m.ID
-		}
-		if !m.Revoked {
-			all = append(all, m.Party)
-		}
 	}
 	var lost []croft.MemberID
 	for _, ref := range o.without {
-		who, err := whom(all, ref)
+		who, err := whom(staying(members), ref)
 		if err != nil {
 			return err
 		}
-		if who.ID == self {
+		if slices.ContainsFunc(members, func(m api.Member) bool { return m.Self && m.ID == who.ID }) {
 			return croft.E(croft.ErrUsage, say("network.rescue.self"), "croft member ls")
 		}
 		lost = append(lost, who.ID)
 	}
-	g, err := client.Successor(ctx, lost)
+	g, err := c.node().Successor(ctx, lost)
 	if err != nil {
 		return err
 	}
@@ -183,19 +167,17 @@ func (c *cli) keepRescue(ctx context.Context, g croft.Genesis) error {
 	}
 	r := networkRescueResult{Chain: g.Scope().Chain, After: g.Rescue.Height, Members: founderNames(g), Missing: g.Rescue.Missing(), Changing: g.Rescue.Missing() == 0, Code: g.RescueCode()}
 	if r.Changing {
-		if client, err := api.Dial(c.dir); err == nil {
-			if err := c.halt(ctx, client); err != nil {
-				return err
-			}
+		if err := c.halt(ctx); err != nil && !errors.Is(err, croft.ErrNodeDown) {
+			return err
 		}
 	}
 	return c.result(r, func(w io.Writer) {
 		if r.Changing {
-			fmt.Fprintln(w, c.here("network.rescue.complete"))
+			c.advise(w, "network.rescue.complete")
 		} else {
-			fmt.Fprintln(w, say("network.rescue.signed", count(r.Missing, "signature is", "signatures are")))
+			tell(w, "network.rescue.signed", count(r.Missing, "signature is", "signatures are"))
 		}
-		fmt.Fprintln(w, say("network.rescue.code"))
+		tell(w, "network.rescue.code")
 		fmt.Fprintln(w, r.Code)
 	})
 }

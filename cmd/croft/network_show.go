@@ -7,15 +7,13 @@ import (
 	"io"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/node"
 )
 
-func (c *cli) networkShowVerb() *cobra.Command {
-	return c.verb("network.show", "show", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.networkShow(ctx) })
+func (c *cli) networkShowVerb() *verb {
+	return c.verb("network.show", "show", none(c.networkShow))
 }
 
 type networkShowResult struct {
@@ -59,26 +57,20 @@ func (c *cli) networkShow(ctx context.Context) error {
 		r.Orderers, r.Needed = status.Orderers, status.Needed
 	}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("network.show.name", r.Name, r.Network))
-		fmt.Fprintln(w, say("network.show.chain", r.Chain, day(r.Began)))
+		tell(w, "network.show.name", r.Name, r.Network)
+		tell(w, "network.show.chain", r.Chain, day(r.Began))
 		if r.After != "" {
-			fmt.Fprintln(w, say("network.show.after", r.After, r.Height))
+			tell(w, "network.show.after", r.After, r.Height)
 		}
 		if len(r.Members) > 0 {
-			var members []api.Party
-			for _, m := range r.Members {
-				if !m.Revoked {
-					members = append(members, m.Party)
-				}
-			}
-			fmt.Fprintln(w, say("network.show.members", names(members)))
-			fmt.Fprintln(w, say("network.show.order", names(r.Orderers), r.Needed))
+			tell(w, "network.show.members", names(staying(r.Members)))
+			tell(w, "network.show.order", names(r.Orderers), r.Needed)
 		}
 		if r.Missing > 0 {
-			fmt.Fprintln(w, say("network.show.rescue", count(r.Missing, "signature is", "signatures are")))
+			tell(w, "network.show.rescue", count(r.Missing, "signature is", "signatures are"))
 		}
 		if r.Code != "" {
-			fmt.Fprintln(w, say("network.rescue.code"))
+			tell(w, "network.rescue.code")
 			fmt.Fprintln(w, r.Code)
 		}
 	})

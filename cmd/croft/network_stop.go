@@ -2,20 +2,23 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
-func (c *cli) networkStopVerb() *cobra.Command {
-	return c.verb("network.stop", "stop", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+func (c *cli) networkStopVerb() *verb {
+	return c.verb("network.stop", "stop", none(func(ctx context.Context) error {
 		return c.emergency(ctx, "network.stop.", ledger.StopAll, func(n api.Council) []api.Party { return n.Stop })
-	})
+	}))
+}
+
+func (c *cli) networkResumeVerb() *verb {
+	return c.verb("network.resume", "resume", none(func(ctx context.Context) error {
+		return c.emergency(ctx, "network.resume.", ledger.Resume, func(n api.Council) []api.Party { return n.Resume })
+	}))
 }
 
 // emergencyResult is what a vote on the emergency stop did.
@@ -27,7 +30,7 @@ type emergencyResult struct {
 // emergency casts this member's vote that the whole network stops, or that it goes
 // on. It shows first what that means, in the words under key.
 func (c *cli) emergency(ctx context.Context, key string, action ledger.Action, yes func(api.Council) []api.Party) error {
-	p, err := c.sign(ctx)
+	p, council, err := c.voter(ctx)
 	if err != nil {
 		return err
 	}
@@ -37,10 +40,6 @@ func (c *cli) emergency(ctx context.Context, key string, action ledger.Action, y
 	}
 	if status.Stopped == (action == ledger.StopAll) {
 		return croft.E(croft.ErrConflict, say(key+"already"), "croft status")
-	}
-	council, err := p.Council(ctx)
-	if err != nil {
-		return err
 	}
 	voted := yes(council)
 	if votes(voted, p.self) {
@@ -59,9 +58,9 @@ func (c *cli) emergency(ctx context.Context, key string, action ledger.Action, y
 	}
 	return c.result(emergencyResult{status.Stopped, missing}, func(w io.Writer) {
 		if missing > 0 {
-			fmt.Fprintln(w, say(key+"waits", count(missing, "vote is", "votes are")))
+			tell(w, key+"waits", count(missing, "vote is", "votes are"))
 			return
 		}
-		fmt.Fprintln(w, c.here(key+"done", status.NetworkName))
+		c.advise(w, key+"done", status.NetworkName)
 	})
 }

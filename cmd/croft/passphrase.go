@@ -9,8 +9,6 @@ import (
 	"os"
 	"unicode/utf8"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/keys"
 )
@@ -20,7 +18,7 @@ import (
 // machine can read.
 
 // passphraseFlag adds the flag that names the file.
-func (c *cli) passphraseFlag(cmd *cobra.Command) {
+func (c *cli) passphraseFlag(cmd *verb) {
 	cmd.PersistentFlags().StringVar(&c.passphraseFile, "passphrase-file", os.Getenv("CROFT_PASSPHRASE_FILE"), say("flag.passphrase"))
 }
 
@@ -55,14 +53,9 @@ func (c *cli) newPassphrase(ctx context.Context, file, what string) (p keys.Pass
 
 // firstLine reads a file that holds a passphrase: its first line.
 func firstLine(path string) (keys.Passphrase, error) {
-	f, err := os.Open(path)
+	text, err := readSmall(path)
 	if err != nil {
-		return nil, unread(path, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 1<<12))
-	if err != nil {
-		return nil, unread(path, err)
+		return nil, err
 	}
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	return keys.Passphrase(bytes.TrimSuffix(line, []byte("\r"))), nil
@@ -76,28 +69,10 @@ func (c *cli) hidden(ctx context.Context, path, question string) (keys.Passphras
 	}
 	defer tty.Close()
 	fmt.Fprint(c.errs, question+" ")
-	type line struct {
-		text []byte
-		err  error
-	}
-	typed := make(chan line, 1)
-	go func() { // reading a terminal cannot be interrupted; the process ends without it
-		text, err := readLine(tty)
-		typed <- line{text, err}
-	}()
-	select {
-	case <-ctx.Done():
-		show()
-		fmt.Fprintln(c.errs)
-		return nil, context.Cause(ctx)
-	case l := <-typed:
-		show()
-		fmt.Fprintln(c.errs)
-		if l.err != nil {
-			return nil, croft.E(croft.ErrUsage, say("noanswer"), say("noanswer.fix"))
-		}
-		return l.text, nil
-	}
+	text, err := typed(ctx, func() ([]byte, error) { return readLine(tty) })
+	show()
+	fmt.Fprintln(c.errs)
+	return text, err
 }
 
 // readLine reads up to the end of a line, a byte at a time: what follows belongs to

@@ -6,15 +6,13 @@ import (
 	"io"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 )
 
-func (c *cli) pauseVerb() *cobra.Command {
+func (c *cli) pauseVerb() *verb {
 	var until string
-	cmd := c.verb("pause", "pause", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.pause(ctx, until) })
+	cmd := c.verb("pause", "pause", none(func(ctx context.Context) error { return c.pause(ctx, until) }))
 	cmd.Flags().StringVar(&until, "until", "", say("pause.flag.until"))
 	return cmd
 }
@@ -30,20 +28,16 @@ func (c *cli) pause(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	client, err := api.Dial(c.dir)
+	rest, err := c.node().Pause(ctx, until)
 	if err != nil {
 		return err
 	}
-	rest, err := client.Pause(ctx, until)
-	if err != nil {
-		return err
-	}
-	impatient, err := c.impatient(ctx, client, until)
+	impatient, err := c.impatient(ctx, until)
 	if err != nil {
 		return err
 	}
 	return c.result(restResult{rest}, func(w io.Writer) {
-		fmt.Fprintln(w, say("pause.done", rest.Span()))
+		tell(w, "pause.done", rest.Span())
 		for _, line := range impatient {
 			fmt.Fprintln(w, line)
 		}
@@ -52,8 +46,8 @@ func (c *cli) pause(ctx context.Context, text string) error {
 
 // impatient says of each study that this member is a site of and that has begun how
 // long it waits, if that is not long enough.
-func (c *cli) impatient(ctx context.Context, client *api.Client, until time.Time) (lines []string, err error) {
-	status, err := client.Status(ctx)
+func (c *cli) impatient(ctx context.Context, until time.Time) (lines []string, err error) {
+	status, err := c.node().Status(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +55,7 @@ func (c *cli) impatient(ctx context.Context, client *api.Client, until time.Time
 		if !st.Mine || st.Current() == 0 {
 			continue
 		}
-		full, err := client.Study(ctx, st.ID.String())
+		full, err := c.node().Study(ctx, st.ID.String())
 		if err != nil {
 			return nil, err
 		}
@@ -71,6 +65,23 @@ func (c *cli) impatient(ctx context.Context, client *api.Client, until time.Time
 		}
 	}
 	return lines, nil
+}
+
+func (c *cli) resumeVerb() *verb { return c.verb("resume", "resume", none(c.resume)) }
+
+// resume ends a pause. Quiet hours are no pause, and go on.
+func (c *cli) resume(ctx context.Context) error {
+	rest, err := c.node().Resume(ctx)
+	if err != nil {
+		return err
+	}
+	return c.result(restResult{rest}, func(w io.Writer) {
+		if rest != nil {
+			tell(w, "resume.quiet", rest.Span())
+			return
+		}
+		tell(w, "resume.done")
+	})
 }
 
 // nextTime reads a time of the day, which is the next one, or a day and a time. No

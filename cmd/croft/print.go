@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	_ "embed"
-	"fmt"
 	"html/template"
 	"io"
 	"slices"
@@ -49,16 +48,8 @@ func (c *cli) printApproval(r studyShowResult, out string) error {
 	if err != nil {
 		return err
 	}
-	if out == "-" {
-		return c.verbatim(printedPage{Page: string(page)}, page)
-	}
-	if out == "" {
-		out = fileName(r.Name) + ".html"
-	}
-	if err := writeNew(out, page); err != nil {
-		return err
-	}
-	return c.result(printedPage{File: out}, func(w io.Writer) { fmt.Fprintln(w, say("print.done", out)) })
+	out = cmp.Or(out, fileName(r.Name)+".html")
+	return c.write(out, page, func(file, text string) any { return printedPage{file, text} }, func(w io.Writer) { tell(w, "print.done", out) })
 }
 
 // renderApproval makes the page. What somebody put on the ledger without this
@@ -138,13 +129,11 @@ func about(people int) string {
 
 // groups writes a hash in groups of four digits, for eyes that compare.
 func groups(h croft.Hash) string {
-	return strings.Join(slices.Collect(func(yield func(string) bool) {
-		for digits := range slices.Chunk([]byte(h.String()), 4) {
-			if !yield(string(digits)) {
-				return
-			}
-		}
-	}), " ")
+	var parts []string
+	for digits := range slices.Chunk([]byte(h.String()), 4) {
+		parts = append(parts, string(digits))
+	}
+	return strings.Join(parts, " ")
 }
 
 // fileName makes a file's name from a text of people.

@@ -14,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 )
@@ -25,9 +23,9 @@ type reportOptions struct {
 	names bool
 }
 
-func (c *cli) reportVerb() *cobra.Command {
+func (c *cli) reportVerb() *verb {
 	var o reportOptions
-	cmd := c.verb("report", "report", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.report(ctx, o) })
+	cmd := c.verb("report", "report", none(func(ctx context.Context) error { return c.report(ctx, o) }))
 	cmd.Flags().StringVarP(&o.out, "out", "o", "croft-report.txt", say("report.flag.out"))
 	cmd.Flags().BoolVar(&o.names, "names", false, say("report.flag.names"))
 	return cmd
@@ -61,29 +59,22 @@ func (c *cli) report(ctx context.Context, o reportOptions) error {
 	if err := columns(&text, func(w io.Writer) { r.print(w, health) }); err != nil {
 		return err
 	}
-	if o.out == "-" {
-		return c.verbatim(r, text.Bytes())
-	}
-	if err := writeNew(o.out, text.Bytes()); err != nil {
-		return err
-	}
-	r.File = o.out
-	return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("report.done", o.out)) })
+	return c.write(o.out, text.Bytes(), func(file, _ string) any { r.File = file; return r }, func(w io.Writer) { tell(w, "report.done", o.out) })
 }
 
 // print writes what a helper reads.
 func (r reportResult) print(w io.Writer, h api.Health) {
-	fmt.Fprintln(w, say("report.title", day(h.At)))
+	tell(w, "report.title", day(h.At))
 	fmt.Fprintln(w, r.Build.line())
 	if s := h.Status; s != nil {
-		fmt.Fprintln(w, say("report.status", s.Member.Name, s.NetworkName, s.Members, s.Connected, s.Height, day(s.BlockTime), s.AppHash.Short()))
+		tell(w, "report.status", s.Member.Name, s.NetworkName, s.Members, s.Connected, s.Height, day(s.BlockTime), s.AppHash.Short())
 		for _, st := range s.Studies {
-			fmt.Fprintln(w, say("report.study", st.Name, standing(st), answers(st)))
+			tell(w, "report.study", st.Name, standing(st), answers(st))
 		}
 	}
 	for _, n := range h.Neighbours {
 		if n.Answers {
-			fmt.Fprintln(w, say("report.node", n.Name, n.Height, n.RoundTrip, n.Ahead, strings.Join(n.Reaches, ", ")))
+			tell(w, "report.node", n.Name, n.Height, n.RoundTrip, n.Ahead, strings.Join(n.Reaches, ", "))
 		}
 	}
 	fmt.Fprintln(w, "\n"+say("report.findings"))

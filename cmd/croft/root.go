@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -38,6 +39,7 @@ type cli struct {
 	json, quiet, yes bool
 	timeout          time.Duration
 
+	client  *api.Client   // of the node in dir
 	lines   *bufio.Reader // over in
 	running bool          // a verb began: what fails before is the words of the command
 }
@@ -61,7 +63,7 @@ func (c *cli) run(ctx context.Context, args []string) error {
 }
 
 // root is the whole tree of commands.
-func (c *cli) root() *cobra.Command {
+func (c *cli) root() *verb {
 	root := c.noun("croft",
 		c.demoVerb(), c.initVerb(), c.joinVerb(), c.upVerb(), c.downVerb(), c.pauseVerb(), c.resumeVerb(), c.statusVerb(), c.doctorVerb(), c.reportVerb(),
 		c.noun("invite", c.inviteCreateVerb(), c.inviteLsVerb()),
@@ -104,7 +106,7 @@ func (c *cli) root() *cobra.Command {
 var oneDash = regexp.MustCompile(`^unknown shorthand flag: .* in -([a-z-]{2,})$`)
 
 // misuse says that the words of a command are off, and where its help is.
-func misuse(cmd *cobra.Command, err error) error {
+func misuse(cmd *verb, err error) error {
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	if m := oneDash.FindStringSubmatch(first); m != nil && cmd.Flag(m[1]) != nil {
 		first = say("flag.onedash", m[1])
@@ -115,7 +117,7 @@ func misuse(cmd *cobra.Command, err error) error {
 }
 
 // noun is a command that only holds verbs. Its words are in the catalogue.
-func (c *cli) noun(name string, verbs ...*cobra.Command) *cobra.Command {
+func (c *cli) noun(name string, verbs ...*verb) *verb {
 	cmd := &cobra.Command{Use: name, Short: say(name + ".short"), Long: say(name + ".long"), Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -132,10 +134,33 @@ func (c *cli) noun(name string, verbs ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// verb is a command that does something: use is its name and arguments, args says
-// which it takes. Its words are in the catalogue under key.
-func (c *cli) verb(key, use string, args cobra.PositionalArgs, run func(ctx context.Context, args []string) error) *cobra.Command {
-	return &cobra.Command{Use: use, Short: say(key + ".short"), Long: say(key + ".long"), Example: say(key + ".example"), Args: inWords(use, args),
+// A verb is a command. This file alone knows whose library they are of.
+type verb = cobra.Command
+
+// run is what a verb does, with the arguments that it takes.
+type run struct {
+	args cobra.PositionalArgs
+	do   func(ctx context.Context, args []string) error
+}
+
+func none(do func(ctx context.Context) error) run {
+	return run{cobra.NoArgs, func(ctx context.Context, _ []string) error { return do(ctx) }}
+}
+
+func one(do func(ctx context.Context, arg string) error) run {
+	return run{cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return do(ctx, args[0]) }}
+}
+
+func some(least, most int, do func(ctx context.Context, args []string) error) run {
+	return run{cobra.RangeArgs(least, most), do}
+}
+
+const many = math.MaxInt
+
+// verb is a command that does something: use is its name and arguments. Its words are
+// in the catalogue under key.
+func (c *cli) verb(key, use string, r run) *verb {
+	return &verb{Use: use, Short: say(key + ".short"), Long: say(key + ".long"), Example: say(key + ".example"), Args: inWords(use, r.args),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.running = true
 			ctx := cmd.Context()
@@ -144,7 +169,7 @@ func (c *cli) verb(key, use string, args cobra.PositionalArgs, run func(ctx cont
 				defer cancel()
 				ctx = within
 			}
-			return run(ctx, args)
+			return r.do(ctx, args)
 		}}
 }
 
@@ -210,6 +235,18 @@ func (c *cli) verbatim(value any, text []byte) error {
 	return err
 }
 
+// write puts a text where a person wants it: into a new file, of which done tells, or,
+// for "-", on standard output. result is either as JSON.
+func (c *cli) write(to string, text []byte, result func(file, text string) any, done func(w io.Writer)) error {
+	if to == "-" {
+		return c.verbatim(result("", string(text)), text)
+	}
+	if err := writeNew(to, text); err != nil {
+		return err
+	}
+	return c.result(result(to, ""), done)
+}
+
 // columns writes text in which tabs part columns.
 func columns(out io.Writer, text func(w io.Writer)) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -220,7 +257,7 @@ func columns(out io.Writer, text func(w io.Writer)) error {
 // progress tells a person what is going on.
 func (c *cli) progress(key string, args ...any) {
 	if !c.quiet {
-		fmt.Fprintln(c.errs, c.here(key, args...))
+		c.advise(c.errs, key, args...)
 	}
 }
 
@@ -244,23 +281,31 @@ func (c *cli) ask(ctx context.Context, key string, args ...any) (string, error) 
 	if c.lines == nil {
 		c.lines = bufio.NewReader(io.LimitReader(c.in, 64<<10))
 	}
-	answer := make(chan string, 1)
-	go func() { // reading a terminal cannot be interrupted; the process ends without it
-		defer close(answer)
-		if line, err := c.lines.ReadString('\n'); err == nil {
-			answer <- strings.ToLower(strings.TrimSpace(line))
-		}
+	line, err := typed(ctx, func() (string, error) { return c.lines.ReadString('\n') })
+	if err != nil {
+		fmt.Fprintln(c.errs)
+	}
+	return strings.ToLower(strings.TrimSpace(line)), err
+}
+
+// typed waits for what a person types. Reading a terminal cannot be interrupted: when ctx
+// ends, the process ends without it.
+func typed[Text any](ctx context.Context, read func() (Text, error)) (Text, error) {
+	var text, nothing Text
+	var cut error // before its end
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		text, cut = read()
 	}()
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(c.errs)
-		return "", context.Cause(ctx)
-	case line, answered := <-answer:
-		if !answered {
-			fmt.Fprintln(c.errs)
-			return "", croft.E(croft.ErrUsage, say("noanswer"), say("noanswer.fix"))
+		return nothing, context.Cause(ctx)
+	case <-ended:
+		if cut != nil {
+			return nothing, croft.E(croft.ErrUsage, say("noanswer"), say("noanswer.fix"))
 		}
-		return line, nil
+		return text, nil
 	}
 }
 
@@ -274,7 +319,15 @@ type person struct {
 	keys    *keys.Keys
 }
 
-// sign loads the member key and finds the node. What is signed is for the network
+// node is the node of the folder; each call says whether it runs.
+func (c *cli) node() *api.Client {
+	if c.client == nil {
+		c.client = api.At(c.dir)
+	}
+	return c.client
+}
+
+// sign loads the member key. What is signed is for the network
 // whose genesis is in the folder, whatever the node says.
 func (c *cli) sign(ctx context.Context) (*person, error) {
 	g, err := c.genesis()
@@ -285,17 +338,27 @@ func (c *cli) sign(ctx context.Context) (*person, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return nil, err
+	return &person{c.node(), croft.IDOf(k.Public(croft.RoleMember)), g.Scope(), croft.NetworkID(g.Hash()), k}, nil
+}
+
+// voter is sign, with what this member may vote on.
+func (c *cli) voter(ctx context.Context) (p *person, council api.Council, err error) {
+	if p, err = c.sign(ctx); err == nil {
+		council, err = p.Council(ctx)
 	}
-	return &person{client, croft.IDOf(k.Public(croft.RoleMember)), g.Scope(), croft.NetworkID(g.Hash()), k}, nil
+	return p, council, err
 }
 
 // seal signs a transaction. The nonce tells apart what a person says twice: an
 // approval after a refusal is not the approval before it.
 func (p *person) seal(nonce uint64, body any) []byte {
 	return ledger.Seal(p.scope, p.self, nonce, body, p.keys.Sign)
+}
+
+// submit signs what a person says and hands it in.
+func (c *cli) submit(ctx context.Context, p *person, nonce uint64, body any) (api.Submitted, error) {
+	tx := p.seal(nonce, body)
+	return c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) })
 }
 
 func now() uint64 { return uint64(time.Now().UnixNano()) }
@@ -352,11 +415,20 @@ func (c *cli) caughtUp(ctx context.Context, p *person) error {
 		if !said {
 			c.progress("fetching")
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(100 * time.Millisecond): // the node is another process: there is nothing to wake this one
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
 		}
+	}
+}
+
+// sleep waits before another look at the node: it is another process, and nothing wakes
+// this one.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
 	}
 }
 
@@ -395,6 +467,16 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// staying returns the members who have not left.
+func staying(members []api.Member) (stay []api.Party) {
+	for _, m := range members {
+		if !m.Revoked {
+			stay = append(stay, m.Party)
+		}
+	}
+	return stay
 }
 
 // names joins members' names, sorted.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"unicode"
@@ -20,6 +21,12 @@ func (c *cli) here(key string, args ...any) string {
 	named := fmt.Sprintf("croft{%d} ", len(args))
 	return fill(strings.ReplaceAll(sentence(key), "croft ", named), append(args, c.dirFlag()))
 }
+
+// tell writes a sentence on a line of its own.
+func tell(w io.Writer, key string, args ...any) { fmt.Fprintln(w, say(key, args...)) }
+
+// advise writes one whose commands are for this node.
+func (c *cli) advise(w io.Writer, key string, args ...any) { fmt.Fprintln(w, c.here(key, args...)) }
 
 // pointed does so for an advice that the node or the catalogue of failures gives. What
 // somebody is asked or told to do, or does "there", is for another node.

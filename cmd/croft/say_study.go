@@ -345,6 +345,8 @@ code 0) or stopped (6). It can be interrupted and run again at any time: the stu
 depend on it. With --json each event is one line.`,
 	"study.watch.example": "  croft study watch anaemia\n  croft study watch anaemia --timeout 10m",
 	"study.watch.begin":   "{0}: {1}. {2}",
+	"study.watch.starts":  "It starts once {0} of its {1} sites have approved, the required ones among them.",
+	"study.watch.cannot":  "It cannot start unless who declined approves after all: it needs {0} of its {1} sites, the required ones among them.",
 	"study.watch.event":   "{0}  round {1}  {2}  {3}",
 	"study.watch.waits":   "{0}  round {1}  waits for {2}",
 	"study.watch.bytes":   "  {0} left",

@@ -46,7 +46,7 @@ func TestSentencesAreUsedAndExist(t *testing.T) {
 			t.Errorf("nobody says %s", key)
 		}
 	}
-	for _, m := range regexp.MustCompile(`(?:say|here|progress|ask|confirm)\((?:ctx, )?"([^"]+)"[,)]`).FindAllStringSubmatch(code.String(), -1) {
+	for _, m := range regexp.MustCompile(`(?:say|here|tell|advise|progress|ask|confirm)\((?:ctx, |[a-z.]+, )?"([^"]+)"[,)]`).FindAllStringSubmatch(code.String(), -1) {
 		if _, ok := sentences[m[1]]; !ok {
 			t.Errorf("there is no sentence %s", m[1])
 		}
@@ -117,7 +117,7 @@ func TestAdviceNamesTheFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`\bsay\("([a-z.]+)"`).FindAllStringSubmatch(string(text), -1) {
+		for _, m := range regexp.MustCompile(`\b(?:say\(|tell\([a-z.]+, )"([a-z.]+)"`).FindAllStringSubmatch(string(text), -1) {
 			if strings.HasPrefix(sentences[m[1]], "Next: ") && !strings.HasPrefix(m[1], "demo.") { // whose folders it names itself
 				t.Errorf("%s: what %s advises may be for another node", file, m[1])
 			}

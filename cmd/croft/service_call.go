@@ -11,8 +11,6 @@ import (
 	"unicode"
 	"unicode/utf16"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/data"
@@ -26,20 +24,20 @@ type serviceCallOptions struct {
 	any                   bool
 }
 
-func (c *cli) serviceCallVerb() *cobra.Command {
+func (c *cli) serviceCallVerb() *verb {
 	var o serviceCallOptions
-	cmd := c.verb("service.call", "call SERVICE [FILE]", cobra.RangeArgs(1, 2), func(ctx context.Context, args []string) error {
+	cmd := c.verb("service.call", "call SERVICE [FILE]", some(1, 2, func(ctx context.Context, args []string) error {
 		if o.ref = args[0]; len(args) > 1 {
 			o.file = args[1]
 		}
 		return c.serviceCall(ctx, o)
-	})
+	}))
 	o.flags(cmd)
 	return cmd
 }
 
 // flags are those that say what a request is, where it may go, and for how much.
-func (o *serviceCallOptions) flags(cmd *cobra.Command) {
+func (o *serviceCallOptions) flags(cmd *verb) {
 	cmd.Flags().StringVar(&o.data, "data", "", say("service.call.flag.data"))
 	cmd.Flags().StringVar(&o.most, "most", "", say("service.call.flag.most"))
 	cmd.Flags().BoolVar(&o.remote, "remote", false, say("service.call.flag.remote"))
@@ -50,11 +48,11 @@ func (o *serviceCallOptions) flags(cmd *cobra.Command) {
 // serviceCall calls a service: at this node if it can, else, with --remote, at its
 // provider's, after saying what goes to whom.
 func (c *cli) serviceCall(ctx context.Context, o serviceCallOptions) error {
-	client, call, err := c.calling(ctx, o)
+	call, err := c.calling(ctx, o)
 	if err != nil {
 		return err
 	}
-	r, err := client.Call(ctx, call)
+	r, err := c.node().Call(ctx, call)
 	if err != nil {
 		return err
 	}
@@ -62,20 +60,17 @@ func (c *cli) serviceCall(ctx context.Context, o serviceCallOptions) error {
 }
 
 // calling puts a call together, and says what would be sent to whom.
-func (c *cli) calling(ctx context.Context, o serviceCallOptions) (client *api.Client, call api.Calling, err error) {
+func (c *cli) calling(ctx context.Context, o serviceCallOptions) (call api.Calling, err error) {
 	if (o.file == "") == (o.data == "") {
-		return nil, call, croft.E(croft.ErrUsage, say("service.call.what"), say("service.call.what.fix"))
+		return call, croft.E(croft.ErrUsage, say("service.call.what"), say("service.call.what.fix"))
 	}
 	var most *croft.Credits
 	if o.most != "" {
 		limit, err := croft.ParseCredits(o.most)
 		if err != nil {
-			return nil, call, croft.E(croft.ErrUsage, err, say("service.publish.price.fix"))
+			return call, croft.E(croft.ErrUsage, err, say("service.publish.price.fix"))
 		}
 		most = &limit
-	}
-	if client, err = api.Dial(c.dir); err != nil {
-		return nil, call, err
 	}
 	rows := 1
 	switch {
@@ -84,22 +79,22 @@ func (c *cli) calling(ctx context.Context, o serviceCallOptions) (client *api.Cl
 	case strings.HasSuffix(o.file, ".json"):
 		call.Body, err = jsonFile(o.file)
 	default:
-		call, rows, err = c.rowsOf(ctx, client, o)
+		call, rows, err = c.rowsOf(ctx, o)
 	}
 	call.Ref, call.Any, call.Remote, call.Registered, call.Most = o.ref, o.any, o.remote, o.registered, most
 	if err != nil || !o.remote {
-		return client, call, err
+		return call, err
 	}
 	what := say("service.call.body", len(call.Body))
 	if call.Columns != nil {
 		what = say("service.call.rows", count(rows, "row", "rows"), strings.Join(call.Columns, ", "))
 	}
-	offered, err := client.Offered(ctx)
+	offered, err := c.node().Offered(ctx)
 	if err != nil {
-		return client, call, err
+		return call, err
 	}
 	c.progress("service.call.sends", what, strings.Join(readers(offered, o), say("service.call.or")))
-	return client, call, nil
+	return call, nil
 }
 
 // readers are the providers that a remote call may go to.
@@ -135,7 +130,7 @@ func jsonFile(path string) (json.RawMessage, error) {
 
 // rowsOf makes a request from a file of rows: of its columns only those that the model
 // takes.
-func (c *cli) rowsOf(ctx context.Context, client *api.Client, o serviceCallOptions) (call api.Calling, rows int, err error) {
+func (c *cli) rowsOf(ctx context.Context, o serviceCallOptions) (call api.Calling, rows int, err error) {
 	path, err := absolute(o.file)
 	if err != nil {
 		return call, 0, err
@@ -144,7 +139,7 @@ func (c *cli) rowsOf(ctx context.Context, client *api.Client, o serviceCallOptio
 	if err != nil {
 		return call, 0, err
 	}
-	schema, err := client.Schema(ctx, o.ref)
+	schema, err := c.node().Schema(ctx, o.ref)
 	if err != nil {
 		return call, 0, err
 	}
@@ -185,19 +180,19 @@ func (c *cli) printCall(w io.Writer, r api.Called) {
 	}
 	for i, t := range r.Tried {
 		if i < len(r.Tried)-1 {
-			fmt.Fprintln(c.errs, say("service.call.tried", t.Provider, t.Why, t.Failed))
+			tell(c.errs, "service.call.tried", t.Provider, t.Why, t.Failed)
 		} else if len(r.Tried) > 1 {
-			fmt.Fprintln(c.errs, say("service.call.chosen", t.Provider, t.Why))
+			tell(c.errs, "service.call.chosen", t.Provider, t.Why)
 		}
 	}
 	where := "service.call.here"
 	if r.Remote {
 		where = "service.call.there"
 	}
-	fmt.Fprintln(c.errs, say(where, r.Provider))
+	tell(c.errs, where, r.Provider)
 	if r.Receipt != nil {
-		fmt.Fprintln(c.errs, say("service.call.paid", r.Receipt.Price, r.Provider, r.Receipt.Channel.Short(), r.Receipt.Number, r.Left))
+		tell(c.errs, "service.call.paid", r.Receipt.Price, r.Provider, r.Receipt.Channel.Short(), r.Receipt.Number, r.Left)
 	} else {
-		fmt.Fprintln(c.errs, say("service.call.free"))
+		tell(c.errs, "service.call.free")
 	}
 }

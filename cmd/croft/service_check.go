@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -17,14 +14,14 @@ type serviceCheckOptions struct {
 	tolerance float64
 }
 
-func (c *cli) serviceCheckVerb() *cobra.Command {
+func (c *cli) serviceCheckVerb() *verb {
 	var o serviceCheckOptions
-	cmd := c.verb("service.check", "check SERVICE [FILE]", cobra.RangeArgs(1, 2), func(ctx context.Context, args []string) error {
+	cmd := c.verb("service.check", "check SERVICE [FILE]", some(1, 2, func(ctx context.Context, args []string) error {
 		if o.ref = args[0]; len(args) > 1 {
 			o.file = args[1]
 		}
 		return c.serviceCheck(ctx, o)
-	})
+	}))
 	cmd.Flags().StringVar(&o.want, "want", "", say("service.check.flag.want"))
 	cmd.Flags().Float64Var(&o.tolerance, "tolerance", 1e-6, say("service.check.flag.tolerance"))
 	o.flags(cmd)
@@ -39,7 +36,7 @@ func (c *cli) serviceCheck(ctx context.Context, o serviceCheckOptions) error {
 	if !(o.tolerance >= 0 && o.tolerance < 1) {
 		return croft.E(croft.ErrUsage, say("service.check.tolerance"), say("service.check.tolerance.fix"))
 	}
-	client, call, err := c.calling(ctx, o.serviceCallOptions)
+	call, err := c.calling(ctx, o.serviceCallOptions)
 	if err != nil {
 		return err
 	}
@@ -49,13 +46,13 @@ func (c *cli) serviceCheck(ctx context.Context, o serviceCheckOptions) error {
 			return err
 		}
 	}
-	r, err := client.CheckService(ctx, check)
+	r, err := c.node().CheckService(ctx, check)
 	if err != nil {
 		return err
 	}
 	err = c.result(r, func(w io.Writer) {
 		for _, v := range r.Verdicts {
-			fmt.Fprintln(w, say("service.check."+v.Says, v.Provider, v.Cost, v.Why))
+			tell(w, "service.check."+v.Says, v.Provider, v.Cost, v.Why)
 		}
 	})
 	if err == nil && r.Why != "" {

@@ -6,28 +6,21 @@ import (
 	"io"
 	"strings"
 
-	"github.com/spf13/cobra"
-
-	"croft/internal/api"
 	"croft/internal/market"
 )
 
-func (c *cli) serviceLsVerb() *cobra.Command {
-	return c.verb("service.ls", "ls", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.serviceLs(ctx, "") })
+func (c *cli) serviceLsVerb() *verb {
+	return c.verb("service.ls", "ls", none(func(ctx context.Context) error { return c.serviceLs(ctx, "") }))
 }
 
-func (c *cli) serviceSearchVerb() *cobra.Command {
-	return c.verb("service.search", "search WORD", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.serviceLs(ctx, args[0]) })
+func (c *cli) serviceSearchVerb() *verb {
+	return c.verb("service.search", "search WORD", one(c.serviceLs))
 }
 
 // serviceLs lists the services that have a word in name, description, task or
 // provider; without one all.
 func (c *cli) serviceLs(ctx context.Context, word string) error {
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	offered, err := client.Offered(ctx)
+	offered, err := c.node().Offered(ctx)
 	if err != nil {
 		return err
 	}
@@ -47,7 +40,7 @@ func (c *cli) serviceLs(ctx context.Context, word string) error {
 			fmt.Fprintln(w, none)
 			return
 		}
-		fmt.Fprintln(w, say("service.ls.head"))
+		tell(w, "service.ls.head")
 		for _, l := range found {
 			mine := ""
 			if l.Mine && l.Serving {
@@ -55,7 +48,7 @@ func (c *cli) serviceLs(ctx context.Context, word string) error {
 			} else if l.Mine {
 				mine = c.here("service.ls.silent")
 			}
-			fmt.Fprintln(w, say("service.ls.row", l.Name, l.ProviderName, l.Task, priceOf(l.Price), mine))
+			tell(w, "service.ls.row", l.Name, l.ProviderName, l.Task, priceOf(l.Price), mine)
 		}
 	})
 }

@@ -3,10 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -16,7 +13,7 @@ import (
 )
 
 type servicePublishOptions struct {
-	name, model, file, use, description string
+	model, file, use, description       string
 	price, input, output, second, most  string
 	free, inFlight, seconds, maxBytes   uint32
 	upstream                            []string
@@ -25,12 +22,9 @@ type servicePublishOptions struct {
 	public                              bool
 }
 
-func (c *cli) servicePublishVerb() *cobra.Command {
+func (c *cli) servicePublishVerb() *verb {
 	var o servicePublishOptions
-	cmd := c.verb("service.publish", "publish NAME", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.name = args[0]
-		return c.servicePublish(ctx, o)
-	})
+	cmd := c.verb("service.publish", "publish NAME", one(func(ctx context.Context, name string) error { return c.servicePublish(ctx, name, o) }))
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", "", say("service.publish.flag.model"))
 	f.StringVar(&o.file, "onnx", "", say("service.publish.flag.onnx"))
@@ -91,7 +85,7 @@ func (o servicePublishOptions) check() (p croft.Price, err error) {
 }
 
 // servicePublish offers a model or a server to the network, for a price.
-func (c *cli) servicePublish(ctx context.Context, o servicePublishOptions) error {
+func (c *cli) servicePublish(ctx context.Context, name string, o servicePublishOptions) error {
 	price, err := o.check()
 	if err != nil {
 		return err
@@ -100,9 +94,9 @@ func (c *cli) servicePublish(ctx context.Context, o servicePublishOptions) error
 	if err != nil {
 		return err
 	}
-	service := croft.Service{Provider: p.self, Name: o.name, Description: o.description, Task: o.task, Price: price,
+	service := croft.Service{Provider: p.self, Name: name, Description: o.description, Task: o.task, Price: price,
 		Limits: croft.Limits{Bytes: o.maxBytes, Seconds: o.seconds, InFlight: o.inFlight}, Use: croft.Use(cmp.Or(o.use, string(croft.UseNetwork)))}
-	spec := market.Spec{Name: o.name, Task: o.task, URLs: o.upstream, Upstream: o.upstreamModel, Quote: o.quote, Public: o.public}
+	spec := market.Spec{Name: name, Task: o.task, URLs: o.upstream, Upstream: o.upstreamModel, Quote: o.quote, Public: o.public}
 	if o.credentialFile != "" {
 		if spec.Credentials, err = absolute(o.credentialFile); err != nil {
 			return err
@@ -115,13 +109,13 @@ func (c *cli) servicePublish(ctx context.Context, o servicePublishOptions) error
 		}
 	}
 	if o.model != "" {
-		_, st, err := c.finished(ctx, o.model)
+		st, err := c.finished(ctx, o.model)
 		if err != nil {
 			return err
 		}
 		service.Task, service.Model, spec.Task, spec.Model = serve.Predict, st.ID, serve.Predict, st.ID
 	}
-	at, err := p.ToPublish(ctx, o.name, service.Model)
+	at, err := p.ToPublish(ctx, name, service.Model)
 	if err != nil {
 		return err
 	}
@@ -143,8 +137,8 @@ func (c *cli) servicePublish(ctx context.Context, o servicePublishOptions) error
 	}
 	r := servicePublishResult{service.ID(), service}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("service.publish.done", r.Service.Name, priceOf(price), audience(service.Use)))
-		fmt.Fprintln(w, say("service.publish.next", r.Service.Name))
+		tell(w, "service.publish.done", r.Service.Name, priceOf(price), audience(service.Use))
+		tell(w, "service.publish.next", r.Service.Name)
 	})
 }
 

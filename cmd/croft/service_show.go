@@ -10,15 +10,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft/internal/api"
 	"croft/internal/market"
 	"croft/internal/serve"
 )
 
-func (c *cli) serviceShowVerb() *cobra.Command {
-	return c.verb("service.show", "show SERVICE", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.serviceShow(ctx, args[0]) })
+func (c *cli) serviceShowVerb() *verb {
+	return c.verb("service.show", "show SERVICE", one(c.serviceShow))
 }
 
 type serviceShowResult struct {
@@ -29,11 +27,7 @@ type serviceShowResult struct {
 
 // serviceShow shows a service and how programs call it.
 func (c *cli) serviceShow(ctx context.Context, ref string) error {
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	offered, err := client.Offered(ctx)
+	offered, err := c.node().Offered(ctx)
 	if err != nil {
 		return err
 	}
@@ -42,24 +36,24 @@ func (c *cli) serviceShow(ctx context.Context, ref string) error {
 		return err
 	}
 	if l.Schema == nil && l.Task == serve.Predict {
-		if s, err := client.Schema(ctx, l.ID.String()); err == nil {
+		if s, err := c.node().Schema(ctx, l.ID.String()); err == nil {
 			l.Schema = &s
 		}
 	}
 	r := serviceShowResult{Listing: l, URL: offered.URL, Snippets: snippets(l, programName(offered, l), offered.URL)}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("service.show.title", l.Name, l.ProviderName, l.ID.Short()))
+		tell(w, "service.show.title", l.Name, l.ProviderName, l.ID.Short())
 		if l.Description != "" {
-			fmt.Fprintln(w, say("service.show.description", l.Description))
+			tell(w, "service.show.description", l.Description)
 		}
-		fmt.Fprintln(w, say("service.show.price", priceOf(l.Price), audience(l.Use)))
+		tell(w, "service.show.price", priceOf(l.Price), audience(l.Use))
 		if q := l.Quality; q.Calls > 0 {
-			fmt.Fprintln(w, say("service.show.quality", q.Calls, q.Answered, q.Took.Round(time.Millisecond), q.Wrong))
+			tell(w, "service.show.quality", q.Calls, q.Answered, q.Took.Round(time.Millisecond), q.Wrong)
 		}
 		if !l.Model.IsZero() {
-			fmt.Fprintln(w, say("service.show.model", l.Model.Short()))
+			tell(w, "service.show.model", l.Model.Short())
 		} else {
-			fmt.Fprintln(w, say("service.show.remote", l.ProviderName))
+			tell(w, "service.show.remote", l.ProviderName)
 		}
 		if l.Schema != nil {
 			for _, t := range l.Schema.Inputs {
@@ -70,10 +64,10 @@ func (c *cli) serviceShow(ctx context.Context, ref string) error {
 				case t.Low == "":
 					what = fmt.Sprint(t.Shape)
 				}
-				fmt.Fprintln(w, say("service.show.input", t.Name, t.Datatype, what))
+				tell(w, "service.show.input", t.Name, t.Datatype, what)
 			}
 			for _, t := range l.Schema.Outputs {
-				fmt.Fprintln(w, say("service.show.output", t.Name, t.Datatype))
+				tell(w, "service.show.output", t.Name, t.Datatype)
 			}
 		}
 		for _, language := range []string{"curl", "grpcurl", "python", "javascript"} {

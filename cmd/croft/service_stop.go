@@ -2,19 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-
-	"github.com/spf13/cobra"
+	"slices"
 
 	"croft"
-	"croft/internal/api"
 	"croft/internal/ledger"
+	"croft/internal/market"
 )
 
-func (c *cli) serviceStopVerb() *cobra.Command {
-	return c.verb("service.stop", "stop NAME", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.serviceStop(ctx, args[0]) })
+func (c *cli) serviceStopVerb() *verb {
+	return c.verb("service.stop", "stop NAME", one(c.serviceStop))
 }
 
 type serviceStopResult struct {
@@ -24,39 +21,36 @@ type serviceStopResult struct {
 // serviceStop withdraws a service of this member, and serves it no longer. Channels
 // stay until they are closed: what was earned is paid.
 func (c *cli) serviceStop(ctx context.Context, name string) error {
+	offered, err := c.node().Offered(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(offered.Local, name) {
+		at := slices.IndexFunc(offered.Services, func(l market.Listing) bool { return l.Mine && l.Name == name })
+		if at < 0 {
+			return croft.E(croft.ErrNotFound, say("service.noun"), name, "croft service ls")
+		}
+		if err := c.withdraw(ctx, offered.Services[at].Service); err != nil {
+			return err
+		}
+	}
+	if err := c.node().StopServing(ctx, name); err != nil {
+		return err
+	}
+	return c.result(serviceStopResult{name}, func(w io.Writer) { tell(w, "service.stop.done", name) })
+}
+
+// withdraw puts on the ledger that a service of this member is offered no longer.
+func (c *cli) withdraw(ctx context.Context, v croft.Service) error {
 	p, err := c.sign(ctx)
 	if err != nil {
 		return err
 	}
-	offered, err := p.Offered(ctx)
+	next, err := p.ToPublish(ctx, v.Name, croft.StudyID{})
 	if err != nil {
 		return err
 	}
-	r := serviceStopResult{name}
-	done := func(w io.Writer) { fmt.Fprintln(w, say("service.stop.done", name)) }
-	for _, local := range offered.Local {
-		if local == name {
-			return errors.Join(p.StopServing(ctx, name), c.result(r, done))
-		}
-	}
-	for _, l := range offered.Services {
-		if !l.Mine || l.Name != name {
-			continue
-		}
-		at, err := p.ToPublish(ctx, name, croft.StudyID{})
-		if err != nil {
-			return err
-		}
-		v := l.Service
-		v.Version, v.Tills, v.Withdrawn = at.Version, []croft.PublicKey{at.Till}, true // a listing has no tills
-		tx := p.seal(0, &ledger.Publish{Service: v})
-		if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
-			return err
-		}
-		if err := p.StopServing(ctx, name); err != nil {
-			return err
-		}
-		return c.result(r, done)
-	}
-	return croft.E(croft.ErrNotFound, say("service.noun"), name, "croft service ls")
+	v.Version, v.Tills, v.Withdrawn = next.Version, []croft.PublicKey{next.Till}, true // a listing has no tills
+	_, err = c.submit(ctx, p, 0, &ledger.Publish{Service: v})
+	return err
 }

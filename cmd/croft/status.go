@@ -5,17 +5,13 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/audit"
 	"croft/internal/ledger"
 )
 
-func (c *cli) statusVerb() *cobra.Command {
-	return c.verb("status", "status", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.status(ctx) })
-}
+func (c *cli) statusVerb() *verb { return c.verb("status", "status", none(c.status)) }
 
 type statusResult struct {
 	api.Status
@@ -25,15 +21,11 @@ type statusResult struct {
 
 // status says where the node and its network stand, and what waits for a person.
 func (c *cli) status(ctx context.Context) error {
-	client, err := api.Dial(c.dir)
+	s, err := c.node().Status(ctx)
 	if err != nil {
 		return err
 	}
-	s, err := client.Status(ctx)
-	if err != nil {
-		return err
-	}
-	peers, err := client.Peers(ctx)
+	peers, err := c.node().Peers(ctx)
 	if err != nil {
 		return err
 	}
@@ -50,56 +42,56 @@ func (c *cli) status(ctx context.Context) error {
 
 // printStatus says it to a person.
 func (c *cli) printStatus(w io.Writer, r statusResult, network string) {
-	fmt.Fprintln(w, say("status.member", r.Member.Name, r.Member.ID.Short()))
+	tell(w, "status.member", r.Member.Name, r.Member.ID.Short())
 	if r.Members == 0 { // all it knows is the genesis
-		fmt.Fprintln(w, say("status.new", network, r.Scope.Network.Short()))
+		tell(w, "status.new", network, r.Scope.Network.Short())
 		if r.Light {
-			fmt.Fprintln(w, say("status.light"))
+			tell(w, "status.light")
 		}
-		fmt.Fprintln(w, say("status.noblock"))
+		tell(w, "status.noblock")
 		printPeers(w, r.Nodes)
 		return
 	}
-	fmt.Fprintln(w, say("status.network", r.NetworkName, r.Scope.Network.Short(), count(r.Members, "member", "members")))
+	tell(w, "status.network", r.NetworkName, r.Scope.Network.Short(), count(r.Members, "member", "members"))
 	if r.Left {
-		fmt.Fprintln(w, c.here("status.left"))
+		c.advise(w, "status.left")
 	}
 	if r.Light {
-		fmt.Fprintln(w, say("status.light"))
+		tell(w, "status.light")
 	}
-	fmt.Fprintln(w, say("status.ledger", r.Height, day(r.BlockTime), r.ledger()))
+	tell(w, "status.ledger", r.Height, day(r.BlockTime), r.ledger())
 	if r.Checkpoint != nil {
-		fmt.Fprintln(w, say("status.checkpoint", r.Checkpoint))
+		tell(w, "status.checkpoint", r.Checkpoint)
 	}
 	if r.Rest != nil {
-		fmt.Fprintln(w, say("status.rest", r.Rest.Span()))
+		tell(w, "status.rest", r.Rest.Span())
 	}
 	order := "status.many"
 	if len(r.Orderers) == 1 {
 		order = "status.one"
 	}
-	fmt.Fprintln(w, say("status.order", names(r.Orderers), say(order)))
+	tell(w, "status.order", names(r.Orderers), say(order))
 	printPeers(w, r.Nodes)
 	if load := r.Relay; load != nil {
-		fmt.Fprintln(w, say("status.relay", count(load.Circuits, "circuit", "circuits"), megabytes(load.Bytes), megabytes(load.Left)))
+		tell(w, "status.relay", count(load.Circuits, "circuit", "circuits"), megabytes(load.Bytes), megabytes(load.Left))
 	}
 	for _, st := range r.Studies {
-		fmt.Fprintln(w, say("status.study", st.Name, standing(st), st.ID.Short()))
+		tell(w, "status.study", st.Name, standing(st), st.ID.Short())
 		switch {
 		case st.Doubt:
-			fmt.Fprintln(w, say("study.because", say("study.doubt")))
+			tell(w, "study.because", say("study.doubt"))
 		case st.Status == ledger.Paused.String():
-			fmt.Fprintln(w, say("study.because", say("study.paused", names(st.Waits))))
+			tell(w, "study.because", say("study.paused", names(st.Waits)))
 		}
 	}
 	for _, q := range r.Votes {
-		fmt.Fprintln(w, say("status.vote", q.Says, c.pointed(q.Next)))
+		tell(w, "status.vote", q.Says, c.pointed(q.Next))
 	}
 	for _, st := range r.Waiting {
-		fmt.Fprintln(w, c.here("status.waiting", st.Name, st.Proposer.Name, st.ID.Short()))
+		c.advise(w, "status.waiting", st.Name, st.Proposer.Name, st.ID.Short())
 	}
 	if len(r.Votes)+len(r.Waiting) == 0 {
-		fmt.Fprintln(w, say("status.nothing"))
+		tell(w, "status.nothing")
 	}
 }
 
@@ -132,7 +124,7 @@ func printPeers(w io.Writer, peers []api.Peer) {
 		case p.Unmet:
 			state = "status.unmet"
 		}
-		fmt.Fprintln(w, say("status.peer", p.Name, say(state)))
+		tell(w, "status.peer", p.Name, say(state))
 	}
 }
 

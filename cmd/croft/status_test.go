@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"croft"
 	"croft/internal/api"
 )
 
@@ -27,5 +28,21 @@ func TestStatusSaysWhyAStudyStands(t *testing.T) {
 	}
 	if strings.Count(out.String(), "glen") != 1 {
 		t.Errorf("named without need:\n%s", &out)
+	}
+}
+
+// Who watches a study that has not begun hears whether it still can.
+func TestWhenAStudyStarts(t *testing.T) {
+	for answers, want := range map[string]string{
+		"waiting waiting approved waiting": "starts", "waiting consent approved waiting": "starts", "policy consent approved waiting": "cannot",
+		"waiting waiting approved consent": "cannot", // which is required
+	} {
+		st := api.Study{Plan: croft.Study{MinSites: 3, Required: []croft.MemberID{{3}}}}
+		for i, answer := range strings.Fields(answers) {
+			st.Sites = append(st.Sites, api.Site{Party: api.Party{ID: croft.MemberID{byte(i)}}, Answer: answer})
+		}
+		if got := starts(st); got != "study.watch."+want {
+			t.Errorf("%s: %s", answers, got)
+		}
 	}
 }

@@ -93,7 +93,7 @@ func TestWhatStopsAStudy(t *testing.T) {
 		t.Errorf("a proposal to a stopped network: exit code %d: %s", code, errs)
 	}
 	for i, p := range desks[:3] {
-		p.soon(members[i], []string{"status"}, "STOPPED by vote", fmt.Sprintf("after the stop, %d of 3: croft", i), " network resume")
+		p.soon(members[i], []string{"status"}, "STOPPED by vote", "after the stop, "+[]string{"", "by a, ", "by a, b, "}[i]+fmt.Sprintf("%d of 3: croft", i), " network resume")
 		p.must([]string{"network", "resume", "--yes"})
 	}
 	a.soon(members[0], []string{"status"}, "up to date")

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/table"
@@ -15,7 +13,7 @@ import (
 // answerFlags are those with which one command is a site's whole answer to a study:
 // it registers the file on the way, and stays for the result. The study says which
 // column tells people apart, so a person need not.
-func answerFlags(cmd *cobra.Command, o *dataAddOptions, wait *bool) {
+func answerFlags(cmd *verb, o *dataAddOptions, wait *bool) {
 	flags := cmd.Flags()
 	flags.BoolVar(wait, "wait", false, say("study.flag.wait"))
 	flags.StringVar(&o.file, "data", "", say("study.flag.data"))
@@ -51,10 +49,8 @@ func (c *cli) arrived(ctx context.Context, p *person, ref string) (st api.Study,
 		if !said {
 			c.progress("fetching")
 		}
-		select {
-		case <-ctx.Done():
-			return st, context.Cause(ctx)
-		case <-time.After(100 * time.Millisecond): // the node is another process: there is nothing to wake this one
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return st, err
 		}
 	}
 }
@@ -64,7 +60,7 @@ func (c *cli) await(ctx context.Context, id croft.StudyID) error {
 	if err := c.studyWatch(ctx, id.String()); err != nil {
 		return err
 	}
-	return c.studyResult(ctx, studyResultOptions{ref: id.String()})
+	return c.studyResult(ctx, id.String(), studyResultOptions{})
 }
 
 // registerFor registers a file as croft data add does, and returns the dataset's

@@ -6,8 +6,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
@@ -16,17 +14,14 @@ import (
 )
 
 type studyApproveOptions struct {
-	ref, dataset, until string
-	data                dataAddOptions // a file to register first
-	dryRun, wait        bool
+	dataset, until string
+	data           dataAddOptions // a file to register first
+	dryRun, wait   bool
 }
 
-func (c *cli) studyApproveVerb() *cobra.Command {
+func (c *cli) studyApproveVerb() *verb {
 	var o studyApproveOptions
-	cmd := c.verb("study.approve", "approve STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.ref = args[0]
-		return c.studyApprove(ctx, o)
-	})
+	cmd := c.verb("study.approve", "approve STUDY", one(func(ctx context.Context, ref string) error { return c.studyApprove(ctx, ref, o) }))
 	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.approve.flag.dataset"))
 	cmd.Flags().StringVar(&o.until, "until", "", say("study.approve.flag.until"))
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("flag.dry"))
@@ -45,8 +40,8 @@ type studyApproveResult struct {
 // studyApprove shows what would leave, asks, and signs the person's yes. The
 // approval binds what was on the screen, field by field; the node obeys its own
 // copy of it.
-func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
-	p, st, err := c.asked(ctx, o.ref)
+func (c *cli) studyApprove(ctx context.Context, ref string, o studyApproveOptions) error {
+	p, st, err := c.asked(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -83,7 +78,7 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 	if check.Withheld != "" {
 		return croft.E(croft.ErrWithheld, check.Withheld)
 	}
-	dataset, err := datasetOf(ctx, p.Client, check.Dataset)
+	dataset, err := c.datasetOf(ctx, check.Dataset)
 	if err != nil {
 		return err
 	}
@@ -91,12 +86,12 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 	described := func(w io.Writer) {
 		printStudy(w, st)
 		printCheck(w, check)
-		fmt.Fprintln(w, say("study.approve.binds", day(time.Unix(until, 0)), r.Approval.Releases))
-		fmt.Fprintln(w, say("study.approve.rows", r.Approval.Rows))
+		tell(w, "study.approve.binds", day(time.Unix(until, 0)), r.Approval.Releases)
+		tell(w, "study.approve.rows", r.Approval.Rows)
 		if check.Bound > 0 {
-			fmt.Fprintln(w, say("study.approve.bound", check.Bound, 1<<tensor.NormBits))
+			tell(w, "study.approve.bound", check.Bound, 1<<tensor.NormBits)
 		}
-		fmt.Fprintln(w, say("promise"))
+		tell(w, "promise")
 	}
 	switch {
 	case !c.json:
@@ -108,7 +103,7 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 		return err
 	}
 	if o.dryRun {
-		return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("dry")) })
+		return c.result(r, func(w io.Writer) { tell(w, "dry") })
 	}
 	if err := c.confirm(ctx, "study.approve.ask", st.Name); err != nil {
 		return err
@@ -119,8 +114,8 @@ func (c *cli) studyApprove(ctx context.Context, o studyApproveOptions) error {
 	}
 	r.Approved = true
 	err = c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("study.approve.done", st.Name))
-		fmt.Fprintln(w, c.here("study.approve.next", st.ID.Short()))
+		tell(w, "study.approve.done", st.Name)
+		c.advise(w, "study.approve.next", st.ID.Short())
 	})
 	if err == nil && o.wait {
 		err = c.await(ctx, st.ID)

@@ -1,26 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"io"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
 	"croft/internal/study"
 )
 
-type studyCloneOptions struct{ ref, out string }
-
-func (c *cli) studyCloneVerb() *cobra.Command {
-	var o studyCloneOptions
-	cmd := c.verb("study.clone", "clone STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.ref = args[0]
-		return c.studyClone(ctx, o)
-	})
-	cmd.Flags().StringVarP(&o.out, "out", "o", "", say("study.clone.flag.out"))
+func (c *cli) studyCloneVerb() *verb {
+	var out string
+	cmd := c.verb("study.clone", "clone STUDY", one(func(ctx context.Context, ref string) error { return c.studyClone(ctx, ref, out) }))
+	cmd.Flags().StringVarP(&out, "out", "o", "", say("study.clone.flag.out"))
 	return cmd
 }
 
@@ -32,16 +25,12 @@ type studyCloneResult struct {
 
 // studyClone writes a study file that proposes a study again, and makes sure that it
 // would.
-func (c *cli) studyClone(ctx context.Context, o studyCloneOptions) error {
-	client, err := api.Dial(c.dir)
+func (c *cli) studyClone(ctx context.Context, ref, out string) error {
+	st, err := c.node().Study(ctx, ref)
 	if err != nil {
 		return err
 	}
-	st, err := client.Study(ctx, o.ref)
-	if err != nil {
-		return err
-	}
-	members, err := client.Members(ctx)
+	members, err := c.node().Members(ctx)
 	if err != nil {
 		return err
 	}
@@ -49,23 +38,14 @@ func (c *cli) studyClone(ctx context.Context, o studyCloneOptions) error {
 	if err := proposesAgain(text, st.Plan, members); err != nil {
 		return err
 	}
-	r := studyCloneResult{File: o.out, Passed: uint64(st.Plan.Expires)*1e9 <= now()}
-	switch r.File {
-	case "-":
-		r.File, r.Text = "", string(text)
-		return c.verbatim(r, text)
-	case "":
-		r.File = fileName(st.Name) + ".toml"
-	}
-	if err := writeNew(r.File, text); err != nil {
-		return err
-	}
-	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("study.clone.done", r.File))
-		if r.Passed {
-			fmt.Fprintln(w, say("study.clone.passed"))
+	out = cmp.Or(out, fileName(st.Name)+".toml")
+	passed := uint64(st.Plan.Expires)*1e9 <= now()
+	return c.write(out, text, func(file, text string) any { return studyCloneResult{file, text, passed} }, func(w io.Writer) {
+		tell(w, "study.clone.done", out)
+		if passed {
+			tell(w, "study.clone.passed")
 		}
-		fmt.Fprintln(w, c.here("study.clone.next", api.Quote(r.File)))
+		c.advise(w, "study.clone.next", api.Quote(out))
 	})
 }
 

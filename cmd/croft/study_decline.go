@@ -2,27 +2,19 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
-type studyDeclineOptions struct{ ref, reason string }
-
-func (c *cli) studyDeclineVerb() *cobra.Command {
-	var o studyDeclineOptions
-	cmd := c.verb("study.decline", "decline STUDY --reason REASON", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.ref = args[0]
-		return c.studyDecline(ctx, o)
-	})
-	cmd.Flags().StringVar(&o.reason, "reason", "", say("study.decline.flag.reason"))
+func (c *cli) studyDeclineVerb() *verb {
+	var reason string
+	cmd := c.verb("study.decline", "decline STUDY --reason REASON", one(func(ctx context.Context, ref string) error { return c.studyDecline(ctx, ref, reason) }))
+	cmd.Flags().StringVar(&reason, "reason", "", say("study.decline.flag.reason"))
 	return cmd
 }
 
@@ -34,40 +26,39 @@ type studyDeclineResult struct {
 
 // studyDecline signs the person's no. Of the reason the ledger gets one word of a
 // closed list, and nothing else.
-func (c *cli) studyDecline(ctx context.Context, o studyDeclineOptions) error {
+func (c *cli) studyDecline(ctx context.Context, ref, reason string) error {
 	var refusal croft.Refusal
 	var words []string
 	for r := croft.RefusedPolicy; r <= croft.RefusedUnavailable; r++ {
 		words = append(words, r.String())
-		if r.String() == o.reason {
+		if r.String() == reason {
 			refusal = r
 		}
 	}
 	if refusal == 0 {
-		return croft.E(croft.ErrUsage, say("study.decline.noreason", strings.Join(words, ", ")), "croft study decline "+api.Quote(o.ref)+" --reason policy")
+		return croft.E(croft.ErrUsage, say("study.decline.noreason", strings.Join(words, ", ")), "croft study decline "+api.Quote(ref)+" --reason policy")
 	}
-	p, st, err := c.asked(ctx, o.ref)
+	p, st, err := c.asked(ctx, ref)
 	if err != nil {
 		return err
 	}
 	if err := tooLate(st, p.self); err != nil {
 		return err
 	}
-	r := studyDeclineResult{Study: st.ID, Name: st.Name, Reason: o.reason}
-	tx := p.seal(now(), &ledger.Decline{Study: st.ID, Reason: refusal})
-	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+	r := studyDeclineResult{Study: st.ID, Name: st.Name, Reason: reason}
+	if _, err := c.submit(ctx, p, now(), &ledger.Decline{Study: st.ID, Reason: refusal}); err != nil {
 		return err
 	}
 	if st, err = p.Study(ctx, st.ID.String()); err != nil {
 		return err
 	}
-	if !answered(st, p.self, o.reason) { // it ended at this very moment, and a no to it says nothing
+	if !answered(st, p.self, reason) { // it ended at this very moment, and a no to it says nothing
 		return tooLate(st, p.self)
 	}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("study.decline.done", st.Name, r.Reason))
+		tell(w, "study.decline.done", st.Name, r.Reason)
 		if len(st.Rounds) == 0 { // else it began at this very moment
-			fmt.Fprintln(w, say("study.decline.nothing"))
+			tell(w, "study.decline.nothing")
 		}
 	})
 }
@@ -94,7 +85,7 @@ func tooLate(st api.Study, self croft.MemberID) error {
 // takesPart says whether a running study counts on a site.
 func takesPart(st api.Study, self croft.MemberID) bool {
 	if len(st.Cohort) > 0 {
-		return slices.ContainsFunc(st.Cohort, func(p api.Party) bool { return p.ID == self })
+		return votes(st.Cohort, self)
 	}
-	return slices.ContainsFunc(st.Sites, func(s api.Site) bool { return s.ID == self && s.Answer == "approved" })
+	return answered(st, self, "approved")
 }

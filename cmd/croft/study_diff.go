@@ -9,14 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 )
 
-func (c *cli) studyDiffVerb() *cobra.Command {
-	return c.verb("study.diff", "diff A B", cobra.ExactArgs(2), func(ctx context.Context, args []string) error { return c.studyDiff(ctx, args[0], args[1]) })
+func (c *cli) studyDiffVerb() *verb {
+	return c.verb("study.diff", "diff A B", some(2, 2, func(ctx context.Context, args []string) error { return c.studyDiff(ctx, args[0], args[1]) }))
 }
 
 // trait is one thing that a study says, in words. A list is compared as a set.
@@ -42,14 +40,10 @@ type studyDiffResult struct {
 // studyDiff says what two studies, or a study and a study file, do not have in
 // common. Two files need no node.
 func (c *cli) studyDiff(ctx context.Context, a, b string) error {
-	var client *api.Client
 	var members []api.Member // of two files they are whoever the files name
 	var err error
 	if !isFile(a) || !isFile(b) {
-		if client, err = api.Dial(c.dir); err != nil {
-			return err
-		}
-		if members, err = client.Members(ctx); err != nil {
+		if members, err = c.node().Members(ctx); err != nil {
 			return err
 		}
 	}
@@ -59,7 +53,7 @@ func (c *cli) studyDiff(ctx context.Context, a, b string) error {
 		if isFile(ref) {
 			sides[i], hashes[i], err = fileTraits(ref, members)
 		} else {
-			sides[i], hashes[i], err = studyTraits(ctx, client, ref, members)
+			sides[i], hashes[i], err = c.studyTraits(ctx, ref, members)
 		}
 		if err != nil {
 			return err
@@ -69,14 +63,14 @@ func (c *cli) studyDiff(ctx context.Context, a, b string) error {
 	return c.result(r, func(w io.Writer) {
 		switch {
 		case r.Same && len(r.Differences) == 0:
-			fmt.Fprintln(w, say("diff.same", groups(hashes[0])))
+			tell(w, "diff.same", groups(hashes[0]))
 		case len(r.Differences) == 0:
-			fmt.Fprintln(w, say("diff.order"))
+			tell(w, "diff.order")
 		default:
-			fmt.Fprintln(w, say("diff.row", "", a, b))
+			tell(w, "diff.row", "", a, b)
 		}
 		for _, x := range r.Differences {
-			fmt.Fprintln(w, say("diff.row", x.What, x.A, x.B))
+			tell(w, "diff.row", x.What, x.A, x.B)
 		}
 	})
 }
@@ -85,8 +79,8 @@ func (c *cli) studyDiff(ctx context.Context, a, b string) error {
 func isFile(ref string) bool { return strings.HasSuffix(ref, ".toml") }
 
 // studyTraits reads a study on the ledger.
-func studyTraits(ctx context.Context, client *api.Client, ref string, members []api.Member) ([]trait, croft.Hash, error) {
-	st, err := client.Study(ctx, ref)
+func (c *cli) studyTraits(ctx context.Context, ref string, members []api.Member) ([]trait, croft.Hash, error) {
+	st, err := c.node().Study(ctx, ref)
 	if err != nil {
 		return nil, croft.Hash{}, err
 	}

@@ -7,40 +7,32 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 )
 
-func (c *cli) studyLsVerb() *cobra.Command {
-	return c.verb("study.ls", "ls", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.studyLs(ctx) })
-}
+func (c *cli) studyLsVerb() *verb { return c.verb("study.ls", "ls", none(c.studyLs)) }
 
 // studyLs lists all studies of the network, oldest first.
 func (c *cli) studyLs(ctx context.Context) error {
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	list, err := client.Studies(ctx)
+	list, err := c.node().Studies(ctx)
 	if err != nil {
 		return err
 	}
 	return c.result(list, func(w io.Writer) {
 		if len(list) == 0 {
-			fmt.Fprintln(w, c.here("study.ls.none"))
+			c.advise(w, "study.ls.none")
 			return
 		}
-		fmt.Fprintln(w, say("study.ls.head"))
+		tell(w, "study.ls.head")
 		for _, st := range list {
-			fmt.Fprintln(w, say("study.ls.row", st.Name, st.ID.Short(), status(st), st.Proposer.Name, answers(st)))
+			tell(w, "study.ls.row", st.Name, st.ID.Short(), status(st), st.Proposer.Name, answers(st))
 		}
 		var said []string
 		for _, st := range list { // the words that end studies, explained once each
 			if st.Reason != "" && !slices.Contains(said, st.Reason) {
 				said = append(said, st.Reason)
-				fmt.Fprintln(w, say("study.why", st.Reason, because(st.Reason, "…")))
+				tell(w, "study.why", st.Reason, because(st.Reason, "…"))
 			}
 		}
 	})

@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"math/rand/v2"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -15,20 +12,20 @@ import (
 )
 
 type studyMockOptions struct {
-	of, out string
-	rows    int
-	seed    uint64
+	out  string
+	rows int
+	seed uint64
 }
 
-func (c *cli) studyMockVerb() *cobra.Command {
+func (c *cli) studyMockVerb() *verb {
 	var o studyMockOptions
-	var cmd *cobra.Command
-	cmd = c.verb("study.mock", "mock FILE.toml|STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		if o.of = args[0]; !cmd.Flags().Changed("seed") {
+	var cmd *verb
+	cmd = c.verb("study.mock", "mock FILE.toml|STUDY", one(func(ctx context.Context, of string) error {
+		if !cmd.Flags().Changed("seed") {
 			o.seed = rand.Uint64()
 		}
-		return c.studyMock(ctx, o)
-	})
+		return c.studyMock(ctx, of, o)
+	}))
 	cmd.Flags().IntVar(&o.rows, "rows", 200, say("study.mock.flag.rows"))
 	cmd.Flags().Uint64Var(&o.seed, "seed", 0, say("study.mock.flag.seed"))
 	cmd.Flags().StringVarP(&o.out, "out", "o", "mock.csv", say("study.mock.flag.out"))
@@ -46,11 +43,11 @@ type studyMockResult struct {
 }
 
 // studyMock writes made-up rows for a study: of a file it needs no node.
-func (c *cli) studyMock(ctx context.Context, o studyMockOptions) error {
+func (c *cli) studyMock(ctx context.Context, of string, o studyMockOptions) error {
 	if o.rows < 1 || o.rows > maxMock {
-		return croft.E(croft.ErrUsage, say("study.mock.badrows", maxMock), "croft study mock "+api.Quote(o.of)+" --rows 200")
+		return croft.E(croft.ErrUsage, say("study.mock.badrows", maxMock), "croft study mock "+api.Quote(of)+" --rows 200")
 	}
-	plan, err := c.planOf(ctx, o.of)
+	plan, err := c.planOf(ctx, of)
 	if err != nil {
 		return err
 	}
@@ -58,18 +55,10 @@ func (c *cli) studyMock(ctx context.Context, o studyMockOptions) error {
 	if err := data.Mock(&text, plan, o.rows, o.seed); err != nil {
 		return err
 	}
-	r := studyMockResult{o.out, "", o.rows, o.seed}
-	if o.out == "-" {
-		r.File, r.Text = "", text.String()
-		return c.verbatim(r, text.Bytes())
-	}
-	if err := writeNew(o.out, text.Bytes()); err != nil {
-		return err
-	}
-	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("study.mock.done", o.out, count(o.rows, "row", "rows"), o.seed))
-		if isFile(o.of) {
-			fmt.Fprintln(w, c.here("study.mock.next", api.Quote(o.of), api.Quote(o.out)))
+	return c.write(o.out, text.Bytes(), func(file, text string) any { return studyMockResult{file, text, o.rows, o.seed} }, func(w io.Writer) {
+		tell(w, "study.mock.done", o.out, count(o.rows, "row", "rows"), o.seed)
+		if isFile(of) {
+			c.advise(w, "study.mock.next", api.Quote(of), api.Quote(o.out))
 		}
 	})
 }

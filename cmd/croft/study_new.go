@@ -1,17 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -24,14 +22,14 @@ type studyNewOptions struct {
 	comma             bool
 }
 
-func (c *cli) studyNewVerb() *cobra.Command {
+func (c *cli) studyNewVerb() *verb {
 	var o studyNewOptions
-	cmd := c.verb("study.new", "new --from FILE.csv", cobra.MaximumNArgs(1), func(_ context.Context, args []string) error {
+	cmd := c.verb("study.new", "new --from FILE.csv", some(0, 1, func(_ context.Context, args []string) error {
 		if len(args) > 0 {
 			return croft.E(croft.ErrUsage, say("study.new.positional"), "croft study new --from "+api.Quote(args[0]))
 		}
 		return c.studyNew(o)
-	})
+	}))
 	cmd.Flags().StringVar(&o.from, "from", "", say("study.new.flag.from"))
 	cmd.Flags().BoolVar(&o.comma, "decimal-comma", false, say("flag.comma"))
 	cmd.Flags().StringVar(&o.family, "family", study.Families()[0], say("study.new.flag.family", strings.Join(study.Families(), ", ")))
@@ -63,36 +61,29 @@ func (c *cli) studyNew(o studyNewOptions) error {
 		return err
 	}
 	text := study.Draft(o.from, draft, o.family)
-	r := studyNewResult{File: o.out, Columns: len(draft.Columns)}
+	var leftOut []string
 	for _, l := range draft.LeftOut {
-		r.LeftOut = append(r.LeftOut, fmt.Sprintf("%s: %s", l.Name, l.Reason))
+		leftOut = append(leftOut, fmt.Sprintf("%s: %s", l.Name, l.Reason))
 	}
-	if o.out == "-" {
-		r.File, r.Text = "", string(text)
-		return c.verbatim(r, text)
-	}
-	if o.out == "" {
-		r.File = strings.TrimSuffix(filepath.Base(o.from), filepath.Ext(o.from)) + ".toml"
-	}
-	if err := writeNew(r.File, text); err != nil {
-		return err
-	}
-	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("study.new.done", r.File, count(r.Columns, "column", "columns"), len(r.LeftOut)))
-		fmt.Fprintln(w, c.here("study.new.next", api.Quote(r.File)))
+	out, columns := cmp.Or(o.out, nameOf(o.from)+".toml"), len(draft.Columns)
+	return c.write(out, text, func(file, text string) any { return studyNewResult{file, text, columns, leftOut} }, func(w io.Writer) {
+		tell(w, "study.new.done", out, count(columns, "column", "columns"), len(leftOut))
+		c.advise(w, "study.new.next", api.Quote(out))
 	})
 }
 
 // writeNew writes a file that was not there; after a failure there is none.
-func writeNew(path string, text []byte) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func writeNew(path string, text []byte) error { return writeAs(0o644, path, text) }
+
+func writeAs(mode fs.FileMode, path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
 		return croft.E(croft.ErrConflict, say("exists", path), say("exists.fix"))
 	} else if err != nil {
 		return croft.E(croft.ErrFileWrite, path, reason(err))
 	}
 	_, err = f.Write(text)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		os.Remove(path)
 		return croft.E(croft.ErrFileWrite, path, reason(err))
 	}

@@ -7,24 +7,21 @@ import (
 	"math"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/table"
 )
 
-func (c *cli) studyPreflightVerb() *cobra.Command {
+func (c *cli) studyPreflightVerb() *verb {
 	o := studyProposeOptions{preflight: true}
-	cmd := c.verb("study.preflight", "preflight FILE.toml|STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		if isFile(args[0]) {
-			o.file = args[0]
-			return c.studyPropose(ctx, o)
+	cmd := c.verb("study.preflight", "preflight FILE.toml|STUDY", one(func(ctx context.Context, of string) error {
+		if isFile(of) {
+			return c.studyPropose(ctx, of, o)
 		}
 		if o.dryRun || o.dataset != "" || o.again || o.wait || o.data.file != "" {
 			return croft.E(croft.ErrUsage, say("study.preflight.flags"), say("study.preflight.flags.fix"))
 		}
-		return c.studyPreflight(ctx, args[0])
-	})
+		return c.studyPreflight(ctx, of)
+	}))
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("study.propose.flag.dry"))
 	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.propose.flag.dataset"))
 	cmd.Flags().BoolVar(&o.again, "again", false, say("study.preflight.flag.again"))
@@ -34,26 +31,26 @@ func (c *cli) studyPreflightVerb() *cobra.Command {
 
 // studyPreflight shows what of a finished preflight looks wrong in this site's rows.
 func (c *cli) studyPreflight(ctx context.Context, ref string) error {
-	client, st, err := c.finished(ctx, ref)
+	st, err := c.finished(ctx, ref)
 	if err != nil {
 		return err
 	}
-	r, err := client.Preflight(ctx, st.ID.String())
+	r, err := c.node().Preflight(ctx, st.ID.String())
 	if err != nil {
 		return err
 	}
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("result.title.describe", r.Name, "", "", croft.Preflight))
+		tell(w, "result.title.describe", r.Name, "", "", croft.Preflight)
 		printShape(w, r.Shape)
 		if len(r.Found) == 0 {
-			fmt.Fprintln(w, say("preflight.none"))
+			tell(w, "preflight.none")
 			return
 		}
-		fmt.Fprintln(w, say("preflight.found", count(len(r.Found), "thing", "things")))
+		tell(w, "preflight.found", count(len(r.Found), "thing", "things"))
 		for _, f := range r.Found {
 			fmt.Fprintln(w, "! "+finding(f, r.Shape))
 		}
-		fmt.Fprintln(w, c.here("preflight.next"))
+		c.advise(w, "preflight.next")
 	})
 }
 
@@ -80,7 +77,7 @@ func printShape(w io.Writer, shapes []table.Shape) {
 	if len(shapes) == 0 {
 		return
 	}
-	fmt.Fprintln(w, say("result.shape"))
+	tell(w, "result.shape")
 	for _, s := range shapes {
 		share := func(n float64) string { return percent(n / max(s.Rows, 1)) }
 		mean, sd := "", ""
@@ -91,7 +88,7 @@ func printShape(w io.Writer, shapes []table.Shape) {
 		for i, level := range s.Levels {
 			levels = append(levels, level+" "+share(s.Counts[i]))
 		}
-		fmt.Fprintln(w, say("result.shape.one", strings.TrimSpace(s.Column+" "+s.Unit), share(s.Missing), share(s.Outside), mean, sd, strings.Join(levels, ", ")))
+		tell(w, "result.shape.one", strings.TrimSpace(s.Column+" "+s.Unit), share(s.Missing), share(s.Outside), mean, sd, strings.Join(levels, ", "))
 	}
 }
 

@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -20,19 +17,16 @@ import (
 )
 
 type studyProposeOptions struct {
-	file, dataset string
-	data          dataAddOptions // a file to register, and to approve the study for
-	dryRun, wait  bool
-	preflight     bool // propose the study's preflight in its place
-	again         bool // even if the last one is done
+	dataset      string
+	data         dataAddOptions // a file to register, and to approve the study for
+	dryRun, wait bool
+	preflight    bool // propose the study's preflight in its place
+	again        bool // even if the last one is done
 }
 
-func (c *cli) studyProposeVerb() *cobra.Command {
+func (c *cli) studyProposeVerb() *verb {
 	var o studyProposeOptions
-	cmd := c.verb("study.propose", "propose FILE.toml", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.file = args[0]
-		return c.studyPropose(ctx, o)
-	})
+	cmd := c.verb("study.propose", "propose FILE.toml", one(func(ctx context.Context, file string) error { return c.studyPropose(ctx, file, o) }))
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("study.propose.flag.dry"))
 	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.propose.flag.dataset"))
 	answerFlags(cmd, &o.data, &o.wait)
@@ -58,11 +52,11 @@ type studyProposeResult struct {
 // studyPropose puts a study file on the ledger, where its sites find it. A dry
 // run puts nothing there: it says what would leave a site and computes the
 // result of this site's rows alone.
-func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
+func (c *cli) studyPropose(ctx context.Context, path string, o studyProposeOptions) error {
 	if o.dataset != "" && !o.dryRun {
-		return croft.E(croft.ErrUsage, say("study.propose.dataset"), "croft study "+o.verb()+" "+api.Quote(o.file)+" --dry-run --dataset "+api.Quote(o.dataset))
+		return croft.E(croft.ErrUsage, say("study.propose.dataset"), "croft study "+o.verb()+" "+api.Quote(path)+" --dry-run --dataset "+api.Quote(o.dataset))
 	}
-	file, err := readStudy(o.file)
+	file, err := readStudy(path)
 	if err != nil {
 		return err
 	}
@@ -84,10 +78,10 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 		r.Plan = study.PreflightOf(of, 1)
 	}
 	if r.Plan.Expires <= time.Now().Unix() {
-		return croft.E(croft.ErrStudyValue, o.file, "expires", say("study.propose.past"))
+		return croft.E(croft.ErrStudyValue, path, "expires", say("study.propose.past"))
 	}
 	if o.dryRun {
-		return c.dryRun(ctx, p, o, r)
+		return c.dryRun(ctx, p, path, o, r)
 	}
 	tx, err := p.proposal(ctx, r.Plan)
 	if err != nil {
@@ -106,16 +100,16 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 	if err == nil {
 		r.Proposed = false
 		err = c.result(r, func(w io.Writer) {
-			fmt.Fprintln(w, say("study.propose.known", known.Name, known.ID.Short(), known.Status))
+			tell(w, "study.propose.known", known.Name, known.ID.Short(), known.Status)
 			if o.preflight {
-				fmt.Fprintln(w, c.here("study.watch.compare", known.ID.Short()))
+				c.advise(w, "study.watch.compare", known.ID.Short())
 			}
 			switch {
 			case known.Status != ledger.Done.String():
 			case o.preflight:
-				fmt.Fprintln(w, c.here("study.preflight.anew", api.Quote(o.file)))
+				c.advise(w, "study.preflight.anew", api.Quote(path))
 			default:
-				fmt.Fprintln(w, say("study.propose.anew"))
+				tell(w, "study.propose.anew")
 			}
 		})
 	} else {
@@ -123,15 +117,15 @@ func (c *cli) studyPropose(ctx context.Context, o studyProposeOptions) error {
 			return err
 		}
 		err = c.result(r, func(w io.Writer) {
-			fmt.Fprintln(w, say("study.propose.done", r.Plan.Name, r.ID.Short()))
+			tell(w, "study.propose.done", r.Plan.Name, r.ID.Short())
 			if o.data.file == "" && slices.Contains(r.Plan.Sites, p.self) {
-				fmt.Fprintln(w, c.here("study.propose.approve", r.ID.Short()))
+				c.advise(w, "study.propose.approve", r.ID.Short())
 			}
-			fmt.Fprintln(w, c.here("study.propose.next", r.ID.Short()))
+			c.advise(w, "study.propose.next", r.ID.Short())
 		})
 	}
 	if err == nil && o.data.file != "" {
-		err = c.studyApprove(ctx, studyApproveOptions{ref: r.ID.String(), data: o.data})
+		err = c.studyApprove(ctx, r.ID.String(), studyApproveOptions{data: o.data})
 	}
 	if err == nil && o.wait {
 		err = c.await(ctx, r.ID)
@@ -179,7 +173,7 @@ func resolve(file *study.File, self croft.MemberID, members []api.Member, dryRun
 }
 
 // dryRun says what a proposal would mean for this site.
-func (c *cli) dryRun(ctx context.Context, p *person, o studyProposeOptions, r studyProposeResult) (err error) {
+func (c *cli) dryRun(ctx context.Context, p *person, path string, o studyProposeOptions, r studyProposeResult) (err error) {
 	if filepath.Ext(o.dataset) != "" { // a file that is not registered
 		if o.dataset, err = absolute(o.dataset); err != nil {
 			return err
@@ -191,14 +185,14 @@ func (c *cli) dryRun(ctx context.Context, p *person, o studyProposeOptions, r st
 	}
 	r.Check = &check
 	return c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("study.propose.title", r.Plan.Name, len(r.Plan.Model.Features), len(r.Plan.Sites), r.Plan.MinSites))
+		tell(w, "study.propose.title", r.Plan.Name, len(r.Plan.Model.Features), len(r.Plan.Sites), r.Plan.MinSites)
 		for _, name := range r.Unknown {
-			fmt.Fprintln(w, say("study.propose.unknown", name))
+			tell(w, "study.propose.unknown", name)
 		}
 		printCheck(w, check)
-		fmt.Fprintln(w, say("dry"))
+		tell(w, "dry")
 		if len(r.Unknown) == 0 {
-			fmt.Fprintln(w, c.here("study.propose.ready", o.verb(), api.Quote(o.file)))
+			c.advise(w, "study.propose.ready", o.verb(), api.Quote(path))
 		}
 	})
 }
@@ -230,28 +224,28 @@ func readSmall(path string) ([]byte, error) {
 
 // printCheck says what a study would find at this site and what would leave it.
 func printCheck(w io.Writer, check api.Check) {
-	fmt.Fprintln(w, say("check.rows", check.Dataset, check.Train, check.Test))
+	tell(w, "check.rows", check.Dataset, check.Train, check.Test)
 	for _, d := range check.Dropped {
-		fmt.Fprintln(w, say("check.dropped", d))
+		tell(w, "check.dropped", d)
 	}
 	printLeaves(w, check.Leaves)
-	fmt.Fprintln(w, say("check.exact", check.Leaves.AllNumbers, short(check.Exact), table.MaxDetail))
+	tell(w, "check.exact", check.Leaves.AllNumbers, short(check.Exact), table.MaxDetail)
 	if check.Cap > 0 {
-		fmt.Fprintln(w, say("check.budget", check.Used, check.Cap))
+		tell(w, "check.budget", check.Used, check.Cap)
 	}
 	if check.Public {
-		fmt.Fprintln(w, say("data.public"))
+		tell(w, "data.public")
 	}
 	for _, warning := range check.Warnings {
-		fmt.Fprintln(w, say("check.warning", warning))
+		tell(w, "check.warning", warning)
 	}
 	if check.Withheld != "" {
-		fmt.Fprintln(w, say("check.withheld", check.Withheld))
+		tell(w, "check.withheld", check.Withheld)
 	}
 	if check.Local != nil {
-		fmt.Fprintln(w, say("check.local", worth(*check.Local)))
+		tell(w, "check.local", worth(*check.Local))
 	} else if check.LocalWhy != "" {
-		fmt.Fprintln(w, say("check.nolocal", check.LocalWhy))
+		tell(w, "check.nolocal", check.LocalWhy)
 	}
 }
 
@@ -269,5 +263,5 @@ func worth(s api.Score) string {
 }
 
 func printLeaves(w io.Writer, l api.Leaves) {
-	fmt.Fprintln(w, say("leaves", l.Rounds, l.Numbers, size(l.Bytes), size(l.AllBytes)))
+	tell(w, "leaves", l.Rounds, l.Numbers, size(l.Bytes), size(l.AllBytes))
 }

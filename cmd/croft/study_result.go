@@ -7,33 +7,28 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"croft/internal/api"
 	"croft/internal/fed"
 	"croft/internal/report"
 )
 
-func (c *cli) studyResultVerb() *cobra.Command {
+func (c *cli) studyResultVerb() *verb {
 	var o studyResultOptions
-	cmd := c.verb("study.result", "result STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.ref = args[0]
-		return c.studyResult(ctx, o)
-	})
+	cmd := c.verb("study.result", "result STUDY", one(func(ctx context.Context, ref string) error { return c.studyResult(ctx, ref, o) }))
 	cmd.Flags().StringVar(&o.csv, "csv", "", say("study.result.flag.csv"))
 	cmd.Flags().StringVar(&o.html, "html", "", say("study.result.flag.html"))
 	return cmd
 }
 
-type studyResultOptions struct{ ref, csv, html string }
+type studyResultOptions struct{ csv, html string }
 
 // studyResult shows what a finished study says.
-func (c *cli) studyResult(ctx context.Context, o studyResultOptions) error {
-	client, st, err := c.finished(ctx, o.ref)
+func (c *cli) studyResult(ctx context.Context, ref string, o studyResultOptions) error {
+	st, err := c.finished(ctx, ref)
 	if err != nil {
 		return err
 	}
-	r, err := client.Result(ctx, st.ID.String())
+	r, err := c.node().Result(ctx, st.ID.String())
 	if err != nil {
 		return err
 	}
@@ -68,23 +63,23 @@ func printResult(w io.Writer, r api.Result) {
 	case r.Label == "":
 		title = "result.title.describe"
 	}
-	fmt.Fprintln(w, say(title, r.Name, r.Label, r.PositiveLevel, r.Family))
+	tell(w, title, r.Name, r.Label, r.PositiveLevel, r.Family)
 	switch {
 	case r.Terms == nil:
-		fmt.Fprintln(w, say("result.rows.all", r.Rows, r.Rounds))
+		tell(w, "result.rows.all", r.Rows, r.Rounds)
 	case r.Family == "logistic" || r.Family == "firth":
-		fmt.Fprintln(w, say("result.rows", r.Rows, r.Positive, r.TestRows, r.TestPositive, r.Rounds))
+		tell(w, "result.rows", r.Rows, r.Positive, r.TestRows, r.TestPositive, r.Rounds)
 	default:
-		fmt.Fprintln(w, say("result.rows.plain", r.Rows, r.TestRows, r.Rounds))
+		tell(w, "result.rows.plain", r.Rows, r.TestRows, r.Rounds)
 	}
 	if r.Shrunk {
-		fmt.Fprintln(w, say("result.shrunk"))
+		tell(w, "result.shrunk")
 	}
 	if r.Unchecked {
-		fmt.Fprintln(w, say("unchecked"))
+		tell(w, "unchecked")
 	}
 	if r.Unproved {
-		fmt.Fprintln(w, say("unproved"))
+		tell(w, "unproved")
 	}
 	if r.Terms != nil {
 		printRegression(w, r)
@@ -97,7 +92,7 @@ func printResult(w io.Writer, r api.Result) {
 // printRegression writes the terms and what the model is worth.
 func printRegression(w io.Writer, r api.Result) {
 	linear := r.Family == "linear"
-	fmt.Fprintln(w, say("result.head."+r.Family))
+	tell(w, "result.head."+r.Family)
 	for _, t := range r.Terms {
 		se, odds, oddsSD, p := "", "", "", ""
 		if t.SE != nil {
@@ -109,25 +104,25 @@ func printRegression(w io.Writer, r api.Result) {
 		if linear && t.Interval != nil {
 			oddsSD, odds = fmt.Sprintf("%.4g – %.4g", t.Interval.Low, t.Interval.High), short(*t.Statistic)
 		}
-		fmt.Fprintln(w, say("result.term", t.Name, short(t.Estimate), se, oddsSD, odds, p))
+		tell(w, "result.term", t.Name, short(t.Estimate), se, oddsSD, odds, p)
 	}
 	if r.People > 0 {
-		fmt.Fprintln(w, say("result.people", r.People))
+		tell(w, "result.people", r.People)
 	}
-	fmt.Fprintln(w, say("result.fit", short(r.Deviance), short(r.Condition)))
+	tell(w, "result.fit", short(r.Deviance), short(r.Condition))
 	if r.AIC != nil {
-		fmt.Fprintln(w, say("result.aic", short(*r.AIC)))
+		tell(w, "result.aic", short(*r.AIC))
 	}
 	if r.RSquared != nil {
-		fmt.Fprintln(w, say("result.rsquared", short(*r.RSquared)))
+		tell(w, "result.rsquared", short(*r.RSquared))
 	}
 	for _, t := range r.Proportional {
-		fmt.Fprintln(w, say("result.proportional", t.Name, short(t.Statistic), t.DF, probability(t.P)))
+		tell(w, "result.proportional", t.Name, short(t.Statistic), t.DF, probability(t.P))
 	}
 	if r.TestRows == 0 {
 		return
 	}
-	fmt.Fprintln(w, say("result.scores."+r.Family))
+	tell(w, "result.scores."+r.Family)
 	printScore(w, r.Family, say("result.all"), r.Score)
 	for _, s := range r.Sites {
 		printScore(w, r.Family, s.Name, s.Score)
@@ -138,13 +133,13 @@ func printRegression(w io.Writer, r api.Result) {
 func printScore(w io.Writer, family, name string, s api.Score) {
 	switch family {
 	case "linear":
-		fmt.Fprintln(w, say("result.score.one", name, s.Rows, short(s.RMSE)))
+		tell(w, "result.score.one", name, s.Rows, short(s.RMSE))
 	case "poisson":
-		fmt.Fprintln(w, say("result.score.two", name, s.Rows, short(s.RowDeviance), short(s.RMSE)))
+		tell(w, "result.score.two", name, s.Rows, short(s.RowDeviance), short(s.RMSE))
 	case "cox":
-		fmt.Fprintln(w, say("result.score.one", name, s.Rows, short(s.Concordance)))
+		tell(w, "result.score.one", name, s.Rows, short(s.Concordance))
 	default:
-		fmt.Fprintln(w, say("result.score", name, s.Rows, estimate(s.AUC), estimate(s.LogLoss), estimate(s.Accuracy)))
+		tell(w, "result.score", name, s.Rows, estimate(s.AUC), estimate(s.LogLoss), estimate(s.Accuracy))
 	}
 }
 
@@ -155,33 +150,33 @@ func printCurves(w io.Writer, r api.Result) {
 		if at, reached := curve.Median(); reached {
 			median = strings.TrimSpace(short(at) + " " + r.TimeUnit)
 		}
-		fmt.Fprintln(w, say("result.curve", curve.Name, curve.Rows, median))
-		fmt.Fprintln(w, say("result.curve.head", r.Time))
+		tell(w, "result.curve", curve.Name, curve.Rows, median)
+		tell(w, "result.curve.head", r.Time)
 		for _, p := range curve.Points {
 			if p.Events+p.Censored > 0 {
-				fmt.Fprintln(w, say("result.curve.point", short(p.Time), p.AtRisk, p.Events, p.Censored, estimate(p.Survival)))
+				tell(w, "result.curve.point", short(p.Time), p.AtRisk, p.Events, p.Censored, estimate(p.Survival))
 			}
 		}
 	}
 	if r.LogRank != nil {
-		fmt.Fprintln(w, say("result.logrank", short(r.LogRank.Statistic), r.LogRank.DF, probability(r.LogRank.P)))
+		tell(w, "result.logrank", short(r.LogRank.Statistic), r.LogRank.DF, probability(r.LogRank.P))
 	}
 }
 
 // printDescription writes numbers and tables.
 func printDescription(w io.Writer, r api.Result) {
 	if len(r.Numbers) > 0 {
-		fmt.Fprintln(w, say("result.numbers"))
+		tell(w, "result.numbers")
 	}
 	for _, n := range r.Numbers {
 		quartiles := [3]string{}
 		for i, q := range n.Quartiles {
 			quartiles[i] = estimate(q)
 		}
-		fmt.Fprintln(w, say("result.number", strings.TrimSpace(n.Name+" "+n.Unit), short(n.Mean), short(n.SD), quartiles[0], quartiles[1], quartiles[2]))
+		tell(w, "result.number", strings.TrimSpace(n.Name+" "+n.Unit), short(n.Mean), short(n.SD), quartiles[0], quartiles[1], quartiles[2])
 	}
 	for _, t := range r.Tables {
-		fmt.Fprintln(w, say("result.table", t.Name, strings.Join(r.LabelLevels, "\t")))
+		tell(w, "result.table", t.Name, strings.Join(r.LabelLevels, "\t"))
 		for i, row := range t.Counts {
 			line := []string{t.Levels[i]}
 			for _, count := range row {
@@ -190,7 +185,7 @@ func printDescription(w io.Writer, r api.Result) {
 			fmt.Fprintln(w, strings.Join(line, "\t"))
 		}
 		if t.Test != nil {
-			fmt.Fprintln(w, say("result.table.test", t.Name, r.Label, short(t.Test.Statistic), t.Test.DF, probability(t.Test.P), short(t.Least)))
+			tell(w, "result.table.test", t.Name, r.Label, short(t.Test.Statistic), t.Test.DF, probability(t.Test.P), short(t.Least))
 		}
 	}
 }

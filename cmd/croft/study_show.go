@@ -8,8 +8,6 @@ import (
 	"math/big"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
@@ -17,16 +15,13 @@ import (
 )
 
 type studyShowOptions struct {
-	ref, dataset, out string
-	print             bool
+	dataset, out string
+	print        bool
 }
 
-func (c *cli) studyShowVerb() *cobra.Command {
+func (c *cli) studyShowVerb() *verb {
 	var o studyShowOptions
-	cmd := c.verb("study.show", "show STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.ref = args[0]
-		return c.studyShow(ctx, o)
-	})
+	cmd := c.verb("study.show", "show STUDY", one(func(ctx context.Context, ref string) error { return c.studyShow(ctx, ref, o) }))
 	cmd.Flags().StringVar(&o.dataset, "dataset", "", say("study.show.flag.dataset"))
 	cmd.Flags().BoolVar(&o.print, "print", false, say("study.show.flag.print"))
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", say("study.show.flag.out"))
@@ -40,21 +35,17 @@ type studyShowResult struct {
 }
 
 // studyShow shows a study in words, and what it would find here.
-func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
+func (c *cli) studyShow(ctx context.Context, ref string, o studyShowOptions) error {
 	if o.out != "" && !o.print {
-		return croft.E(croft.ErrUsage, say("study.show.noprint"), "croft study show "+api.Quote(o.ref)+" --print --out "+api.Quote(o.out))
+		return croft.E(croft.ErrUsage, say("study.show.noprint"), "croft study show "+api.Quote(ref)+" --print --out "+api.Quote(o.out))
 	}
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	st, err := client.Study(ctx, o.ref)
+	st, err := c.node().Study(ctx, ref)
 	if err != nil {
 		return err
 	}
 	r := studyShowResult{Study: st}
 	if st.Mine && st.Status == "proposed" {
-		if check, err := client.Check(ctx, st.ID.String(), o.dataset); err != nil {
+		if check, err := c.node().Check(ctx, st.ID.String(), o.dataset); err != nil {
 			r.CheckWhy = err.Error()
 		} else {
 			r.Check = &check
@@ -71,31 +62,31 @@ func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
 			printLeaves(w, st.Leaves)
 		}
 		if r.CheckWhy != "" {
-			fmt.Fprintln(w, say("check.none", r.CheckWhy))
+			tell(w, "check.none", r.CheckWhy)
 		}
-		fmt.Fprintln(w, say("promise"))
+		tell(w, "promise")
 		for _, round := range st.Rounds {
-			fmt.Fprintln(w, say("study.show.round", round.Number+1, round.Phase, len(round.Reports), round.Shares, round.Sum.Short()))
+			tell(w, "study.show.round", round.Number+1, round.Phase, len(round.Reports), round.Shares, round.Sum.Short())
 		}
 		if len(st.Rounds) > 0 {
 			last := st.Rounds[len(st.Rounds)-1]
 			for _, report := range last.Reports {
 				if len(report.Refused) > 0 {
-					fmt.Fprintln(w, say("study.show.nays", last.Number+1, report.Name, names(report.Refused)))
+					tell(w, "study.show.nays", last.Number+1, report.Name, names(report.Refused))
 				}
 				if report.Bound > 0 {
-					fmt.Fprintln(w, say("study.show.bound", last.Number+1, report.Name, report.Bound))
+					tell(w, "study.show.bound", last.Number+1, report.Name, report.Bound)
 				}
 			}
 		}
 		if st.Model != nil {
-			fmt.Fprintln(w, say("study.show.model", st.Model.State, st.Model.Rounds))
+			tell(w, "study.show.model", st.Model.State, st.Model.Rounds)
 			if st.Model.Unchecked {
-				fmt.Fprintln(w, say("unchecked"))
+				tell(w, "unchecked")
 			}
 		}
 		if r.Check != nil {
-			fmt.Fprintln(w, c.here("study.show.next", st.ID.Short()))
+			c.advise(w, "study.show.next", st.ID.Short())
 		}
 	})
 }
@@ -103,9 +94,9 @@ func (c *cli) studyShow(ctx context.Context, o studyShowOptions) error {
 // printStudy says in words what a study is: what a person decides by.
 func printStudy(w io.Writer, st api.Study) {
 	p := st.Plan
-	fmt.Fprintln(w, say("study.name", p.Name, st.ID.Short(), status(st.Summary), st.Proposer.Name))
+	tell(w, "study.name", p.Name, st.ID.Short(), status(st.Summary), st.Proposer.Name)
 	if st.Reason != "" {
-		fmt.Fprintln(w, say("study.because", because(st.Reason, p.Model.Label)))
+		tell(w, "study.because", because(st.Reason, p.Model.Label))
 	}
 	if missing := missing(st.Summary); len(missing) > 0 {
 		word := "study.paused"
@@ -115,21 +106,21 @@ func printStudy(w io.Writer, st api.Study) {
 		if st.Reason == ledger.ReasonProof || st.Reason == ledger.ReasonReport {
 			word = "study.refused"
 		}
-		fmt.Fprintln(w, say("study.because", say(word, names(missing))))
+		tell(w, "study.because", say(word, names(missing)))
 	} else if st.Doubt {
-		fmt.Fprintln(w, say("study.because", say("study.doubt")))
+		tell(w, "study.because", say("study.doubt"))
 		if len(st.Waits) > 0 {
-			fmt.Fprintln(w, say("study.because", say("study.doubt.waits", names(st.Waits))))
+			tell(w, "study.because", say("study.doubt.waits", names(st.Waits)))
 		}
 	} else if len(st.Waits) > 0 {
-		fmt.Fprintln(w, say("study.because", say("study.waits", names(st.Waits))))
+		tell(w, "study.because", say("study.waits", names(st.Waits)))
 	}
-	fmt.Fprintln(w, say("study.purpose", p.Purpose))
-	fmt.Fprintln(w, say("study.basis", p.LegalBasis))
-	fmt.Fprintln(w, say("study.contact", p.Contact))
-	fmt.Fprintln(w, say("study.until", day(st.Expires)))
-	fmt.Fprintln(w, say("study.plan", groups(st.PlanHash)))
-	fmt.Fprintln(w, say("study.sites", answers(st.Summary), p.MinSites))
+	tell(w, "study.purpose", p.Purpose)
+	tell(w, "study.basis", p.LegalBasis)
+	tell(w, "study.contact", p.Contact)
+	tell(w, "study.until", day(st.Expires))
+	tell(w, "study.plan", groups(st.PlanHash))
+	tell(w, "study.sites", answers(st.Summary), p.MinSites)
 	goal := "study.inference"
 	if p.Model.Goal == croft.Prediction {
 		goal = "study.prediction"
@@ -139,28 +130,28 @@ func printStudy(w io.Writer, st api.Study) {
 	if p.Model.MaxRounds == 0 {
 		people = "study.people.all"
 	}
-	fmt.Fprintln(w, say(people, p.Schema.UnitColumn, p.HoldOut.Percent))
-	fmt.Fprintln(w, say("study.seats", names(st.Seats), int(st.Threshold)+1, len(st.Seats)))
+	tell(w, people, p.Schema.UnitColumn, p.HoldOut.Percent)
+	tell(w, "study.seats", names(st.Seats), int(st.Threshold)+1, len(st.Seats))
 	if chances := collusion(len(st.Seats), st.Threshold); chances != nil {
-		fmt.Fprintln(w, say("study.collude", int(st.Threshold)+1, chances[0], chances[1], chances[2]))
+		tell(w, "study.collude", int(st.Threshold)+1, chances[0], chances[1], chances[2])
 	}
 	if p.Unchecked {
-		fmt.Fprintln(w, say("study.unchecked"))
+		tell(w, "study.unchecked")
 	}
 	if p.Unproved {
-		fmt.Fprintln(w, say("study.unproved"))
+		tell(w, "study.unproved")
 	} else {
-		fmt.Fprintln(w, say("study.proved"))
+		tell(w, "study.proved")
 	}
-	fmt.Fprintln(w, say("study.readers", names(st.Readers)))
+	tell(w, "study.readers", names(st.Readers))
 	if p.PerSiteMetrics {
-		fmt.Fprintln(w, say("study.metrics"))
+		tell(w, "study.metrics")
 	}
 	export := "study.noexport"
 	if p.Export {
 		export = "study.export"
 	}
-	fmt.Fprintln(w, say("study.use", uses(p.Use), say(export)))
+	tell(w, "study.use", uses(p.Use), say(export))
 }
 
 // collusion says how likely it is that more than the threshold of the seats are
@@ -188,31 +179,31 @@ func printModel(w io.Writer, m croft.Model, goal string) {
 	}
 	switch of := label; {
 	case m.MaxRounds > 0:
-		fmt.Fprintln(w, say("study.model", m.Family, label, features, goal))
+		tell(w, "study.model", m.Family, label, features, goal)
 	case m.Family == "describe":
 		if of = features; label != "" {
 			of = say("study.by", features, label)
 		}
-		fmt.Fprintln(w, say("study.describes", m.Family, of))
+		tell(w, "study.describes", m.Family, of)
 	default:
 		if features != "" {
 			of = say("study.by", label, features)
 		}
-		fmt.Fprintln(w, say("study.describes", m.Family, of))
+		tell(w, "study.describes", m.Family, of)
 	}
 	if m.Time != "" && m.Grid.Cells > 0 {
-		fmt.Fprintln(w, say("study.time", m.Time, m.Grid.Cells, m.Grid.Width))
+		tell(w, "study.time", m.Time, m.Grid.Cells, m.Grid.Width)
 	}
 	var groups []string
 	for _, g := range m.Groups {
 		groups = append(groups, g.Column)
 	}
 	if groups != nil {
-		fmt.Fprintln(w, say("study.groups", strings.Join(groups, ", ")))
+		tell(w, "study.groups", strings.Join(groups, ", "))
 	}
 	for _, part := range []struct{ key, column string }{{"print.time", m.Time}, {"print.exposure", m.Exposure}, {"print.weight", m.Weight}} {
 		if part.column != "" {
-			fmt.Fprintln(w, say("study.part", part.column, say(part.key)))
+			tell(w, "study.part", part.column, say(part.key))
 		}
 	}
 }
@@ -229,15 +220,8 @@ func missing(st api.Summary) (sites []api.Party) {
 
 // uses says in words who may use a result.
 func uses(u croft.Use) string {
-	switch u {
-	case croft.UseMembers:
-		return say("use.members")
-	case croft.UseNetwork:
-		return say("use.network")
-	case croft.UseMarket:
-		return say("use.market")
-	case croft.UsePublic:
-		return say("use.public")
+	if sentence, known := sentences["use."+string(u)]; known {
+		return sentence
 	}
 	return string(u)
 }

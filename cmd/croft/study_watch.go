@@ -5,36 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
-func (c *cli) studyWatchVerb() *cobra.Command {
-	return c.verb("study.watch", "watch STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.studyWatch(ctx, args[0]) })
+func (c *cli) studyWatchVerb() *verb {
+	return c.verb("study.watch", "watch STUDY", one(c.studyWatch))
 }
 
 // studyWatch follows a study at this node until it has ended, from the beginning
 // if the node remembers it.
 func (c *cli) studyWatch(ctx context.Context, ref string) error {
-	client, err := api.Dial(c.dir)
-	if err != nil {
-		return err
-	}
-	st, err := client.Study(ctx, ref)
+	st, err := c.node().Study(ctx, ref)
 	if err != nil {
 		return err
 	}
 	c.progress("study.watch.begin", st.Name, status(st.Summary), answers(st.Summary))
-	if ended, err := c.ended(ctx, client, st); ended || err != nil {
+	if st.Status == ledger.Proposed.String() {
+		c.progress(starts(st), st.Plan.MinSites, len(st.Sites))
+	}
+	if ended, err := c.ended(ctx, st); ended || err != nil {
 		return err
 	}
 	var silence silence
-	for e, err := range client.Events(ctx) {
+	for e, err := range c.node().Events(ctx) {
 		if err != nil {
 			return err
 		}
@@ -47,10 +45,10 @@ func (c *cli) studyWatch(ctx context.Context, ref string) error {
 			}
 		}
 		if e.Seq == 0 || last(e) { // the events are this node's; whether the study has ended the ledger says
-			if st, err = client.Study(ctx, st.ID.String()); err != nil {
+			if st, err = c.node().Study(ctx, st.ID.String()); err != nil {
 				return err
 			}
-			if ended, err := c.ended(ctx, client, st); ended || err != nil {
+			if ended, err := c.ended(ctx, st); ended || err != nil {
 				return err
 			}
 			if silence.lasts(st.Summary) {
@@ -59,6 +57,24 @@ func (c *cli) studyWatch(ctx context.Context, ref string) error {
 		}
 	}
 	return nil
+}
+
+// starts is what to say of a study that has not begun: when it will, or that too many
+// sites have declined.
+func starts(st api.Study) string {
+	left := len(st.Sites)
+	for _, site := range st.Sites {
+		if site.Answer != "approved" && site.Answer != "waiting" {
+			left--
+			if slices.Contains(st.Plan.Required, site.ID) {
+				return "study.watch.cannot"
+			}
+		}
+	}
+	if left < int(st.Plan.MinSites) {
+		return "study.watch.cannot"
+	}
+	return "study.watch.starts"
 }
 
 // silence notices that a study waits for the same ones at two looks, and says so once.
@@ -75,12 +91,12 @@ func (s *silence) lasts(st api.Summary) bool {
 
 // ended says whether there is nothing more to wait for: the study was stopped,
 // which is an error here, or it is done and its result can be had at this node.
-func (c *cli) ended(ctx context.Context, client *api.Client, st api.Study) (bool, error) {
+func (c *cli) ended(ctx context.Context, st api.Study) (bool, error) {
 	switch st.Status {
 	case ledger.Stopped.String():
 		return true, stopped(st)
 	case ledger.Done.String():
-		if _, err := client.Result(ctx, st.ID.String()); errors.Is(err, croft.ErrTxOrder) {
+		if _, err := c.node().Result(ctx, st.ID.String()); errors.Is(err, croft.ErrTxOrder) {
 			return false, nil // its last sum is still being opened here
 		}
 		c.progress("study.watch.done", st.Name, st.ID.Short())
@@ -101,15 +117,12 @@ func stopped(st api.Study) error {
 	return croft.E(croft.ErrStopped, st.Name, say("study.why", st.Reason, because(st.Reason, st.Plan.Model.Label)))
 }
 
-// finished returns a study that has a result, or may soon have one here, and the node.
-func (c *cli) finished(ctx context.Context, ref string) (client *api.Client, st api.Study, err error) {
-	if client, err = api.Dial(c.dir); err != nil {
-		return client, st, err
-	}
-	if st, err = client.Study(ctx, ref); err == nil && st.Status == ledger.Stopped.String() {
+// finished returns a study that has a result, or may soon have one here.
+func (c *cli) finished(ctx context.Context, ref string) (st api.Study, err error) {
+	if st, err = c.node().Study(ctx, ref); err == nil && st.Status == ledger.Stopped.String() {
 		err = stopped(st)
 	}
-	return client, st, err
+	return st, err
 }
 
 // last says whether a node has nothing to do for a study after this event.

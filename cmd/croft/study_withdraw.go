@@ -2,28 +2,16 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
-	"github.com/spf13/cobra"
-
 	"croft"
-	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
-type studyWithdrawOptions struct {
-	ref    string
-	dryRun bool
-}
-
-func (c *cli) studyWithdrawVerb() *cobra.Command {
-	var o studyWithdrawOptions
-	cmd := c.verb("study.withdraw", "withdraw STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.ref = args[0]
-		return c.studyWithdraw(ctx, o)
-	})
-	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, say("flag.dry"))
+func (c *cli) studyWithdrawVerb() *verb {
+	var dryRun bool
+	cmd := c.verb("study.withdraw", "withdraw STUDY", one(func(ctx context.Context, ref string) error { return c.studyWithdraw(ctx, ref, dryRun) }))
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, say("flag.dry"))
 	return cmd
 }
 
@@ -36,8 +24,8 @@ type studyWithdrawResult struct {
 
 // studyWithdraw takes this site out of a study: no further round of it. It says
 // first what cannot be undone.
-func (c *cli) studyWithdraw(ctx context.Context, o studyWithdrawOptions) error {
-	p, st, err := c.asked(ctx, o.ref)
+func (c *cli) studyWithdraw(ctx context.Context, ref string, dryRun bool) error {
+	p, st, err := c.asked(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -50,16 +38,15 @@ func (c *cli) studyWithdraw(ctx context.Context, o studyWithdrawOptions) error {
 	} else {
 		c.progress("study.withdraw.means", st.Name, count(r.Rounds, "sum", "sums"))
 	}
-	if o.dryRun {
-		return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("dry")) })
+	if dryRun {
+		return c.result(r, func(w io.Writer) { tell(w, "dry") })
 	}
 	if err := c.confirm(ctx, "study.withdraw.ask", st.Name); err != nil {
 		return err
 	}
-	tx := p.seal(now(), &ledger.Withdraw{Study: st.ID})
-	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+	if _, err := c.submit(ctx, p, now(), &ledger.Withdraw{Study: st.ID}); err != nil {
 		return err
 	}
 	r.Withdrawn = true
-	return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("study.withdraw.done", st.Name)) })
+	return c.result(r, func(w io.Writer) { tell(w, "study.withdraw.done", st.Name) })
 }

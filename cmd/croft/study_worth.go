@@ -6,24 +6,22 @@ import (
 	"io"
 	"math"
 
-	"github.com/spf13/cobra"
-
 	"croft/internal/api"
 	"croft/internal/study"
 )
 
-func (c *cli) studyWorthVerb() *cobra.Command {
-	return c.verb("study.worth", "worth STUDY", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		client, st, err := c.finished(ctx, args[0])
+func (c *cli) studyWorthVerb() *verb {
+	return c.verb("study.worth", "worth STUDY", one(func(ctx context.Context, ref string) error {
+		st, err := c.finished(ctx, ref)
 		if err != nil {
 			return err
 		}
-		w, err := client.Worth(ctx, st.ID.String())
+		w, err := c.node().Worth(ctx, st.ID.String())
 		if err != nil {
 			return err
 		}
 		return c.result(w, func(out io.Writer) { printWorth(out, w) })
-	})
+	}))
 }
 
 // printWorth says whether joining was worth it, then by what.
@@ -35,16 +33,16 @@ func printWorth(w io.Writer, of api.Worth) {
 	case study.Hurt:
 		key = "worth.verdict.hurt"
 	}
-	fmt.Fprintln(w, say(key, of.Name, of.People, of.Why))
+	tell(w, key, of.Name, of.People, of.Why)
 	if of.Gain != nil {
-		fmt.Fprintln(w, say("worth.gain", short(of.Gain.Value), short(of.Gain.Low), short(of.Gain.High), of.Measure))
+		tell(w, "worth.gain", short(of.Gain.Value), short(of.Gain.Low), short(of.Gain.High), of.Measure)
 	}
-	fmt.Fprintln(w, say("result.scores."+of.Family))
+	tell(w, "result.scores."+of.Family)
 	printScore(w, of.Family, say("worth.network"), of.Network)
 	if of.Alone != nil {
 		printScore(w, of.Family, say("worth.alone"), *of.Alone)
 		if of.Ridge != of.StudyRidge {
-			fmt.Fprintln(w, say("worth.ridge", of.Ridge))
+			tell(w, "worth.ridge", of.Ridge)
 		}
 	}
 	if of.Given != nil {
@@ -52,10 +50,10 @@ func printWorth(w io.Writer, of api.Worth) {
 		if *of.Given < 0 {
 			key = "worth.given.worse"
 		}
-		fmt.Fprintln(w, say(key, short(math.Abs(*of.Given))))
+		tell(w, key, short(math.Abs(*of.Given)))
 	}
 	printEvaluation(w, of.Family, of.Network, of.Evaluation)
-	fmt.Fprintln(w, say("worth.own"))
+	tell(w, "worth.own")
 }
 
 // printEvaluation writes for whom a model works and whether its probabilities can be
@@ -65,25 +63,25 @@ func printEvaluation(w io.Writer, family string, score api.Score, e api.Evaluati
 		return
 	}
 	if e.PooledAUC != nil {
-		fmt.Fprintln(w, say("result.pooled", short(e.PooledAUC.Value), short(e.PooledAUC.Low), short(e.PooledAUC.High)))
+		tell(w, "result.pooled", short(e.PooledAUC.Value), short(e.PooledAUC.Low), short(e.PooledAUC.High))
 	}
 	if t := score.Confusion; t != nil {
-		fmt.Fprintln(w, say("result.confusion", short(e.Threshold), t.TruePositive, t.FalsePositive, t.FalseNegative, t.TrueNegative))
+		tell(w, "result.confusion", short(e.Threshold), t.TruePositive, t.FalsePositive, t.FalseNegative, t.TrueNegative)
 	}
 	if len(e.Calibration) > 0 {
-		fmt.Fprintln(w, say("result.calibration"))
+		tell(w, "result.calibration")
 	}
 	for _, b := range e.Calibration {
 		if n := b.Negative + b.Positive; n > 0 {
-			fmt.Fprintln(w, say("result.bin", percent(b.Low), percent(b.High), n, percent(b.Mean), percent(float64(b.Positive)/float64(n))))
+			tell(w, "result.bin", percent(b.Low), percent(b.High), n, percent(b.Mean), percent(float64(b.Positive)/float64(n)))
 		}
 	}
 	for _, g := range e.Groups {
 		if g.Withheld != "" {
-			fmt.Fprintln(w, say("result.group.withheld", g.Column, g.Withheld))
+			tell(w, "result.group.withheld", g.Column, g.Withheld)
 			continue
 		}
-		fmt.Fprintln(w, say("result.group", g.Column))
+		tell(w, "result.group", g.Column)
 		for _, l := range g.Levels {
 			printScore(w, family, l.Level, l.Score)
 		}
@@ -92,7 +90,7 @@ func printEvaluation(w io.Writer, family string, score api.Score, e api.Evaluati
 			printGap(w, "result.gap.opportunity", f.Opportunity)
 			printGap(w, "result.gap.odds", f.Odds)
 		}
-		fmt.Fprintln(w, say("result.group.worst", g.Worst))
+		tell(w, "result.group.worst", g.Worst)
 	}
 }
 
@@ -102,5 +100,5 @@ func printGap(w io.Writer, key string, g api.Gap) {
 		chance = "result.gap.chance"
 	}
 	of100 := func(v float64) string { return fmt.Sprintf("%.1f", 100*v) }
-	fmt.Fprintln(w, say(key, of100(g.Value), g.Most, g.Least, of100(g.Low), of100(g.High), say(chance)))
+	tell(w, key, of100(g.Value), g.Most, g.Least, of100(g.Low), of100(g.High), say(chance))
 }

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"croft"
@@ -45,9 +44,9 @@ type upOptions struct {
 	said *pflag.FlagSet // of the command: which flags were given
 }
 
-func (c *cli) upVerb() *cobra.Command {
+func (c *cli) upVerb() *verb {
 	var o upOptions
-	cmd := c.verb("up", "up", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.up(ctx, &o) })
+	cmd := c.verb("up", "up", none(func(ctx context.Context) error { return c.up(ctx, &o) }))
 	cmd.Flags().StringVar(&o.name, "name", "", say("up.flag.name"))
 	cmd.Flags().StringVar(&o.network, "network", "", say("init.flag.network"))
 	o.flags(cmd)
@@ -58,7 +57,7 @@ func (c *cli) upVerb() *cobra.Command {
 }
 
 // flags adds those that say how a node runs.
-func (o *upOptions) flags(cmd *cobra.Command) {
+func (o *upOptions) flags(cmd *verb) {
 	o.said = cmd.Flags()
 	cmd.Flags().StringSliceVar(&o.listen, "listen", nil, say("up.flag.listen"))
 	cmd.Flags().StringVar(&o.page, "page", "", say("up.flag.page"))
@@ -340,7 +339,7 @@ func (c *cli) foreground(ctx context.Context, o *upOptions, cfg node.Config) (er
 	r := upResult{Dir: c.dir, Name: n.Member.Name, Socket: filepath.Join(c.dir, "api.sock"), Page: at(cfg.Page), API: at(cfg.Serve), Listen: n.Host.Addrs(),
 		Height: status.Height, Orderers: status.Orderers, PID: os.Getpid(), Settings: kept.words()}
 	err = c.result(r, func(w io.Writer) {
-		fmt.Fprintln(w, say("up.title", croft.EngineVersion, r.Name))
+		tell(w, "up.title", croft.EngineVersion, r.Name)
 		c.printUp(w, r)
 	})
 	died := <-ended
@@ -353,22 +352,22 @@ func (c *cli) foreground(ctx context.Context, o *upOptions, cfg node.Config) (er
 // printUp says what a running node offers.
 func (c *cli) printUp(w io.Writer, r upResult) {
 	if r.Page != "" {
-		fmt.Fprintln(w, say("up.page", r.Page))
+		tell(w, "up.page", r.Page)
 	}
 	if r.API != "" {
-		fmt.Fprintln(w, say("up.api", r.API))
+		tell(w, "up.api", r.API)
 	}
-	fmt.Fprintln(w, say("up.socket", r.Socket))
+	tell(w, "up.socket", r.Socket)
 	if len(r.Settings) > 0 {
-		fmt.Fprintln(w, c.here("up.settings", strings.Join(r.Settings, " ")))
+		c.advise(w, "up.settings", strings.Join(r.Settings, " "))
 	}
 	for _, addr := range r.Listen {
-		fmt.Fprintln(w, say("up.listen", addr))
+		tell(w, "up.listen", addr)
 	}
 	if r.Height == 0 {
-		fmt.Fprintln(w, say("up.new"))
+		tell(w, "up.new")
 	} else {
-		fmt.Fprintln(w, say("up.ledger", r.Height, names(r.Orderers)))
+		tell(w, "up.ledger", r.Height, names(r.Orderers))
 	}
 }
 

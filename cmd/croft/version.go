@@ -7,13 +7,11 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"github.com/spf13/cobra"
-
 	"croft"
 )
 
-func (c *cli) versionVerb() *cobra.Command {
-	return c.verb("version", "version", cobra.NoArgs, func(context.Context, []string) error { return c.version() })
+func (c *cli) versionVerb() *verb {
+	return c.verb("version", "version", none(func(context.Context) error { return c.version() }))
 }
 
 type versionResult struct {

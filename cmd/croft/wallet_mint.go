@@ -2,23 +2,29 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
-func (c *cli) walletMintVerb() *cobra.Command {
+func (c *cli) walletMintVerb() *verb {
 	var amount string
-	cmd := c.verb("wallet.mint", "mint MEMBER", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		return c.voteOnSupply(ctx, "wallet.mint.", ledger.Mint, args[0], amount)
-	})
+	cmd := c.verb("wallet.mint", "mint MEMBER", one(func(ctx context.Context, ref string) error {
+		return c.voteOnSupply(ctx, "wallet.mint.", ledger.Mint, ref, amount)
+	}))
 	cmd.Flags().StringVar(&amount, "amount", "", say("wallet.mint.flag.amount"))
+	return cmd
+}
+
+func (c *cli) walletBurnVerb() *verb {
+	var amount string
+	cmd := c.verb("wallet.burn", "burn MEMBER", one(func(ctx context.Context, ref string) error {
+		return c.voteOnSupply(ctx, "wallet.burn.", ledger.Burn, ref, amount)
+	}))
+	cmd.Flags().StringVar(&amount, "amount", "", say("wallet.burn.flag.amount"))
 	return cmd
 }
 
@@ -37,15 +43,11 @@ func (c *cli) voteOnSupply(ctx context.Context, key string, action ledger.Action
 	if err != nil || amount == 0 {
 		return croft.E(croft.ErrUsage, say("wallet.noamount"), say(key+"fix"))
 	}
-	p, err := c.sign(ctx)
+	p, council, err := c.voter(ctx)
 	if err != nil {
 		return err
 	}
-	council, err := p.Council(ctx)
-	if err != nil {
-		return err
-	}
-	who, err := somebody(ctx, p.Client, council, ref)
+	who, err := c.somebody(ctx, council, ref)
 	if err != nil {
 		return err
 	}
@@ -71,10 +73,10 @@ func (c *cli) voteOnSupply(ctx context.Context, key string, action ledger.Action
 	r := supplyResult{who.ID, who.Name, amount, missing == 0, missing}
 	return c.result(r, func(w io.Writer) {
 		if r.Decided {
-			fmt.Fprintln(w, say(key+"done", r.Amount, r.Name))
+			tell(w, key+"done", r.Amount, r.Name)
 			return
 		}
-		fmt.Fprintln(w, say(key+"waits", r.Amount, r.Name, count(missing, "vote is", "votes are"), api.Quote(r.Name)))
+		tell(w, key+"waits", r.Amount, r.Name, count(missing, "vote is", "votes are"), api.Quote(r.Name))
 	})
 }
 
@@ -92,17 +94,12 @@ func (c *cli) onSupply(q api.Supply, needed int, voter bool) string {
 }
 
 // somebody returns the member or guest that a person means.
-func somebody(ctx context.Context, client *api.Client, council api.Council, ref string) (api.Party, error) {
-	members, err := client.Members(ctx)
+func (c *cli) somebody(ctx context.Context, council api.Council, ref string) (api.Party, error) {
+	members, err := c.node().Members(ctx)
 	if err != nil {
 		return api.Party{}, err
 	}
-	var all []api.Party
-	for _, m := range members {
-		if !m.Revoked {
-			all = append(all, m.Party)
-		}
-	}
+	all := staying(members)
 	for _, g := range council.Guests {
 		all = append(all, g.Party)
 	}

@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
@@ -15,16 +12,13 @@ import (
 )
 
 type walletSendOptions struct {
-	to, amount string
-	number     uint64
+	amount string
+	number uint64
 }
 
-func (c *cli) walletSendVerb() *cobra.Command {
+func (c *cli) walletSendVerb() *verb {
 	var o walletSendOptions
-	cmd := c.verb("wallet.send", "send MEMBER", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		o.to = args[0]
-		return c.walletSend(ctx, o)
-	})
+	cmd := c.verb("wallet.send", "send MEMBER", one(func(ctx context.Context, to string) error { return c.walletSend(ctx, to, o) }))
 	cmd.Flags().StringVar(&o.amount, "amount", "", say("wallet.send.flag.amount"))
 	cmd.Flags().Uint64Var(&o.number, "number", 0, say("wallet.send.flag.number"))
 	return cmd
@@ -41,20 +35,16 @@ type walletSendResult struct {
 // walletSend moves free credits to somebody. A transfer has a number, and the ledger
 // takes each number once: whoever is not sure whether one counted says it again with its
 // number.
-func (c *cli) walletSend(ctx context.Context, o walletSendOptions) error {
+func (c *cli) walletSend(ctx context.Context, to string, o walletSendOptions) error {
 	amount, err := croft.ParseCredits(o.amount)
 	if err != nil || amount == 0 {
 		return croft.E(croft.ErrUsage, say("wallet.send.noamount"), say("wallet.send.fix"))
 	}
-	p, err := c.sign(ctx)
+	p, council, err := c.voter(ctx)
 	if err != nil {
 		return err
 	}
-	council, err := p.Council(ctx)
-	if err != nil {
-		return err
-	}
-	who, err := somebody(ctx, p.Client, council, o.to)
+	who, err := c.somebody(ctx, council, to)
 	if err != nil {
 		return err
 	}
@@ -75,8 +65,7 @@ func (c *cli) walletSend(ctx context.Context, o walletSendOptions) error {
 	if err := c.confirm(ctx, "wallet.send.ask", amount, wallet.Free, who.Name); err != nil {
 		return err
 	}
-	tx := p.seal(0, &ledger.Transfer{To: who.ID, Amount: amount, Sequence: number})
-	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+	if _, err := c.submit(ctx, p, 0, &ledger.Transfer{To: who.ID, Amount: amount, Sequence: number}); err != nil {
 		if errors.Is(err, croft.ErrTimeout) || errors.Is(err, croft.ErrNoQuorum) || errors.Is(err, croft.ErrInterrupted) {
 			c.progress("wallet.send.again", api.Quote(who.Name), amount, number)
 		}
@@ -86,5 +75,5 @@ func (c *cli) walletSend(ctx context.Context, o walletSendOptions) error {
 		return err
 	}
 	r := walletSendResult{who.ID, who.Name, amount, number, wallet.Free}
-	return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("wallet.send.done", r.Amount, r.Name, r.Free)) })
+	return c.result(r, func(w io.Writer) { tell(w, "wallet.send.done", r.Amount, r.Name, r.Free) })
 }

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/spf13/cobra"
-
 	"croft/internal/api"
 )
 
-func (c *cli) walletShowVerb() *cobra.Command {
-	return c.verb("wallet.show", "show", cobra.NoArgs, func(ctx context.Context, _ []string) error { return c.walletShow(ctx) })
+func (c *cli) walletShowVerb() *verb {
+	return c.verb("wallet.show", "show", none(c.walletShow))
 }
 
 type walletShowResult struct {
@@ -21,20 +19,16 @@ type walletShowResult struct {
 
 // walletShow shows all credits on one page: free, reserved, earned, and when.
 func (c *cli) walletShow(ctx context.Context) error {
-	client, err := api.Dial(c.dir)
+	r, err := c.node().Wallet(ctx)
 	if err != nil {
 		return err
 	}
-	r, err := client.Wallet(ctx)
-	if err != nil {
-		return err
-	}
-	council, err := client.Council(ctx)
+	council, err := c.node().Council(ctx)
 	if err != nil {
 		return err
 	}
 	return c.result(walletShowResult{r, council.Supply}, func(w io.Writer) {
-		fmt.Fprintln(w, say("wallet.show.sums", r.Free, r.Reserved, r.Earned, r.Issued))
+		tell(w, "wallet.show.sums", r.Free, r.Reserved, r.Earned, r.Issued)
 		open := 0
 		for _, ch := range r.Channels {
 			if ch.Status == "closed" {
@@ -56,23 +50,23 @@ func (c *cli) walletShow(ctx context.Context) error {
 			if ch.Sponsor != nil {
 				role = say("wallet.show.sponsored", ch.Sponsor.Name)
 			}
-			fmt.Fprintln(w, say("wallet.show.row", ch.ID.Short(), role, ch.Other.Name, ch.Deposit, middle, when))
+			tell(w, "wallet.show.row", ch.ID.Short(), role, ch.Other.Name, ch.Deposit, middle, when)
 		}
 		switch {
 		case r.Issued == 0:
-			fmt.Fprintln(w, c.here("wallet.show.broke"))
+			c.advise(w, "wallet.show.broke")
 		case open == 0:
-			fmt.Fprintln(w, c.here("wallet.show.none"))
+			c.advise(w, "wallet.show.none")
 		}
 		for _, x := range r.Watchers {
 			told := say("wallet.show.untold")
 			if x.Told != nil {
 				told = say("wallet.show.told", day(*x.Told))
 			}
-			fmt.Fprintln(w, say("wallet.show.watcher", x.Name, told))
+			tell(w, "wallet.show.watcher", x.Name, told)
 		}
 		if r.Watching > 0 {
-			fmt.Fprintln(w, say("wallet.show.watching", count(r.Watching, "channel", "channels")))
+			tell(w, "wallet.show.watching", count(r.Watching, "channel", "channels"))
 		}
 		for _, q := range council.Supply {
 			fmt.Fprintln(w, c.onSupply(q, council.Needed, council.Voter))

@@ -2,20 +2,17 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"croft"
 	"croft/internal/api"
 	"croft/internal/ledger"
 )
 
-func (c *cli) walletTopupVerb() *cobra.Command {
+func (c *cli) walletTopupVerb() *verb {
 	var add string
-	cmd := c.verb("wallet.topup", "topup CHANNEL", cobra.ExactArgs(1), func(ctx context.Context, args []string) error { return c.walletTopup(ctx, args[0], add) })
+	cmd := c.verb("wallet.topup", "topup CHANNEL", one(func(ctx context.Context, ref string) error { return c.walletTopup(ctx, ref, add) }))
 	cmd.Flags().StringVar(&add, "add", "", say("wallet.topup.flag.add"))
 	return cmd
 }
@@ -31,22 +28,21 @@ func (c *cli) walletTopup(ctx context.Context, ref, add string) error {
 	if err != nil {
 		return err
 	}
-	ch, err := channelOf(ctx, p.Client, ref)
+	ch, err := c.channelOf(ctx, ref)
 	if err != nil {
 		return err
 	}
 	r := walletOpenResult{Channel: ch.ID, Deposit: ch.Deposit + more}
-	tx := p.seal(0, &ledger.Topup{Channel: ch.ID, Deposit: r.Deposit})
-	if _, err := c.hand(ctx, p, func() (api.Submitted, error) { return p.Submit(ctx, tx) }); err != nil {
+	if _, err := c.submit(ctx, p, 0, &ledger.Topup{Channel: ch.ID, Deposit: r.Deposit}); err != nil {
 		return err
 	}
-	return c.result(r, func(w io.Writer) { fmt.Fprintln(w, say("wallet.topup.done", r.Channel.Short(), r.Deposit)) })
+	return c.result(r, func(w io.Writer) { tell(w, "wallet.topup.done", r.Channel.Short(), r.Deposit) })
 }
 
 // channelOf returns the channel that a person means: by its id or the beginning of it,
 // or by the other end's name, if it is the only one to there that is not closed.
-func channelOf(ctx context.Context, client *api.Client, ref string) (found api.Channel, err error) {
-	wallet, err := client.Wallet(ctx)
+func (c *cli) channelOf(ctx context.Context, ref string) (found api.Channel, err error) {
+	wallet, err := c.node().Wallet(ctx)
 	if err != nil {
 		return found, err
 	}

@@ -2,21 +2,17 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 
-	"github.com/spf13/cobra"
-
 	"croft"
-	"croft/internal/api"
 )
 
-func (c *cli) walletWatchVerb() *cobra.Command {
+func (c *cli) walletWatchVerb() *verb {
 	var none bool
-	cmd := c.verb("wallet.watch", "watch MEMBER...", cobra.MaximumNArgs(maxWatchers), func(ctx context.Context, args []string) error {
+	cmd := c.verb("wallet.watch", "watch MEMBER...", some(0, maxWatchers, func(ctx context.Context, args []string) error {
 		return c.walletWatch(ctx, args, none)
-	})
+	}))
 	cmd.Flags().BoolVar(&none, "none", false, say("wallet.watch.flag.none"))
 	return cmd
 }
@@ -30,21 +26,17 @@ func (c *cli) walletWatch(ctx context.Context, refs []string, none bool) error {
 	if none == (len(refs) > 0) {
 		return croft.E(croft.ErrUsage, say("wallet.watch.who"), say("wallet.watch.fix"))
 	}
-	client, err := api.Dial(c.dir)
+	council, err := c.node().Council(ctx)
 	if err != nil {
 		return err
 	}
-	council, err := client.Council(ctx)
-	if err != nil {
-		return err
-	}
-	wallet, err := client.Wallet(ctx)
+	wallet, err := c.node().Wallet(ctx)
 	if err != nil {
 		return err
 	}
 	ids := []croft.MemberID{}
 	for _, ref := range refs {
-		who, err := somebody(ctx, client, council, ref)
+		who, err := c.somebody(ctx, council, ref)
 		if err != nil {
 			return err
 		}
@@ -55,10 +47,10 @@ func (c *cli) walletWatch(ctx context.Context, refs []string, none bool) error {
 			ids = append(ids, who.ID)
 		}
 	}
-	if err := client.SetWatchers(ctx, ids); err != nil {
+	if err := c.node().SetWatchers(ctx, ids); err != nil {
 		return err
 	}
-	if wallet, err = client.Wallet(ctx); err != nil {
+	if wallet, err = c.node().Wallet(ctx); err != nil {
 		return err
 	}
 	return c.result(wallet.Watchers, func(w io.Writer) {
@@ -67,10 +59,10 @@ func (c *cli) walletWatch(ctx context.Context, refs []string, none bool) error {
 			if x.Told == nil {
 				key = "wallet.watch.away"
 			}
-			fmt.Fprintln(w, say(key, x.Name))
+			tell(w, key, x.Name)
 		}
 		if none {
-			fmt.Fprintln(w, say("wallet.watch.ended"))
+			tell(w, "wallet.watch.ended")
 		}
 	})
 }

@@ -25,35 +25,47 @@ import (
 )
 
 // Client calls a node on the same machine. Each method is one call; its failure
-// is the node's own (a *Failure), croft.ErrNodeDown if nobody answers, or the
-// cause of ctx's end. Methods may be called concurrently.
+// is the node's own (a *Failure), one of Dial's, or the cause of ctx's end. Methods may be
+// called concurrently.
 type Client struct {
 	dir  string
 	http *http.Client
 }
 
+// At returns the client of the node in dir, which need not run yet.
+func At(dir string) *Client {
+	c := &Client{dir: dir}
+	c.http = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) }}}
+	return c
+}
+
 // Dial finds the node that runs in dir. It fails with croft.ErrNodeDown, with
 // croft.ErrNoNode where no node was made, or with croft.ErrFolder.
 func Dial(dir string) (*Client, error) {
-	path, err := socketPath(dir)
+	c := At(dir)
+	conn, err := c.dial(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return c, conn.Close()
+}
+
+func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+	path, err := socketPath(c.dir)
 	if err != nil {
 		return nil, err
 	}
 	var d net.Dialer
-	conn, err := d.Dial("unix", path)
+	conn, err := d.DialContext(ctx, "unix", path)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, croft.E(croft.ErrFolder, dir, "it belongs to another user")
+		return nil, croft.E(croft.ErrFolder, c.dir, "it belongs to another user")
 	} else if err != nil {
-		if _, err := os.Lstat(filepath.Join(dir, "keys")); errors.Is(err, fs.ErrNotExist) {
-			return nil, croft.E(croft.ErrNoNode, dir)
+		if _, err := os.Lstat(filepath.Join(c.dir, "keys")); errors.Is(err, fs.ErrNotExist) {
+			return nil, croft.E(croft.ErrNoNode, c.dir)
 		}
-		return nil, croft.E(croft.ErrNodeDown, dir)
+		return nil, croft.E(croft.ErrNodeDown, c.dir)
 	}
-	conn.Close()
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return d.DialContext(ctx, "unix", path)
-	}}
-	return &Client{dir, &http.Client{Transport: transport}}, nil
+	return conn, nil
 }
 
 // Status says where the node and its network stand.
@@ -156,10 +168,7 @@ func (c *Client) Resume(ctx context.Context) (*Rest, error) {
 }
 
 // Down stops the node.
-func (c *Client) Down(ctx context.Context) error {
-	_, err := tell[struct{}](ctx, c, "down", struct{}{})
-	return err
-}
+func (c *Client) Down(ctx context.Context) error { return c.order(ctx, "down", struct{}{}) }
 
 // Events follows what happens at the node, from the oldest event that it
 // remembers, until ctx ends or the node goes. Where nothing has happened for a
@@ -245,6 +254,12 @@ func tell[Answer any](ctx context.Context, c *Client, path string, body any) (An
 	return call[Answer](ctx, c, http.MethodPost, path, data)
 }
 
+// order makes a call whose answer says no more than that it was done.
+func (c *Client) order(ctx context.Context, path string, body any) error {
+	_, err := tell[struct{}](ctx, c, path, body)
+	return err
+}
+
 func call[Answer any](ctx context.Context, c *Client, method, path string, body []byte) (out Answer, err error) {
 	answer, err := c.do(ctx, method, path, body)
 	if err != nil {
@@ -253,7 +268,7 @@ func call[Answer any](ctx context.Context, c *Client, method, path string, body 
 	defer answer.Close()
 	data, err := io.ReadAll(answer)
 	if err != nil {
-		return out, c.trouble(ctx)
+		return out, c.trouble(ctx, err)
 	}
 	if err := json.Unmarshal(data, &out); err != nil { // by a node of another version
 		return out, croft.E(croft.ErrEncoding, "answer of the node", err)
@@ -272,7 +287,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.R
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
-		return nil, c.trouble(ctx)
+		return nil, c.trouble(ctx, err)
 	}
 	if answer.StatusCode == http.StatusOK {
 		return answer.Body, nil
@@ -285,11 +300,14 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.R
 	return nil, f.restore()
 }
 
-// trouble says why there is no whole answer: the caller stopped waiting, or the
-// node went away.
-func (c *Client) trouble(ctx context.Context) error {
+// trouble says why there is no whole answer: the caller stopped waiting, the node is not
+// there, or it went away.
+func (c *Client) trouble(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if e, dialled := errors.AsType[*croft.Error](err); dialled {
+		return e
 	}
 	return croft.E(croft.ErrNodeDown, c.dir)
 }

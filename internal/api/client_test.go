@@ -44,6 +44,23 @@ func answered(t *testing.T, answer http.HandlerFunc) *Client {
 	return client
 }
 
+// A call says of a node that does not run what Dial says of it.
+func TestNobodyAnswers(t *testing.T) {
+	for want, keys := range map[croft.Code]bool{croft.ErrNoNode: false, croft.ErrNodeDown: true} {
+		dir := folder(t)
+		if keys {
+			if err := os.Mkdir(filepath.Join(dir, "keys"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, dialled := Dial(dir)
+		_, called := At(dir).Status(t.Context())
+		if croft.CodeOf(dialled) != want || croft.CodeOf(called) != want {
+			t.Errorf("want %v, not %v and %v", want, dialled, called)
+		}
+	}
+}
+
 // A node of another version is not one that is down.
 func TestAnotherVersionsAnswer(t *testing.T) {
 	for _, text := range []string{`{"height": "tall"}`, `{"app_hash": "none"}`, `{"height": 1`, ``} {

@@ -287,8 +287,11 @@ func (s Services) wallet(r *http.Request) (Wallet, error) {
 	}
 	for _, id := range channels {
 		on, found, err := record[ledger.Channel](ctx, s, ledger.ChannelKey(id))
-		if err != nil || !found {
+		if err != nil {
 			return out, err
+		}
+		if !found { // accepted in a block that a rescue left behind
+			continue
 		}
 		c := Channel{ID: id, Earns: on.Terms.Payee == s.Self, Status: on.Status.String(), Deposit: on.Terms.Deposit, Paid: on.Paid, Window: on.Terms.Window}
 		other := on.Terms.Payee
@@ -410,8 +413,7 @@ func (c *Client) Publish(ctx context.Context, p Publish) (Submitted, error) {
 
 // StopServing forgets how this node serves a name.
 func (c *Client) StopServing(ctx context.Context, name string) error {
-	_, err := tell[struct{}](ctx, c, "services/stop", Name{name})
-	return err
+	return c.order(ctx, "services/stop", Name{name})
 }
 
 // Call makes a call of a service.
@@ -429,21 +431,18 @@ func (c *Client) Wallet(ctx context.Context) (Wallet, error) { return ask[Wallet
 
 // CloseChannel ends a channel.
 func (c *Client) CloseChannel(ctx context.Context, id croft.ChannelID) error {
-	_, err := tell[struct{}](ctx, c, "wallet/close", Name{id.String()})
-	return err
+	return c.order(ctx, "wallet/close", Name{id.String()})
 }
 
 // AcceptChannel pays from a channel that somebody else opened for this node.
 func (c *Client) AcceptChannel(ctx context.Context, id string) error {
-	_, err := tell[struct{}](ctx, c, "wallet/accept", Name{id})
-	return err
+	return c.order(ctx, "wallet/accept", Name{id})
 }
 
 // SetWatchers sets who watches for this node; none ends it. Those whose nodes answer have
 // everything when it returns.
 func (c *Client) SetWatchers(ctx context.Context, ids []croft.MemberID) error {
-	_, err := tell[struct{}](ctx, c, "wallet/watchers", Watchers{ids})
-	return err
+	return c.order(ctx, "wallet/watchers", Watchers{ids})
 }
 
 // Receipts returns this node's latest calls.

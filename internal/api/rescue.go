@@ -60,8 +60,7 @@ func (c *Client) Successor(ctx context.Context, without []croft.MemberID) (g cro
 // Believe fails with croft.ErrRescue unless more than half of the members that the
 // node knows signed the genesis.
 func (c *Client) Believe(ctx context.Context, g croft.Genesis) error {
-	_, err := tell[struct{}](ctx, c, "rescue/believe", Rescue{Genesis: croft.Encode(g)})
-	return err
+	return c.order(ctx, "rescue/believe", Rescue{Genesis: croft.Encode(g)})
 }
 
 // Inherited returns what finds the pieces of the state that a successor chain begins
@@ -75,7 +74,7 @@ func (c *Client) Inherited(ctx context.Context) ledger.Pieces {
 		defer answer.Close()
 		piece, err := io.ReadAll(io.LimitReader(answer, ledger.MaxPiece))
 		if err != nil {
-			return nil, c.trouble(ctx)
+			return nil, c.trouble(ctx, err)
 		}
 		if croft.Sum(piece) != hash {
 			return nil, croft.E(croft.ErrBlob, hash.Short())

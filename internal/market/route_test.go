@@ -105,8 +105,10 @@ func TestNameOfAnother(t *testing.T) {
 			t.Errorf("%s was asked: %v", g.Listing.ProviderName, err)
 		}
 	}
-	if l, err := s.desk.Find("Cleo/Ben/echo"); err != nil || l.ID != fake.ID() {
-		t.Error(l, err)
+	for _, ref := range []string{"Cleo/Ben/echo", fake.ID().String()} {
+		if l, err := s.desk.Find(ref); err != nil || l.ID != fake.ID() {
+			t.Error(ref, l, err)
+		}
 	}
 	for _, o := range (backend{s.desk}).Offers() {
 		if o.Name == "Ben/echo" {

@@ -503,7 +503,7 @@ func (p peers) Fetch(ctx context.Context, hash croft.Hash, most int, from ...cro
 	members := p.n.everybody()
 	var holders []p2p.PeerID
 	for _, id := range from { // in the caller's order
-		if at := slices.IndexFunc(members, func(m croft.Member) bool { return m.ID == id }); at >= 0 {
+		if at := slices.IndexFunc(members, func(m croft.Member) bool { return m.ID == id && p.n.meets(m) }); at >= 0 { // full ones carry enough
 			holders = append(holders, p2p.PeerOf(members[at].Node))
 		}
 	}

@@ -65,8 +65,7 @@ func TestOneRelayForMany(t *testing.T) {
 	for i := range 20 {
 		names = append(names, fmt.Sprintf("light%02d", i+1))
 	}
-	h, m := newHub(t, seeded(t).Uint64(), names...)
-	_ = h
+	_, m := newHub(t, seeded(t).Uint64(), names...)
 	n := &town{T: t, ctx: patient(t), dir: shortDir(t)}
 	t.Cleanup(n.close)
 	begun := time.Now()
@@ -118,7 +117,8 @@ func TestOneRelayForMany(t *testing.T) {
 	ada := n.residents[0]
 	t.Logf("%d members founded, joined and connected in %.0f s: %+v", len(names), time.Since(begun).Seconds(), ada.used())
 
-	// At rest.
+	// At rest, when what follows joining has died down.
+	time.Sleep(80 * time.Second)
 	look := func() (all []used) {
 		for _, p := range n.residents {
 			all = append(all, p.used())
@@ -152,9 +152,8 @@ func TestOneRelayForMany(t *testing.T) {
 		p.approve(id)
 	}
 	some.result(id)
-	height := n.height()
-	reach(height, n.residents...)
-	t.Logf("a study of four light sites in %.1f s; all twenty have its last block, %d", time.Since(begun).Seconds(), height)
+	n.settle()
+	t.Logf("a study of four light sites in %.1f s; all twenty have its last block, %d", time.Since(begun).Seconds(), n.height())
 	between("the study", before)
 
 	// The relay restarts.
@@ -171,4 +170,27 @@ func TestOneRelayForMany(t *testing.T) {
 	}
 	n.settle()
 	n.residents[len(names)-1].audit()
+
+	// A relay that may carry less: who comes too late is told so, and still has the one
+	// that it can dial.
+	ada.end(syscall.SIGTERM)
+	ada.flags = append(ada.flags, "--relay-circuits", "30")
+	begun = time.Now()
+	ada.start()
+	ada.until("it carries all that it may", func(c *api.Client) bool {
+		s, err := c.Status(n.ctx)
+		return err == nil && s.Relay != nil && s.Relay.Circuits == 30 && s.Connected == len(names)-1
+	})
+	time.Sleep(time.Until(begun.Add(time.Minute)))
+	before = look()
+	time.Sleep(rest)
+	between(fmt.Sprint(rest, " with 30 circuits"), before)
+	_, said, _ := ada.croft("doctor")
+	t.Logf("the relay says:\n%s", said)
+	for _, p := range n.residents[1:] {
+		if _, out, _ := p.croft("net", "test"); strings.Contains(string(out), "away") {
+			t.Logf("%s says:\n%s", p.name, out)
+			break
+		}
+	}
 }

@@ -84,9 +84,14 @@ type process struct {
 
 // newTown founds a network of five, the first four of them sites with a file, lets
 // their nodes meet once in this process, and starts each as a process of its own.
-func newTown(t *testing.T) *town {
-	n := &town{T: t, ctx: patient(t), dir: shortDir(t)}
-	network, err := Found(n.dir, "town", time.Now(), "ada", "ben", "cleo", "dina", "elif")
+func newTown(t *testing.T) *town { return newTownIn(t, shortDir(t)) }
+
+var townspeople = []string{"ada", "ben", "cleo", "dina", "elif"}
+
+// newTownIn is newTown in a folder, in which each of the townspeople has one.
+func newTownIn(t *testing.T, dir string) *town {
+	n := &town{T: t, ctx: patient(t), dir: dir}
+	network, err := Found(n.dir, "town", time.Now(), townspeople...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -167,7 +167,7 @@ func (n *Node) makeRoom(name string, of croft.MemberID, c carried) (bool, error)
 	}
 	total := c.Bytes
 	for _, other := range names {
-		if kept, err := n.carriedDoc(other); err == nil && other != name && strings.Contains(other, tag(of)) {
+		if kept, err := doc[carried](n, carriedKind, other); err == nil && other != name && strings.Contains(other, tag(of)) {
 			total += kept.Bytes
 		}
 	}
@@ -175,14 +175,6 @@ func (n *Node) makeRoom(name string, of croft.MemberID, c carried) (bool, error)
 		return false, nil
 	}
 	return true, n.Docs.Put(carriedKind, name, croft.Encode(c))
-}
-
-func (n *Node) carriedDoc(name string) (kept carried, err error) {
-	raw, err := n.Docs.Get(carriedKind, name)
-	if err == nil {
-		err = croft.Decode(raw, &kept)
-	}
-	return kept, err
 }
 
 // drop erases what was carried under the names that are meant. Without the blobs it
@@ -194,7 +186,7 @@ func (f *follower) drop(meant func(doc string) bool, blobs bool) error {
 		if !meant(name) {
 			continue
 		}
-		kept, err := f.carriedDoc(name)
+		kept, err := doc[carried](f.Node, carriedKind, name)
 		if err != nil && !errors.Is(err, store.ErrAbsent) {
 			errs = errors.Join(errs, err)
 		}

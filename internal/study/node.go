@@ -134,9 +134,19 @@ func (n *Node) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return n.resend(ctx, group) })
 	moved := n.Ledger.Watch(ctx)
-	next := uint32(0)
+	kept := n.over()
+	over, next, sure := kept, kept.Studies, kept.Studies == 0
 	for {
 		for ctx.Err() == nil {
+			if !sure {
+				last, _, err := get[croft.StudyID](ctx, n, ledger.StudyAtKey(next-1))
+				if err != nil {
+					break
+				}
+				if sure = true; last != over.Last { // a rescue took the ledger back: others may be in their places
+					over, next = overStudies{}, 0
+				}
+			}
 			id, found, err := get[croft.StudyID](ctx, n, ledger.StudyAtKey(next))
 			if err != nil || !found {
 				break
@@ -144,9 +154,18 @@ func (n *Node) Run(ctx context.Context) error {
 			next++
 			f := &follower{Node: n, id: id}
 			if _, err := n.Docs.Get(endedKind, f.name()); err == nil {
+				if over.Studies == next-1 {
+					over = overStudies{next, id}
+				}
 				continue // nothing is left to do, nor to erase
 			}
 			group.Go(func() error { return f.follow(ctx) })
+		}
+		if over != kept {
+			kept = over
+			if err := n.Docs.Put(overKind, overName, croft.Encode(over)); err != nil {
+				group.Go(func() error { return err })
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -155,6 +174,23 @@ func (n *Node) Run(ctx context.Context) error {
 		case <-time.After(glance):
 		}
 	}
+}
+
+// overStudies is a document: so many of the oldest studies are over and erased here. A
+// start looks at none of them again, which a light node would ask others for, one by one.
+type overStudies struct {
+	Studies uint32        `cbor:"1,keyasint"`
+	Last    croft.StudyID `cbor:"2,keyasint"` // of them
+}
+
+const overKind, overName = "over", "studies"
+
+// over reads the document; without it, or if it is damaged, all are looked at.
+func (n *Node) over() (over overStudies) {
+	if raw, err := n.Docs.Get(overKind, overName); err != nil || croft.Decode(raw, &over) != nil {
+		return overStudies{}
+	}
+	return over
 }
 
 // follower plays this node's part in one study.
@@ -166,6 +202,7 @@ type follower struct {
 	ticks     backoff // about a deadline, in ms
 	judges    backoff // of a round: when to ask the other seats about its proofs
 	warns     backoff // when to log why it waits
+	stepped   uint32  // rounds whose step is taken
 	forgotten uint32  // rounds whose leftovers are erased
 	carrier   carrier
 	carryNext map[string]time.Time // when to fetch again what is carried for others; the carrier's own
@@ -386,6 +423,17 @@ func get[T any](ctx context.Context, n *Node, key string) (record T, found bool,
 		return record, false, err
 	}
 	return ledger.Decode[T](raw)
+}
+
+// doc reads a document of this node's own encoding.
+func doc[T any](n *Node, kind, name string) (v T, err error) {
+	kept, err := n.Docs.Get(kind, name)
+	if err == nil {
+		if err = croft.Decode(kept, &v); err != nil {
+			err = croft.E(croft.ErrStoreCorrupt, kind+" "+name, err)
+		}
+	}
+	return v, err
 }
 
 // fatal says whether an error means that this machine cannot go on.

@@ -53,12 +53,8 @@ func (n *Node) Resume() error {
 // Resting says whether the node takes no part in rounds now.
 func (n *Node) Resting() (r Rest, resting bool, err error) {
 	now := time.Now()
-	raw, err := n.Docs.Get(pauseKind, pauseName)
+	p, err := doc[pause](n, pauseKind, pauseName)
 	if err == nil {
-		var p pause
-		if err := croft.Decode(raw, &p); err != nil {
-			return r, false, croft.E(croft.ErrStoreCorrupt, pauseKind, err)
-		}
 		if p.Until == 0 {
 			return r, true, nil
 		}

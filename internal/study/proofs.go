@@ -210,14 +210,12 @@ func unlocated(st ledger.Study) string {
 // this node's own line computes them: whoever asks gets what is kept.
 func (f *follower) answers(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round) (out [][]byte, err error) {
 	name := f.name(roundTag(r.Number))
-	kept, err := f.Docs.Get(answersKind, name)
-	if err == nil {
-		if err := croft.Decode(kept, &out); err != nil || len(out) != len(r.Accepted) {
-			return nil, croft.E(croft.ErrStoreCorrupt, "the kept answers about proofs", err)
-		}
-		return out, nil
-	} else if !errors.Is(err, store.ErrAbsent) {
-		return nil, err
+	out, err = doc[[][]byte](f.Node, answersKind, name)
+	if err == nil && len(out) != len(r.Accepted) {
+		err = croft.E(croft.ErrStoreCorrupt, "the kept answers about proofs", len(out))
+	}
+	if !errors.Is(err, store.ErrAbsent) {
+		return out, err
 	}
 	for _, site := range r.Accepted {
 		report, _ := r.Report(site)

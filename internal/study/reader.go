@@ -182,7 +182,7 @@ func (f *follower) openShare(ctx context.Context, c privagg.Context, seat int, p
 // step is a reader's line of a round: the sum, the plan's next state, and, if it
 // is a seat, its word for the ledger.
 func (f *follower) step(ctx context.Context, st ledger.Study, plan croft.Study, r ledger.Round, state fed.State) error {
-	said := slices.ContainsFunc(r.Results, func(x ledger.SeatResult) bool { return x.Seat == f.Self })
+	said := f.stepped > r.Number || slices.ContainsFunc(r.Results, func(x ledger.SeatResult) bool { return x.Seat == f.Self })
 	if !has(plan.Readers, f.Self) || said || len(r.Shares) < int(st.Quorum) {
 		return nil
 	}
@@ -215,6 +215,7 @@ func (f *follower) step(ctx context.Context, st ledger.Study, plan croft.Study, 
 			return err
 		}
 	}
+	f.stepped = r.Number + 1
 	if opened.fail == nil {
 		f.say(Event{Round: r.Number, Word: "step", Text: state.Word.String(), Loss: loss(plan, opened.next)})
 	}
@@ -253,12 +254,9 @@ func (f *follower) forget(over func(doc string) bool) error {
 
 // heldDoc returns the blobs that were found to be of one report.
 func (n *Node) heldDoc(name string) (held []croft.Hash, err error) {
-	kept, err := n.Docs.Get(heldKind, name)
+	held, err = doc[[]croft.Hash](n, heldKind, name)
 	if errors.Is(err, store.ErrAbsent) { // another study's, erased just now
 		return nil, nil
-	}
-	if err == nil {
-		err = croft.Decode(kept, &held)
 	}
 	return held, err
 }

@@ -28,8 +28,10 @@ type seedsRequest struct {
 // answer. Every seed is checked against its commitment, so a seat that answers
 // with wrong ones achieves nothing.
 func (f *follower) recover(ctx context.Context, st ledger.Study, r ledger.Round, report ledger.Accepted, hand *privagg.Hand, missing []int) error {
-	if err := f.Submit(ctx, 0, &ledger.Recover{Study: f.id, Round: r.Number, Site: report.Site}); err != nil {
-		return err
+	if !slices.Contains(r.Recovers, ledger.Recovered{Seat: f.Self, Site: report.Site}) {
+		if err := f.Submit(ctx, 0, &ledger.Recover{Study: f.id, Round: r.Number, Site: report.Site}); err != nil {
+			return err
+		}
 	}
 	trouble := error(croft.E(croft.ErrBox, slices.Index(st.Seats, f.Self)+1, "no other seat has its seeds yet"))
 	for _, giver := range report.Acks {

@@ -123,7 +123,7 @@ func (f *follower) report(ctx context.Context, st ledger.Study, plan croft.Study
 			return f.refuse(ctx, r, err)
 		}
 		// Crash before this line: nothing has left. After it: the same bytes leave.
-		if err := f.Docs.Put(reportKind, f.name(roundTag(r.Number)), croft.Encode([][]byte{report.Head, report.Blob})); err != nil {
+		if err := f.Docs.Put(reportKind, f.name(roundTag(r.Number)), croft.Encode([2][]byte{report.Head, report.Blob})); err != nil {
 			return err
 		}
 	} else if err != nil {
@@ -149,15 +149,8 @@ func (f *follower) report(ctx context.Context, st ledger.Study, plan croft.Study
 }
 
 func (f *follower) reportDoc(round uint32) (report *privagg.Report, err error) {
-	kept, err := f.Docs.Get(reportKind, f.name(roundTag(round)))
-	if err != nil {
-		return nil, err
-	}
-	var both [][]byte
-	if err := croft.Decode(kept, &both); err != nil || len(both) != 2 {
-		return nil, croft.E(croft.ErrStoreCorrupt, "the kept report", err)
-	}
-	return &privagg.Report{Head: both[0], Blob: both[1]}, nil
+	both, err := doc[[2][]byte](f.Node, reportKind, f.name(roundTag(round)))
+	return &privagg.Report{Head: both[0], Blob: both[1]}, err
 }
 
 // refuse tells the ledger in one word that this site does not take part; the
@@ -396,12 +389,9 @@ func (f *follower) spend(ctx context.Context, entry data.Entry, round uint32) er
 
 // spent returns the releases that this site's file has of a record group.
 func (f *follower) spent(entry data.Entry) (spent []release, err error) {
-	kept, err := f.Docs.Get(spentKind, entry.Group.String())
+	spent, err = doc[[]release](f.Node, spentKind, entry.Group.String())
 	if errors.Is(err, store.ErrAbsent) {
 		return nil, nil
-	}
-	if err == nil {
-		err = croft.Decode(kept, &spent)
 	}
 	return spent, err
 }

@@ -431,13 +431,36 @@ func TestSeedRecovery(t *testing.T) {
 		victim := w.people[4]
 		id := w.propose(w.plan(4), 60)
 		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 1 })
-		// Its pipes are damaged: what the sites seal to it no longer opens.
+		// Its pipes are damaged: what the sites seal to it no longer opens. For a while
+		// nobody answers it either; it has asked, and need not write that down again.
 		victim.down()
 		names, _ := victim.docs.List(inKind)
 		for _, name := range names {
 			other, _ := victim.docs.Get(inKind, names[0])
 			victim.docs.Put(inKind, name, other)
 		}
+		w.people[3].down()
+		for _, p := range w.people {
+			p.mute = true
+		}
+		sent := 0
+		victim.disk.Fail = func(op, file string) (bool, error) {
+			if op == "put" && strings.HasPrefix(file, outboxKind) {
+				sent++
+			}
+			return true, nil
+		}
+		victim.start()
+		time.Sleep(30 * time.Second) // virtual
+		victim.down()
+		if sent == 0 || sent > 20 {
+			t.Errorf("it sent %d transactions in half a minute", sent)
+		}
+		for _, p := range w.people {
+			p.mute = false
+		}
+		victim.disk.Fail = nil
+		w.people[3].start()
 		victim.start()
 		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
 			t.Fatal(st.Reason)
@@ -609,6 +632,51 @@ func TestAlmostTheSamePeople(t *testing.T) {
 	})
 }
 
+// TestRevokedReaderReadsNoMore: who may only read is voted out in the middle of a study.
+// The study goes on, and no seat seals a sum to that member any more.
+func TestRevokedReaderReadsNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldOf(t, func(name string) bool { return name != "femi" }, "ada", "ben", "cleo", "dina", "elif", "femi")
+		defer w.close()
+		s, femi := w.plan(4), w.people[5]
+		s.Unproved = true
+		id := w.propose(s, 60)
+		sealedTo := func(round uint32) (seats, boxes int) { // of those shares of a round that can be fetched
+			for _, share := range w.round(id, round).Shares {
+				at := slices.IndexFunc(w.people, func(p *person) bool { return p.id == share.Seat })
+				data, err := w.people[at].blob.Get(share.Blob)
+				if err != nil {
+					continue
+				}
+				var sealed sumShare
+				if err := croft.Decode(data, &sealed); err != nil {
+					t.Fatal(err)
+				}
+				seats++
+				if slices.ContainsFunc(sealed.Boxes, func(b readerBox) bool { return b.Reader == femi.id }) {
+					boxes++
+				}
+			}
+			return seats, boxes
+		}
+		w.until(id, time.Hour, func(st ledger.Study) bool { seats, _ := sealedTo(0); return seats > 0 })
+		if _, boxes := sealedTo(0); boxes == 0 {
+			t.Fatal("it was no reader to begin with")
+		}
+		for _, p := range w.people[:4] {
+			p.must(&ledger.Vote{Action: ledger.Revoke, Subject: femi.id, Sequence: 1})
+		}
+		next := w.study(id).Round + 1 // its shares are made after the votes
+		w.until(id, time.Hour, func(st ledger.Study) bool { seats, _ := sealedTo(next); return seats > 0 })
+		if seats, boxes := sealedTo(next); boxes > 0 {
+			t.Errorf("%d of %d seats sealed the sum of round %d to a member that was voted out", boxes, seats, next)
+		}
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Errorf("%v, %q", st.Status, st.Reason)
+		}
+	})
+}
+
 // TestTwoStudiesAtOnce: two studies read their rows before either counted what its sum
 // is over. The second to count sees the first, and spends nothing.
 func TestTwoStudiesAtOnce(t *testing.T) {
@@ -678,6 +746,44 @@ func TestOneApprovalADocument(t *testing.T) {
 		}
 		if st := w.until(id, time.Hour, ended); st.Status != ledger.Stopped || st.Reason != "consent" {
 			t.Errorf("%v %q", st.Status, st.Reason)
+		}
+	})
+}
+
+// TestReaderStepsOnce: a reader that is no seat takes a round's step once, however long
+// the seats take to agree on it.
+func TestReaderStepsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldOf(t, func(name string) bool { return name != "ada" }, "ada", "ben", "cleo", "dina", "elif", "finn")
+		defer w.close()
+		ada := w.people[0]
+		states := 0
+		ada.disk.Fail = func(op, file string) (bool, error) {
+			if op == "put" && strings.HasPrefix(file, stateKind+"~") {
+				states++
+			}
+			return true, nil
+		}
+		for _, p := range w.people[3:] { // three of five seats: the other two are not enough
+			p.dieAt("step")
+		}
+		id := w.propose(w.plan(3), 60)
+		for _, p := range w.people[3:] {
+			<-p.died
+		}
+		time.Sleep(time.Minute) // virtual
+		ada.down()
+		if r := w.round(id, 0); r.Phase != croft.PhaseSum || len(r.Results) != 2 {
+			t.Fatalf("phase %v, %d results", r.Phase, len(r.Results))
+		}
+		if states != 1 {
+			t.Errorf("it wrote %d states", states)
+		}
+		for _, p := range append(w.people[3:], ada) {
+			p.start()
+		}
+		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
+			t.Fatal(st.Reason)
 		}
 	})
 }

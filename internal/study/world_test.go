@@ -56,6 +56,7 @@ type person struct {
 	seen  []Event
 	lost  map[croft.Hash]bool // blobs that do not reach this person
 	hangs bool                // what it asks one member alone for is on its way for ever
+	mute  bool                // gives nobody seeds
 	rules *chain.TwinMember
 
 	slow   time.Duration               // it takes so long before it judges others' proofs; it answers about them meanwhile
@@ -189,7 +190,9 @@ func (p *person) Fetch(ctx context.Context, hash croft.Hash, _ int, from ...crof
 func (p *person) Call(ctx context.Context, to croft.MemberID, protocol string, request []byte) ([]byte, error) {
 	for _, other := range p.w.people {
 		if n := other.running(); other.id == to && n != nil {
-			if protocol == SeedsProtocol {
+			if protocol == SeedsProtocol && other.mute {
+				break
+			} else if protocol == SeedsProtocol {
 				return n.GiveSeeds(ctx, p.id, request)
 			}
 			if other.twists == nil { // who lies is quicker, so that each has heard it when it decides

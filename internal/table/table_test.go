@@ -425,10 +425,14 @@ func TestUnusualPeople(t *testing.T) {
 		tab := &Table{schema: croft.Schema{Columns: make([]croft.Column, 1)}}
 		var rows []int
 		for i, person := range rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).Draw(t, "people") {
-			for n := range rapid.IntRange(1, 3).Draw(t, "rows") {
+			many := 3
+			if person < rare {
+				many = 20 // rows are not people
+			}
+			for n := range rapid.IntRange(1, many).Draw(t, "rows") {
 				v := 7.0
-				if person < rare && n == 0 {
-					v = rapid.SampledFrom([]float64{1, 2, math.NaN()}).Draw(t, "value")
+				if person < rare && (n == 0 || rapid.IntRange(0, 7).Draw(t, "again") > 0) {
+					v = rapid.SampledFrom([]float64{1, 1, 1, 1, 2, math.NaN()}).Draw(t, "value")
 				}
 				rows = append(rows, len(rows))
 				tab.cells, tab.person = append(tab.cells, v), append(tab.person, int32(i))
