@@ -64,7 +64,7 @@ type Light struct {
 	watchers
 	heads watchers // of every new head, also one with the same state
 	cfg   LightConfig
-	root  cmtstate.State // what the first header must say
+	root  cmtstate.State // what the first header must say; zero once there is one
 	dbs   *databases
 
 	handing   chan struct{} // transactions that are being handed in
@@ -103,26 +103,32 @@ func OpenLight(cfg LightConfig) (l *Light, err error) {
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	l = &Light{cfg: cfg, dbs: &databases{cfg.Dir, false, map[string]*database{}}, kept: map[string]*remembered{},
 		handing: make(chan struct{}, handedIn), told: map[croft.PublicKey]word{}, doubts: map[croft.PublicKey]time.Time{}}
-	machine, err := begin(cfg.Genesis, cfg.Inherited, ledger.NewMemoryTree())
-	if err != nil {
-		return nil, err
-	}
-	if l.root, err = genesisHead(cfg.Genesis, machine); err != nil {
-		return nil, err
-	}
 	db, err := l.dbs.get("headers")
 	if err != nil {
 		return nil, err
 	}
-	l.headers = lightdb.New(db, l.root.ChainID)
+	l.headers = lightdb.New(db, cfg.Genesis.Scope().Chain)
 	height, err := l.headers.LastLightBlockHeight()
 	if err == nil && height > 0 {
 		l.head, err = l.headers.LightBlock(height)
 	}
 	if err != nil {
-		return nil, errors.Join(croft.E(croft.ErrStoreCorrupt, cfg.Dir, err), l.Close())
+		err = croft.E(croft.ErrStoreCorrupt, cfg.Dir, err)
+	} else if height <= 0 { // later starts need no state, which after a rescue is long
+		l.root, err = firstHead(cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+func firstHead(cfg LightConfig) (cmtstate.State, error) {
+	machine, err := begin(cfg.Genesis, cfg.Inherited, ledger.NewMemoryTree())
+	if err != nil {
+		return cmtstate.State{}, err
+	}
+	return genesisHead(cfg.Genesis, machine)
 }
 
 // Close lets go of the files; Follow has ended by then.
@@ -484,7 +490,7 @@ func (l *Light) verified(ctx context.Context, height int64, from croft.Member) (
 	if err := l.begin(ctx, primary); err != nil {
 		return nil, err
 	}
-	client, err := light.NewClientFromTrustedStore(l.root.ChainID, untilAlways, primary, others, l.headers,
+	client, err := light.NewClientFromTrustedStore(l.cfg.Genesis.Scope().Chain, untilAlways, primary, others, l.headers,
 		light.SkippingVerification(trustLevel), light.PruningSize(keptHeaders), light.MaxClockDrift(untilAlways))
 	if err != nil {
 		return nil, croft.E(croft.ErrStoreCorrupt, l.cfg.Dir, err)

@@ -531,6 +531,59 @@ func (l *lines) await(t *testing.T, text string) {
 	}
 }
 
+// TestLightInheritsOnce: a light member of a network that was rescued asks for the state
+// that the chain began with, which may be long, until it has a header, and then no more.
+func TestLightInheritsOnce(t *testing.T) {
+	w := newWorld(3)
+	old := must(ledger.New(w.genesis, ledger.NewMemoryTree()))
+	old.Execute(ledger.Block{Height: 1}, nil)
+	if err := old.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	var state []byte
+	keep := func(piece []byte) (croft.Hash, error) {
+		state = bytes.Clone(piece)
+		return croft.Sum(piece), nil
+	}
+	pieces := must(ledger.Export(func(yield func(string, []byte)) error { return walk(old, yield) }, keep))
+	asked := 0
+	inherited := func(croft.Hash) ([]byte, error) {
+		asked++
+		return state, nil
+	}
+	g := must(ledger.Succeed(w.genesis, ledger.End{Height: 1, State: pieces}, inherited, []croft.MemberID{w.genesis.Members[0].ID}))
+	for _, m := range g.Members {
+		g = ledger.Endorse(g, m.ID, func(role croft.Role, s croft.Scope, domain string, body []byte) croft.Signature {
+			return croft.Signature(ed25519.Sign(w.keys[m.ID][role-1], s.Preimage(domain, body)))
+		})
+	}
+	config := LightConfig{Dir: t.TempDir(), Genesis: g, Inherited: inherited}
+	l := must(OpenLight(config))
+	block := makeBlock(l.root, l.root.LastBlockTime, nil)
+	first := &types.LightBlock{SignedHeader: &types.SignedHeader{Header: &block.Header, Commit: &types.Commit{Height: 1, BlockID: must(blockID(block))}}}
+	resign(first, w.keys[g.Members[0].ID][croft.RoleValidator-1])
+	if err := errors.Join(l.headers.SaveLightBlock(first), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	asked = 0
+	if l = must(OpenLight(config)); asked > 0 || l.head.Height != 1 {
+		t.Errorf("asked %d times; at height %d", asked, l.head.Height)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// walk yields the records of a state, in order.
+func walk(m *ledger.Machine, yield func(key string, value []byte)) error {
+	return ledger.Walk("", "", m.Prove, func(_ ledger.Proof, key string, value []byte) error {
+		if key != "" {
+			yield(key, value)
+		}
+		return nil
+	})
+}
+
 // FuzzLight: whatever a full member's node answers, and a light one asks, is refused
 // or read, and costs no more than its size.
 func FuzzLight(f *testing.F) {

@@ -70,7 +70,7 @@ func (l *Light) ask(ctx context.Context, to croft.Member, q question, reply any)
 }
 
 // ChainID implements provider.Provider.
-func (s *source) ChainID() string { return s.l.root.ChainID }
+func (s *source) ChainID() string { return s.l.cfg.Genesis.Scope().Chain }
 
 // LightBlock implements provider.Provider. What a member does not give is missing, for
 // the light client, and what is no header of this chain is bad: it then asks another.

@@ -56,7 +56,7 @@ func (n *Node) keepWay(ctx context.Context) error {
 		pause := lookAgain
 		if relays := n.relays(); len(relays) > 0 {
 			through, tried := 0, 1
-			if n.allHere() {
+			if n.allHere(n.everybody()) {
 				through, tried = n.reached(ctx)
 			}
 			placed := through < tried && n.takePlaces(ctx, relays)
@@ -74,10 +74,10 @@ func (n *Node) keepWay(ctx context.Context) error {
 	}
 }
 
-// allHere says whether everybody whom this node meets is connected.
-func (n *Node) allHere() bool {
+// allHere says whether those of the members whom this node meets are connected.
+func (n *Node) allHere(members []croft.Member) bool {
 	connected := n.Host.Connected()
-	return !slices.ContainsFunc(n.everybody(), func(m croft.Member) bool {
+	return !slices.ContainsFunc(members, func(m croft.Member) bool {
 		return n.meets(m) && !slices.Contains(connected, p2p.PeerOf(m.Node))
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,37 @@ func TestReached(t *testing.T) {
 	n = &Node{Host: somebody(t)}
 	if through, tried := n.reached(t.Context()); through != 0 || tried == 0 {
 		t.Errorf("who does not listen is reached by %d of %d", through, tried)
+	}
+}
+
+// Light members are no reason for a light one to connect, nor for a way in; whoever else
+// is away is.
+func TestWhomANodeMeets(t *testing.T) {
+	node := func(i byte) croft.Member {
+		return croft.Member{ID: croft.MemberID{i}, Node: croft.PublicKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{i}, ed25519.SeedSize)).Public().(ed25519.PublicKey)), Light: i > 2}
+	}
+	self, full, light, other := node(1), node(2), node(3), node(4)
+	for _, c := range []struct {
+		self  croft.Member
+		all   []croft.Member
+		meets []croft.Member
+	}{{self, []croft.Member{self}, nil}, {self, []croft.Member{self, full, light}, []croft.Member{full, light}}, {light, []croft.Member{self, light, other}, []croft.Member{self}}, {light, []croft.Member{light, other}, nil}} {
+		n := &Node{Self: c.self.ID, Host: somebody(t)}
+		if c.self.Light {
+			n.light = new(chain.Light)
+		}
+		var meets []croft.Member
+		for _, m := range c.all {
+			if n.meets(m) {
+				meets = append(meets, m)
+			}
+		}
+		if !reflect.DeepEqual(meets, c.meets) {
+			t.Errorf("%d meets %+v", c.self.ID[0], meets)
+		}
+		if here := n.allHere(c.all); here != (c.meets == nil) {
+			t.Errorf("%d, with nobody connected: all are here: %v", c.self.ID[0], here)
+		}
 	}
 }
 

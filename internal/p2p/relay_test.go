@@ -306,6 +306,26 @@ func TestWaysThroughARelay(t *testing.T) {
 	}
 }
 
+// A relay forgets who has hung up, or what was before it started anew: the way through it
+// is told of again when it has been asked again, not as soon as there is a connection.
+func TestPlacesEndWithTheConnection(t *testing.T) {
+	relay, hidden, visitor := relayed(t, all, UsualRelaying, 0)
+	hidden.Handle("echo/1", 10, echo)
+	relay.Drop(hidden.ID())
+	eventually(t, "it is told of nowhere", func() bool { return len(hidden.Addrs()) == 0 })
+	if _, err := hidden.swarm.DialPeer(t.Context(), peerOf(t, relay)); err != nil {
+		t.Fatal(err)
+	}
+	if addrs := hidden.Addrs(); len(addrs) != 0 {
+		t.Errorf("it is told of at %v", addrs)
+	}
+	_, err := visitor.Call(t.Context(), hidden.ID(), "echo/1", nil, MaxAnswer)
+	wantPeerError(t, "through a relay that has no place for it", err)
+	if _, err := hidden.Reserve(t.Context(), relay.ID()); err != nil || len(hidden.Addrs()) != 2 {
+		t.Errorf("it is told of at %v: %v", hidden.Addrs(), err)
+	}
+}
+
 // What is carried for others keeps to the host's own pace.
 func TestRelaysKeepTheirPace(t *testing.T) {
 	relay, hidden, visitor := relayed(t, all, UsualRelaying, 1e6)
