@@ -277,7 +277,7 @@ var catalogue = map[Code]entry{
 	ErrStoreCorrupt: {Corrupt, "{0} is damaged: {1}", "restore the folder from a backup, or join again with an empty one"},
 	ErrTooLarge:     {Invalid, "{0} bytes are more than the {1} that one message, blob or document may have", "use fewer columns or a smaller model"},
 	ErrNoNode:       {NotFound, "there is no node in {0}", "croft up --name \"Clinic A\" makes one and starts it; or name a node's folder with --dir"},
-	ErrClock:        {Invalid, "this machine's clock is behind: the network was founded at {0} UTC, and here it is {1} UTC", "set the clock, then start the node again"},
+	ErrClock:        {Unavailable, "this machine's clock is behind: the network was founded at {0} UTC, and here it is {1} UTC", "set the clock, then start the node again; a service does so by itself"},
 	ErrStuck:        {Internal, "a part of the node did not stop within {1}: {0}", "nothing is lost, the next start goes on from the last block; please report it with the lines before this one"},
 	ErrInviteCode:   {Invalid, "this is not an invite code: {0}", "copy the whole code again, from croft1 to its last character"},
 	ErrPassphrase:   {Denied, "this passphrase does not open it", "type it again; nobody can find it out, but an older backup may have the key with another one, or with none"},

@@ -290,7 +290,7 @@ func exitTable() string {
 	meaning := []string{
 		"done", "failed: a bug, a broken machine, damaged bytes, or something that exists already; or stopped on request", "the command's words are off: see its --help",
 		"there is no such study, dataset, file or member", "a file, a message or a setting is wrong", "somebody must approve first",
-		"refused by a policy, a consent or missing rights", "a budget or a quota is used up", "no node, no peer, no quorum, or no room on the disk",
+		"refused by a policy, a consent or missing rights", "a budget or a quota is used up", "no node, no peer, no quorum, no room on the disk, or a clock that is behind",
 		"the wait was long enough; run the same command again",
 	}
 	var b strings.Builder

@@ -41,7 +41,7 @@ func (c *cli) auditExport(ctx context.Context, path string) error {
 	}
 	defer os.Remove(temp.Name()) // gone by then if all went well
 	report, err := c.export(ctx, temp, g)
-	closed := temp.Close()
+	closed := errors.Join(temp.Sync(), temp.Close())
 	if _, disk := errors.AsType[*fs.PathError](err); disk {
 		return croft.E(croft.ErrFileWrite, path, reason(err))
 	} else if err != nil {

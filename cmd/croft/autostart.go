@@ -20,6 +20,7 @@ import (
 
 	"croft"
 	"croft/internal/api"
+	"croft/internal/store"
 )
 
 // An autostart is what starts a node with the machine, and again when it has failed:
@@ -31,6 +32,7 @@ type autostart struct {
 	text   string     // what is in the file
 	enable [][]string // commands that start it now and with the machine
 	remove [][]string // commands that undo that
+	wants  string     // folder in which they note it; none where the system sees to that
 	hint   string     // what is still to be done by hand
 }
 
@@ -64,6 +66,7 @@ func autostartFor(goos, home, config string, uid int, run command) (s autostart,
 		s = autostart{name: run.Name + ".service", path: filepath.Join(config, "systemd", "user", run.Name+".service"), hint: say("autostart.hint.linux")}
 		s.enable = [][]string{{"systemctl", "--user", "daemon-reload"}, {"systemctl", "--user", "enable", "--now", s.name}}
 		s.remove = [][]string{{"systemctl", "--user", "disable", "--now", s.name}}
+		s.wants = filepath.Join(filepath.Dir(s.path), "default.target.wants")
 	default:
 		return s, croft.E(croft.ErrUsage, say("autostart.none", goos), say("autostart.none.fix"))
 	}
@@ -136,7 +139,7 @@ func (c *cli) writeAutostart(ctx context.Context, s autostart, o *upOptions) err
 	}
 	err := os.MkdirAll(filepath.Dir(s.path), 0o755)
 	if err == nil {
-		err = os.WriteFile(s.path, s.encoded(), 0o644)
+		err = store.Replace(s.path, s.encoded(), 0o644) // systemd never starts an empty unit, which a power cut would leave
 	}
 	if err != nil {
 		return croft.E(croft.ErrFileWrite, s.path, reason(err))
@@ -144,6 +147,9 @@ func (c *cli) writeAutostart(ctx context.Context, s autostart, o *upOptions) err
 	if o.enable {
 		if err := perform(ctx, s.enable); err != nil {
 			return err
+		}
+		if s.wants != "" {
+			_ = store.SyncDir(s.wants) // systemctl leaves that to the next half minute; it may have noted it elsewhere
 		}
 	}
 	return c.result(autostartResult{Name: s.name, Path: s.path, Enabled: o.enable}, func(w io.Writer) {

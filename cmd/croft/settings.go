@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"croft"
+	"croft/internal/store"
 )
 
 // What croft up was told about how a node runs is kept in the node's folder, so that a
@@ -202,15 +203,7 @@ func (s settings) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return croft.E(croft.ErrFileWrite, path, reason(err))
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
+	if err := store.Replace(path, text, 0o600); err != nil {
 		return croft.E(croft.ErrFileWrite, path, reason(err))
 	}
 	return nil

@@ -66,11 +66,7 @@ func (c *cli) studyMock(ctx context.Context, of string, o studyMockOptions) erro
 // planOf reads a study from a file, or by its name from the node.
 func (c *cli) planOf(ctx context.Context, of string) (croft.Study, error) {
 	if !isFile(of) {
-		client, err := api.Dial(c.dir)
-		if err != nil {
-			return croft.Study{}, err
-		}
-		st, err := client.Study(ctx, of)
+		st, err := c.node().Study(ctx, of)
 		return st.Plan, err
 	}
 	file, err := readStudy(of)

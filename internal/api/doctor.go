@@ -192,8 +192,10 @@ func (h Health) reach(add adder) {
 		add("reach", Note, "no other member's node tried to dial this one", "croft doctor again in ten seconds, while another member's node is up")
 	case len(reached) == 0 && local:
 		add("reach", Note, "it listens on this machine only: others cannot dial it, it can only dial them", "croft down, then croft up --listen lan --detach")
+	case len(reached) == 0 && slices.Contains(places(h.Listen), relayed):
+		add("reach", Fine, fmt.Sprintf("%s cannot dial this node: it is reached through a member that relays", called(tried)), "")
 	case len(reached) == 0:
-		add("reach", Note, fmt.Sprintf("%s cannot dial this node; it can only dial them", called(tried)), "let the router forward the node's port (TCP and UDP) to this machine, and open it in the firewall; croft down, then croft up --listen 0.0.0.0:PORT --detach sets the port")
+		add("reach", Note, fmt.Sprintf("%s cannot dial this node; it can only dial them, and no relay has a place for it", called(tried)), "have one more member relay: croft up --relay there; or let the router forward the node's port (TCP and UDP) to this machine, and open it in the firewall; croft down, then croft up --listen 0.0.0.0:PORT --detach sets the port")
 	case !quicToo:
 		add("reach", Note, fmt.Sprintf("%s can dial this node by TCP, nobody by QUIC", called(reached)), "open the same port for UDP in router and firewall; TCP alone works, more slowly")
 	default:
@@ -332,7 +334,10 @@ func parties(list []Party) string {
 	return strings.Join(names, ", ")
 }
 
-const onMachine = "on this machine"
+const (
+	onMachine = "on this machine"
+	relayed   = "through a relay"
+)
 
 // places says what kind of places addresses are, without saying where.
 func places(addrs []string) (kinds []string) {
@@ -343,6 +348,12 @@ func places(addrs []string) (kinds []string) {
 			continue
 		}
 		kind := "TCP"
+		if slices.Contains(parts, "p2p-circuit") {
+			if !slices.Contains(kinds, relayed) {
+				kinds = append(kinds, relayed)
+			}
+			continue
+		}
 		if parts[3] == "udp" {
 			kind = "QUIC"
 		}

@@ -98,7 +98,13 @@ func TestFindings(t *testing.T) {
 			for i := range h.Neighbours {
 				h.Neighbours[i].Reaches = nil
 			}
-		}, "reach", Note, "b, c, d cannot dial this node"},
+		}, "reach", Note, "b, c, d cannot dial this node; it can only dial them, and no relay"},
+		"behind a router, with a place": {func(h *Health) {
+			h.Listen = []string{"/ip4/10.0.0.1/tcp/7421/p2p/A", "/ip4/192.0.2.1/tcp/7421/p2p/B/p2p-circuit/p2p/A"}
+			for i := range h.Neighbours {
+				h.Neighbours[i].Reaches = nil
+			}
+		}, "reach", Fine, "b, c, d cannot dial this node: it is reached through a member that relays"},
 		"one cannot": {func(h *Health) { h.Neighbours[0].Reaches = nil }, "reach", Fine, "c, d can dial this node; 1 of 3 who tried cannot"},
 		"TCP alone": {func(h *Health) {
 			for i := range h.Neighbours {

@@ -75,6 +75,7 @@ type Light struct {
 	mu     sync.Mutex
 	head   *types.LightBlock      // it proves the state that is read; nil: none yet
 	kept   map[string]*remembered // records of that state that somebody reads
+	lists  map[string][]listed    // of that state, by prefix
 	states uint64                 // how many there were
 	told   map[croft.PublicKey]word
 	doubts map[croft.PublicKey]time.Time // of members, and until when
@@ -84,6 +85,12 @@ type Light struct {
 type remembered struct {
 	value []byte
 	used  uint64 // the last state in which somebody read it
+}
+
+// listed is a record of a list.
+type listed struct {
+	key   string
+	value []byte
 }
 
 // word is what a member tells: there is a block of this height.
@@ -101,7 +108,7 @@ func OpenLight(cfg LightConfig) (l *Light, err error) {
 		return nil, err
 	}
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
-	l = &Light{cfg: cfg, dbs: &databases{cfg.Dir, false, map[string]*database{}}, kept: map[string]*remembered{},
+	l = &Light{cfg: cfg, dbs: &databases{cfg.Dir, false, map[string]*database{}}, kept: map[string]*remembered{}, lists: map[string][]listed{},
 		handing: make(chan struct{}, handedIn), told: map[croft.PublicKey]word{}, doubts: map[croft.PublicKey]time.Time{}}
 	db, err := l.dbs.get("headers")
 	if err != nil {
@@ -182,20 +189,39 @@ func (l *Light) Get(ctx context.Context, key string) (ledger.Proof, error) {
 	return proofs[0], nil
 }
 
-// Range implements Blocks: each record is proved, and that there are no others.
+// Range implements Blocks: each record is proved, and that there are no others. A list
+// is asked for once in each state: it may be long, and whoever measures a node asks all the time.
 func (l *Light) Range(prefix string, yield func(key string, value []byte)) error {
 	at, err := l.current()
 	if err != nil {
 		return err
 	}
-	ctx := context.Background() // each question has an end of its own
-	next := max(prefix, "\x00")
-	return l.each(ctx, func(m croft.Member) (err error) {
-		for next != "" && err == nil {
-			next, err = l.span(ctx, m, stateOf(at), croft.Hash(at.AppHash), prefix, next, yield)
+	l.mu.Lock()
+	list, known := l.lists[prefix]
+	l.mu.Unlock()
+	if !known {
+		ctx := context.Background() // each question has an end of its own
+		next := max(prefix, "\x00")
+		if err := l.each(ctx, func(m croft.Member) (err error) {
+			for next != "" && err == nil {
+				next, err = l.span(ctx, m, stateOf(at), croft.Hash(at.AppHash), prefix, next, func(key string, value []byte) {
+					list = append(list, listed{key, value})
+				})
+			}
+			return err
+		}); err != nil {
+			return err
 		}
-		return err
-	})
+		l.mu.Lock()
+		if bytes.Equal(l.head.AppHash, at.AppHash) {
+			l.lists[prefix] = list
+		}
+		l.mu.Unlock()
+	}
+	for _, r := range list {
+		yield(r.key, r.value)
+	}
+	return nil
 }
 
 // Block implements Blocks. A block is for an auditor, who checks it: this node only
@@ -373,7 +399,7 @@ func (l *Light) advance(ctx context.Context, w word) error {
 	l.mu.Lock()
 	if l.head = head; news {
 		l.states++
-		l.kept = kept
+		l.kept, l.lists = kept, map[string][]listed{}
 	}
 	l.mu.Unlock()
 	if news {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -528,6 +529,34 @@ func (l *lines) await(t *testing.T, text string) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the log does not say %q:\n%s", text, l)
 		}
+	}
+}
+
+// TestLightAsksForAListOnce: in each state, that is, and a new state has a new list.
+func TestLightAsksForAListOnce(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	w := newWires(t, 2)
+	w.start(0)
+	l, _ := w.follow(t, "light", nil)
+	var asked atomic.Int32
+	w.lie(0, &lie{answer: func(q question, reply []byte, err error) ([]byte, error) {
+		if q.Kind == askRange {
+			asked.Add(1)
+		}
+		return reply, err
+	}})
+	for n := range int32(3) {
+		w.reaches(t, l)
+		for range 4 {
+			sets := int32(0)
+			if err := l.Range("dataset/", func(string, []byte) { sets++ }); err != nil || sets != n {
+				t.Fatalf("%d of %d datasets: %v", sets, n, err)
+			}
+		}
+		if asked.Load() != n+1 {
+			t.Errorf("%d states: asked %d times", n+1, asked.Load())
+		}
+		w.submit(0, fmt.Sprint(n))
 	}
 }
 

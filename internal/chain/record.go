@@ -5,10 +5,10 @@ import (
 	"path/filepath"
 
 	cmtjson "github.com/cometbft/cometbft/libs/json"
-	"github.com/cometbft/cometbft/libs/tempfile"
 	"github.com/cometbft/cometbft/privval"
 
 	"croft"
+	"croft/internal/store"
 )
 
 // HasRecord says whether the folder dir of a node knows what its validator key
@@ -29,7 +29,7 @@ func SetRecord(dir string, height int64) error {
 	}
 	raw, err := cmtjson.Marshal(record)
 	if err == nil {
-		err = tempfile.WriteFileAtomic(filepath.Join(dir, recordFile), raw, 0o600)
+		err = store.Replace(filepath.Join(dir, recordFile), raw, 0o600)
 	}
 	if err != nil {
 		return croft.E(croft.ErrFolder, dir, err)

@@ -12,7 +12,6 @@ import (
 	"github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	cmtjson "github.com/cometbft/cometbft/libs/json"
-	"github.com/cometbft/cometbft/libs/tempfile"
 	"github.com/cometbft/cometbft/privval"
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	"github.com/cometbft/cometbft/types"
@@ -20,6 +19,7 @@ import (
 	"github.com/syndtr/goleveldb/leveldb/opt"
 
 	"croft"
+	"croft/internal/store"
 )
 
 // databases opens a node's databases, each once, and closes what it opened.
@@ -176,7 +176,7 @@ func openSigner(dir string, key ed25519.PrivKey) (*signer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := tempfile.WriteFileAtomic(path, empty, 0o600); err != nil {
+		if err := store.Replace(path, empty, 0o600); err != nil {
 			return nil, croft.E(croft.ErrFolder, dir, err)
 		}
 	case err != nil:

@@ -198,7 +198,10 @@ func TestDamagedParquet(t *testing.T) {
 			continue // compressed: most damage ends there
 		}
 		for at := len(parquetMagic); at < len(good); at++ {
-			for _, b := range []byte{good[at] ^ 1, good[at] ^ 0x80, 0xff} {
+			for j, b := range []byte{good[at] ^ 1, good[at] ^ 0x80, 0xff} {
+				if j > 0 && i < 8 {
+					break // the library's are long
+				}
 				if err := os.WriteFile(path, []byte(good[:at]+string([]byte{b})+good[at+1:]), 0o600); err != nil {
 					t.Fatal(err)
 				}

@@ -136,19 +136,10 @@ func Found(dir string, g croft.Genesis) error {
 // replace writes a file of the folder: a reader sees the old content or the new, and
 // the new one is durable when it returns.
 func replace(dir, name string, content []byte) error {
-	path := filepath.Join(dir, name)
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
+	if err := store.Replace(filepath.Join(dir, name), content, 0o600); err != nil {
 		return croft.E(croft.ErrFolder, dir, err)
 	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
-		return croft.E(croft.ErrFolder, dir, err)
-	}
-	return store.SyncDir(dir)
+	return nil
 }
 
 // Genesis reads the genesis of the folder's network. It fails with croft.ErrNoNode

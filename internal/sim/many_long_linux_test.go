@@ -162,6 +162,11 @@ func TestOneRelayForMany(t *testing.T) {
 		begun = time.Now()
 		ada.start()
 		all := met(begun)
+		ada.until("everybody is back", func(c *api.Client) bool { // the others may not know yet that it was gone
+			s, err := c.Status(n.ctx)
+			return err == nil && s.Connected == len(names)-1 && s.Relay.Circuits >= 41
+		})
+		all = append(all, time.Since(begun))
 		now := ada.used()
 		t.Logf("the relay ended by %v and started again: half were back after %.1f s, all after %.1f s; it used %.2f s of CPU, %d MB, and holds %d circuits", how, all[len(all)/2].Seconds(), all[len(all)-1].Seconds(), now.cpu.Seconds(), now.rss>>20, now.circuits)
 		if now.circuits > 64 {

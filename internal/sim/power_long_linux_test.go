@@ -27,8 +27,8 @@ import (
 type disk struct{ kind, options, image, dir string }
 
 var disks = []disk{
-	{kind: "ext4", options: "loop,noauto_da_alloc,commit=60"},
-	{kind: "xfs", options: "loop"},
+	{kind: "ext4", options: "noauto_da_alloc,commit=60"},
+	{kind: "xfs", options: "nouuid"},
 }
 
 // format makes the disk's file system and mounts it at a new folder dir. Only root may,
@@ -61,11 +61,19 @@ func (d disk) format(t *testing.T, dir string) *disk {
 	return &d
 }
 
+// on mounts the disk, each time as a device of its own: a mount namespace that somebody
+// else made meanwhile may still hold the one that was cut off.
 func (d *disk) on() error {
-	if out, err := exec.Command("mount", "-t", d.kind, "-o", d.options, d.image, d.dir).CombinedOutput(); err != nil {
-		return fmt.Errorf("mount %s: %v: %s", d.dir, err, out)
+	device, err := exec.Command("losetup", "--find", "--show", d.image).Output()
+	if err != nil {
+		return fmt.Errorf("losetup %s: %w", d.image, err)
 	}
-	return nil
+	name := string(bytes.TrimSpace(device))
+	out, err := exec.Command("mount", "-t", d.kind, "-o", d.options, name, d.dir).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("mount %s: %w: %s", d.dir, err, out)
+	}
+	return errors.Join(err, exec.Command("losetup", "--detach", name).Run()) // once it is unmounted
 }
 
 // off unmounts the disk when the last process has let go of it.

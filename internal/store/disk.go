@@ -236,17 +236,40 @@ func (d *disk) fault(err error) error {
 	}
 }
 
+// Replace writes a file that lies outside a store's folder: whoever reads it, also after
+// a power cut, finds the old content or the new, and the new one is durable when it
+// returns. Its errors are the system's.
+func Replace(path string, content []byte, mode fs.FileMode) error {
+	temp := path + ".new"
+	f, err := os.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		return err
+	}
+	return syncNames(filepath.Dir(path))
+}
+
 // SyncDir makes the names in a folder durable: who renamed a file there calls it. It
 // fails with croft.ErrFolder.
 func SyncDir(dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err == nil {
-		err = errors.Join(syncDir(root), root.Close())
-	}
-	if err != nil {
+	if err := syncNames(dir); err != nil {
 		return croft.E(croft.ErrFolder, dir, err)
 	}
 	return nil
+}
+
+func syncNames(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(syncDir(root), root.Close())
 }
 
 // syncDir makes the names in a folder durable. Windows has no such call; there

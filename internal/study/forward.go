@@ -14,9 +14,10 @@ import (
 // Who is on for minutes a day and who is on at other minutes never meet. So every
 // member's node that is on keeps, for a while and for everybody, what the open rounds
 // announce on the ledger: reports, sealed to the seats, and shares of sums, sealed to the
-// readers. It can open nothing of it that is not sealed to itself, and whoever fetches
-// it compares the hash. It keeps a report until its round is over, a share until the
-// study is (a reader longer, as its own), and of one member at most maxCarried bytes.
+// readers. (A light node gets them from full members alone.) It can open nothing of it
+// that is not sealed to itself, and whoever fetches it compares the hash. It keeps a
+// report until its round is over, a share until the study is (a reader longer, as its
+// own), and of one member at most maxCarried bytes.
 //
 // What two seats say to each other directly (answers about proofs, seeds of a box that did
 // not open) is not carried: for that they must be on together.

@@ -433,13 +433,14 @@ func TestSeedRecovery(t *testing.T) {
 		w.until(id, time.Hour, func(st ledger.Study) bool { return st.Round == 1 })
 		// Its pipes are damaged: what the sites seal to it no longer opens. For a while
 		// nobody answers it either; it has asked, and need not write that down again.
+		w.people[3].down()
 		victim.down()
+		time.Sleep(2 * giveTime) // virtual: whom others asked has answered
 		names, _ := victim.docs.List(inKind)
 		for _, name := range names {
 			other, _ := victim.docs.Get(inKind, names[0])
 			victim.docs.Put(inKind, name, other)
 		}
-		w.people[3].down()
 		for _, p := range w.people {
 			p.mute = true
 		}
@@ -459,7 +460,6 @@ func TestSeedRecovery(t *testing.T) {
 		for _, p := range w.people {
 			p.mute = false
 		}
-		victim.disk.Fail = nil
 		w.people[3].start()
 		victim.start()
 		if st := w.until(id, time.Hour, ended); st.Status != ledger.Done {
@@ -758,12 +758,14 @@ func TestReaderStepsOnce(t *testing.T) {
 		defer w.close()
 		ada := w.people[0]
 		states := 0
+		ada.down()
 		ada.disk.Fail = func(op, file string) (bool, error) {
 			if op == "put" && strings.HasPrefix(file, stateKind+"~") {
 				states++
 			}
 			return true, nil
 		}
+		ada.start()
 		for _, p := range w.people[3:] { // three of five seats: the other two are not enough
 			p.dieAt("step")
 		}
