@@ -6,9 +6,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"croft"
 )
 
 // What each system is given, for a folder whose name is as awkward as it may be.
@@ -84,6 +88,23 @@ func TestSystemdTakesTheUnit(t *testing.T) {
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir, "HOME="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), s.name) {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// What ends by itself does not keep systemd from starting the node again: a machine
+// without a battery for its clock starts long ago, until the network tells it the time.
+func TestServiceStartsAgain(t *testing.T) {
+	s, err := autostartFor("linux", "/home/ann", "/home/ann/.config", 501, command{"croft-a", "/usr/bin/croft", upAt("/srv/a"), "/srv/a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(s.text, "RestartPreventExitStatus=")
+	line, _, _ := strings.Cut(after, "\n")
+	never := strings.Fields(line)
+	for _, code := range []croft.Code{croft.ErrClock, croft.ErrDiskFull, croft.ErrPortUsed, croft.ErrNoQuorum} {
+		if len(never) == 0 || slices.Contains(never, strconv.Itoa(code.Kind().Exit())) {
+			t.Errorf("not again after %v (%d): %q", code, code.Kind().Exit(), line)
+		}
 	}
 }
 

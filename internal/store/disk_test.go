@@ -70,6 +70,35 @@ func TestKilledProcessKeepsItsWord(t *testing.T) {
 	}
 }
 
+// What an earlier crash left under the other name is written over; what cannot be
+// written leaves the old content.
+func TestReplace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path+".new", []byte("half of a longer te"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"one", "another one", ""} {
+		if err := Replace(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != content {
+			t.Errorf("%q, %v; want %q", got, err, content)
+		}
+	}
+	if _, err := os.Lstat(path + ".new"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the other name is left: %v", err)
+	}
+	if err := os.Mkdir(path+".new", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(path, []byte("three"), 0o600); err == nil {
+		t.Error("written where nothing can be")
+	}
+	if got, err := os.ReadFile(path); err != nil || len(got) > 0 {
+		t.Errorf("%q, %v after a failure", got, err)
+	}
+}
+
 func blob(n int) []byte { return []byte(strings.Repeat(fmt.Sprint(n, " "), 5000)) }
 
 func writeUntilKilled(dir string) {
