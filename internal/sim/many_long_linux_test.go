@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -155,47 +154,5 @@ func TestOneRelayForMany(t *testing.T) {
 	n.settle()
 	t.Logf("a study of four light sites in %.1f s; all twenty have its last block, %d", time.Since(begun).Seconds(), n.height())
 	between("the study", before)
-
-	// The relay restarts.
-	for _, how := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		ada.end(how)
-		begun = time.Now()
-		ada.start()
-		all := met(begun)
-		ada.until("everybody is back", func(c *api.Client) bool { // the others may not know yet that it was gone
-			s, err := c.Status(n.ctx)
-			return err == nil && s.Connected == len(names)-1 && s.Relay.Circuits >= 41
-		})
-		all = append(all, time.Since(begun))
-		now := ada.used()
-		t.Logf("the relay ended by %v and started again: half were back after %.1f s, all after %.1f s; it used %.2f s of CPU, %d MB, and holds %d circuits", how, all[len(all)/2].Seconds(), all[len(all)-1].Seconds(), now.cpu.Seconds(), now.rss>>20, now.circuits)
-		if now.circuits > 64 {
-			t.Errorf("%d circuits", now.circuits)
-		}
-	}
-	n.settle()
 	n.residents[len(names)-1].audit()
-
-	// A relay that may carry less: who comes too late is told so, and still has the one
-	// that it can dial.
-	ada.end(syscall.SIGTERM)
-	ada.flags = append(ada.flags, "--relay-circuits", "30")
-	begun = time.Now()
-	ada.start()
-	ada.until("it carries all that it may", func(c *api.Client) bool {
-		s, err := c.Status(n.ctx)
-		return err == nil && s.Relay != nil && s.Relay.Circuits == 30 && s.Connected == len(names)-1
-	})
-	time.Sleep(time.Until(begun.Add(time.Minute)))
-	before = look()
-	time.Sleep(rest)
-	between(fmt.Sprint(rest, " with 30 circuits"), before)
-	_, said, _ := ada.croft("doctor")
-	t.Logf("the relay says:\n%s", said)
-	for _, p := range n.residents[1:] {
-		if _, out, _ := p.croft("net", "test"); strings.Contains(string(out), "away") {
-			t.Logf("%s says:\n%s", p.name, out)
-			break
-		}
-	}
 }

@@ -124,6 +124,7 @@ func shortDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.TempDir() // removed after the nodes are ended, whose logs are in it: they are set up later
 	return dir
 }
 
