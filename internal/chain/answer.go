@@ -32,6 +32,9 @@ type question struct {
 	Keys   []string `cbor:"3,keyasint,omitempty"` // askState: of these records; askRange: of the records from this key on
 	Prefix string   `cbor:"4,keyasint,omitempty"` // askRange: with this prefix
 	Tx     []byte   `cbor:"5,keyasint,omitempty"`
+	// askState: by key, the hash of the value that the asker holds, as most records do not
+	// change from state to state; zero if it holds none.
+	Held []croft.Hash `cbor:"6,keyasint,omitempty"`
 }
 
 const (
@@ -42,11 +45,12 @@ const (
 	askBlock                   // a block
 )
 
-// proved is a record with its proof; no value is absence. Key and root are the
-// caller's.
+// proved is a record with its proof, which lacks the value: that stands beside it, or
+// the asker holds it. No value is absence. Key and root are the caller's.
 type proved struct {
 	Value []byte `cbor:"1,keyasint,omitempty"`
 	Proof []byte `cbor:"2,keyasint"`
+	Held  bool   `cbor:"3,keyasint,omitempty"`
 }
 
 // placed says in which block a transaction is.
@@ -58,7 +62,7 @@ type placed struct {
 }
 
 const (
-	maxKeys   = 256             // in one question
+	maxKeys   = 128             // in one question
 	replyBig  = 1 << 20         // bytes of proofs after which an answer ends; the caller asks for the rest
 	blocksDue = 8               // so far behind the others this node may be
 	blockWait = 2 * time.Second // for a block that is due
@@ -170,8 +174,15 @@ func (n *Node) prove(q question) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, proved{p.Value, p.Bytes})
-		size += len(p.Value) + len(p.Bytes)
+		r, err := brief(p)
+		if err != nil {
+			return nil, err
+		}
+		if i := len(out); i < len(q.Held) && p.Value != nil && croft.Sum(p.Value) == q.Held[i] {
+			r.Value, r.Held = nil, true
+		}
+		out = append(out, r)
+		size += len(r.Value) + len(r.Proof)
 	}
 	return croft.Encode(out), nil
 }
@@ -184,16 +195,23 @@ func (n *Node) proveRange(q question) ([]byte, error) {
 	size := 0
 	err := ledger.Walk(q.Prefix, q.Keys[0], func(key string) (ledger.Proof, error) { return n.proveAt(q.Height, key) },
 		func(p ledger.Proof, _ string, _ []byte) error {
-			out = append(out, proved{p.Value, p.Bytes})
-			if size += len(p.Value) + len(p.Bytes); size >= replyBig || len(out) == maxKeys {
+			r, err := brief(p)
+			out = append(out, r)
+			if size += len(r.Value) + len(r.Proof); err == nil && (size >= replyBig || len(out) == maxKeys) {
 				return errEnough
 			}
-			return nil
+			return err
 		})
 	if err != nil && err != errEnough {
 		return nil, err
 	}
 	return croft.Encode(out), nil
+}
+
+func brief(p ledger.Proof) (r proved, err error) {
+	r.Value = p.Value
+	r.Proof, err = ledger.Refit(p.Bytes, nil)
+	return r, err
 }
 
 // errEnough ends a walk.

@@ -258,6 +258,7 @@ func TestLightIsLiedTo(t *testing.T) {
 			}
 		}), why: "does not prove"},
 		{name: "wrong proof", lie: records(func(p *proved) { p.Proof[len(p.Proof)-1] ^= 1 }), why: "proof"},
+		{name: "a value that nobody holds", lie: records(func(p *proved) { p.Value, p.Held = nil, true }), why: "does not prove"},
 		{name: "absent", lie: records(func(p *proved) { p.Value = nil }), why: "does not prove"},
 		{name: "forged first header", lie: headers(forge), why: "commit signs block", alone: true},
 		{name: "first header that others signed", lie: headers(usurp), why: "orderers", alone: true},
@@ -532,6 +533,41 @@ func (l *lines) await(t *testing.T, text string) {
 	}
 }
 
+// TestLightGetsNoValueTwice: in a new state a record that did not change is proved, and
+// its value is not sent again; the proofs that the light node hands on are whole.
+func TestLightGetsNoValueTwice(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	w := newWires(t, 2)
+	w.start(0)
+	l, _ := w.follow(t, "light", nil)
+	w.reaches(t, l)
+	key := ledger.MemberKey(w.genesis.Members[0].ID)
+	held := must(l.Read(t.Context(), key))
+	var proofs, values atomic.Int32
+	w.lie(0, &lie{answer: func(q question, reply []byte, err error) ([]byte, error) {
+		var batch []proved
+		if q.Kind == askState && croft.Decode(reply, &batch) == nil {
+			for _, r := range batch {
+				proofs.Add(1)
+				if len(r.Value) > 0 || bytes.Contains(r.Proof, held) {
+					values.Add(1)
+				}
+			}
+		}
+		return reply, err
+	}})
+	w.submit(0, "a new state")
+	w.reaches(t, l)
+	if proofs.Load() < 3 || values.Load() > 0 { // the network and two members
+		t.Errorf("%d proofs, %d values", proofs.Load(), values.Load())
+	}
+	p := must(l.Get(t.Context(), key))
+	if full := must(w.nodes[0].proveAt(p.Height, key)); !bytes.Equal(p.Bytes, full.Bytes) || !bytes.Equal(p.Value, held) {
+		t.Error("it hands on another proof than the full node's")
+	}
+	w.lie(0, nil)
+}
+
 // TestLightAsksForAListOnce: in each state, that is, and a new state has a new list.
 func TestLightAsksForAListOnce(t *testing.T) {
 	t.Parallel() // it waits more than it works
@@ -626,7 +662,7 @@ func FuzzLight(f *testing.F) {
 	proof := block.Txs.Proof(0).ToProto()
 	f.Add(must(proof.Marshal()))
 	f.Add(croft.Encode(question{Kind: askState, Height: 1, Keys: []string{key}}))
-	f.Add(croft.Encode([]proved{{Proof: []byte{1}}}))
+	f.Add(croft.Encode([]proved{{Proof: []byte{1}}, {Proof: []byte{1}, Held: true}}))
 	f.Add(croft.Encode(placed{Height: 1, Proof: must(proof.Marshal()), Codes: []croft.Code{0}}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if lb, err := openHeader(raw); err == nil {

@@ -136,14 +136,18 @@ func (s *source) String() string { return s.member.Name }
 func (l *Light) records(ctx context.Context, from croft.Member, height int64, root croft.Hash, keys []string) (out []ledger.Proof, err error) {
 	for len(out) < len(keys) {
 		var batch []proved
-		rest := keys[len(out):]
-		if _, err := l.ask(ctx, from, question{Kind: askState, Height: height, Keys: rest[:min(len(rest), maxKeys)]}, &batch); err != nil {
+		rest := keys[len(out):min(len(keys), len(out)+maxKeys)]
+		values, hashes := l.held(rest)
+		if _, err := l.ask(ctx, from, question{Kind: askState, Height: height, Keys: rest, Held: hashes}, &batch); err != nil {
 			return nil, err
 		}
 		if len(batch) == 0 || len(batch) > len(rest) {
 			return nil, l.doubt(from, errors.New("other records than were asked for"))
 		}
 		for i, r := range batch {
+			if r.Held {
+				r.Value = values[i]
+			}
 			p := ledger.Proof{Height: height, Root: root, Key: rest[i], Value: r.Value, Bytes: r.Proof}
 			if err := check(&p); err != nil {
 				return nil, l.doubt(from, err)
@@ -154,10 +158,27 @@ func (l *Light) records(ctx context.Context, from croft.Member, height int64, ro
 	return out, nil
 }
 
-// check verifies a proof that came over the wire, where absence is no value.
-func check(p *ledger.Proof) error {
+// held returns the values that this node holds of records, with their hashes.
+func (l *Light) held(keys []string) (values [][]byte, hashes []croft.Hash) {
+	values, hashes = make([][]byte, len(keys)), make([]croft.Hash, len(keys))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, key := range keys {
+		if r := l.kept[key]; r != nil && r.value != nil {
+			values[i], hashes[i] = r.value, croft.Sum(r.value)
+		}
+	}
+	return values, hashes
+}
+
+// check verifies a proof that came over the wire, where absence is no value, and makes
+// it whole.
+func check(p *ledger.Proof) (err error) {
 	if len(p.Value) == 0 {
 		p.Value = nil
+	}
+	if p.Bytes, err = ledger.Refit(p.Bytes, p.Value); err != nil {
+		return err
 	}
 	return p.Verify()
 }

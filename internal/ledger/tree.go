@@ -169,6 +169,21 @@ func (p Proof) Verify() error {
 	return nil
 }
 
+// Refit returns the bytes of a proof with another value in them: none, where the value
+// stands beside them, or the right one again. A proof of absence stays as it is.
+func Refit(proof, value []byte) ([]byte, error) {
+	var p ics23.CommitmentProof
+	if err := p.Unmarshal(proof); err != nil {
+		return nil, croft.E(croft.ErrEncoding, "state proof", err)
+	}
+	leaf := p.GetExist()
+	if leaf == nil {
+		return proof, nil
+	}
+	leaf.Value = value
+	return p.Marshal()
+}
+
 // Next returns what a verified proof shows of the keys from p.Key on: the first key
 // that is there, with its value; "" if there is none. An absent key is proved by its
 // two neighbours, so that a walk from proof to proof misses none.

@@ -1,9 +1,13 @@
 package node
 
 import (
+	"bytes"
+	"compress/flate"
 	"context"
 	"encoding/binary"
+	"io"
 	"slices"
+	"sync"
 
 	"croft"
 	"croft/internal/chain"
@@ -25,7 +29,8 @@ func (n *Node) answerLight() {
 		if !known {
 			return nil, croft.E(croft.ErrTxRights, string(from), "it is not a member")
 		}
-		return n.full.Answer(ctx, m.ID, question)
+		answer, err := n.full.Answer(ctx, m.ID, question)
+		return deflate(answer), err
 	})
 	n.Host.HandleParts(newsProtocol, 0, func(ctx context.Context, _ p2p.PeerID, _ []byte, part func([]byte) error) ([]byte, error) {
 		return nil, n.full.Tell(ctx, func(height int64) error {
@@ -51,7 +56,39 @@ func (f fulls) Full() (out []croft.Member) {
 }
 
 func (f fulls) Ask(ctx context.Context, to croft.Member, question []byte, most int) ([]byte, error) {
-	return f.n.Host.Call(ctx, p2p.PeerOf(to.Node), lightProtocol, question, most)
+	answer, err := f.n.Host.Call(ctx, p2p.PeerOf(to.Node), lightProtocol, question, most)
+	if err != nil {
+		return nil, err
+	}
+	return inflate(answer, most)
+}
+
+// packers keeps flate's writers, each of which has most of a megabyte.
+var packers = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, flate.DefaultCompression) // a level that there is
+	return w
+}}
+
+// deflate compresses an answer: proofs of neighbours have most hashes in common.
+func deflate(answer []byte) []byte {
+	w := packers.Get().(*flate.Writer)
+	defer packers.Put(w)
+	var out bytes.Buffer
+	w.Reset(&out)
+	_, _ = w.Write(answer) // into memory
+	_ = w.Close()
+	return out.Bytes()
+}
+
+func inflate(answer []byte, most int) ([]byte, error) {
+	out, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(answer)), int64(most)+1))
+	switch {
+	case err != nil:
+		return nil, croft.E(croft.ErrEncoding, "answer", err)
+	case len(out) > most:
+		return nil, croft.E(croft.ErrTooLarge, len(out), most)
+	}
+	return out, nil
 }
 
 func (f fulls) Hear(ctx context.Context, to croft.Member, told func(height int64)) error {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -59,5 +60,20 @@ func TestLightIsRestoredAtOnce(t *testing.T) {
 		if _, _, err := Stopped(dir); !errors.Is(err, croft.ErrLight) {
 			t.Errorf("audited while it is off: %v", err)
 		}
+	}
+}
+
+// What a full member's node answers has a bound also when it is spread out.
+func TestAnswerIsBounded(t *testing.T) {
+	long := bytes.Repeat([]byte("croft"), 10_000)
+	packed := deflate(long)
+	if got, err := inflate(packed, len(long)); err != nil || !bytes.Equal(got, long) || len(packed) > len(long)/10 {
+		t.Errorf("%d bytes from %d: %v", len(got), len(packed), err)
+	}
+	if _, err := inflate(packed, len(long)-1); !errors.Is(err, croft.ErrTooLarge) {
+		t.Errorf("a longer one: %v", err)
+	}
+	if _, err := inflate(packed[:len(packed)/2], len(long)); !errors.Is(err, croft.ErrEncoding) {
+		t.Errorf("one that is cut off: %v", err)
 	}
 }
