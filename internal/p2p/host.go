@@ -331,8 +331,7 @@ func (h *Host) dialled(id peer.ID) (addrs []multiaddr.Multiaddr) {
 // Learn takes note of where peers are, all addresses of a peer at once: those that
 // it was told before are forgotten, but for what the peer announced in this network. A
 // peer that did not answer lately is not dialled again for a while; Learn ends that. It
-// fails with croft.ErrEncoding, and then
-// nothing has changed.
+// fails with croft.ErrEncoding, and then nothing has changed.
 func (h *Host) Learn(addrs ...string) error {
 	peers, err := parseAddrs(addrs)
 	if err != nil {
